@@ -1,0 +1,3 @@
+//! Builds the built-in encoder and embeds it.
+
+fn main() {}

@@ -1,0 +1,39 @@
+//! Raw row events and a table's schema → Arrow record batches, decoded in place; cuts by rows, bytes and time.
+
+mod records;
+mod transactions;
+
+pub use records::{Entry, Records};
+pub use transactions::Transactions;
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::source::Table;
+
+/// Changes of one table under one version of its schema, in binlog order.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The table's version.
+    pub table: Arc<Table>,
+    /// Which optional columns `rows` has; with `table.version` it identifies the Arrow schema.
+    pub shape: Shape,
+    /// Columns as `docs/plugin-contract.md` lists them.
+    pub rows: RecordBatch,
+    /// What column `txn` points into.
+    pub transactions: Transactions,
+    /// Bytes that `rows` and `transactions` take.
+    pub bytes: usize,
+}
+
+/// Which optional columns a batch has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Shape {
+    /// `before`.
+    pub before: bool,
+    /// `before_present` and `after_present`.
+    pub partial: bool,
+    /// `odd_dates`.
+    pub odd_dates: bool,
+}

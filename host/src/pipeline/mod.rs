@@ -1,0 +1,1 @@
+//! The loop read → batch → plugin → sink → checkpoint; alone decides on a fault.

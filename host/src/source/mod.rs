@@ -1,0 +1,43 @@
+//! Connection, preflight, dump stream as raw events, schemas: everything that knows MySQL's side of the wire.
+
+mod event;
+mod schema;
+mod stream;
+
+pub use event::{Event, EventKind};
+pub use schema::{Charset, Column, ColumnType, Flavor, Server, Table};
+pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
+
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::position::Position;
+
+/// What a wait for events brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// Events were appended.
+    Events,
+    /// Nothing came in the time given; the connection is alive.
+    Idle,
+    /// Nothing will come any more: the last file has been read.
+    End,
+}
+
+/// A stream of binlog events.
+///
+/// Contract: events come whole, in order, with verified checksums, each exactly once from the opened position on. After
+/// an error the source must be opened again.
+pub trait Source: Send {
+    /// Starts the stream at `from`. May be called again after an error.
+    ///
+    /// # Errors
+    /// `Retry` where the server can't be reached, `Stop` where it refuses (account, settings, purged binlog).
+    fn open(&mut self, from: &Position) -> Result<(), Fault>;
+
+    /// Appends what has arrived to `events`, about `1 MiB` at most a call, waiting up to `wait` for a first one.
+    ///
+    /// # Errors
+    /// `Retry` for a lost or silent connection, `Stop` for a corrupt event.
+    fn read(&mut self, events: &mut Vec<Event>, wait: Duration) -> Result<Read, Fault>;
+}

@@ -1,0 +1,147 @@
+//! Tables as the binlog describes them: one immutable value a version, shared by reference.
+
+/// Which family of servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flavor {
+    /// MySQL, Percona Server.
+    Mysql,
+    /// MariaDB.
+    Mariadb,
+}
+
+/// What is known of the server that wrote the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Family.
+    pub flavor: Flavor,
+    /// `@@version`, or the format description event's.
+    pub version: String,
+    /// IANA name or offset such as `+08:00`; `UTC` where unknown (files).
+    pub time_zone: String,
+}
+
+/// One version of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Differs between any two versions of any tables within the process.
+    pub version: u32,
+    /// Database.
+    pub database: String,
+    /// Table.
+    pub name: String,
+    /// In ordinal order.
+    pub columns: Vec<Column>,
+    /// Ordinals of the key's columns in key order: primary key, else what the server logs as the row's key; empty without one.
+    pub key: Vec<usize>,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// Type as MySQL writes it, as far as the binlog tells (`tinyint(1)` needs the server's catalogue).
+    pub type_text: String,
+    /// How its values are stored in a row image.
+    pub kind: ColumnType,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+}
+
+/// How values are stored in a row image, with all that decoding needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnType {
+    /// TINYINT (1 byte), SMALLINT 2, MEDIUMINT 3, INT 4, BIGINT 8; little-endian.
+    Int {
+        /// 1, 2, 3, 4 or 8.
+        bytes: u8,
+        /// UNSIGNED.
+        unsigned: bool,
+    },
+    /// YEAR.
+    Year,
+    /// BIT(n).
+    Bit {
+        /// 1-64.
+        bits: u8,
+    },
+    /// FLOAT.
+    Float,
+    /// DOUBLE.
+    Double,
+    /// DECIMAL(p,s).
+    Decimal {
+        /// 1-65.
+        precision: u8,
+        /// 0-30.
+        scale: u8,
+    },
+    /// DATE, 3 bytes.
+    Date,
+    /// DATETIME2(f), from MySQL 5.6.
+    Datetime {
+        /// Fractional digits.
+        fsp: u8,
+    },
+    /// TIMESTAMP2(f).
+    Timestamp {
+        /// Fractional digits.
+        fsp: u8,
+    },
+    /// TIME2(f).
+    Time {
+        /// Fractional digits.
+        fsp: u8,
+    },
+    /// CHAR, VARCHAR, TEXT.
+    Text {
+        /// Of the column.
+        charset: Charset,
+        /// Bytes of the length before the value: 1-4.
+        length_bytes: u8,
+    },
+    /// BINARY(n): stored without trailing zero bytes, to be padded.
+    FixedBinary {
+        /// n, bytes.
+        length: u16,
+        /// Bytes of the length before the value.
+        length_bytes: u8,
+    },
+    /// VARBINARY, BLOB, GEOMETRY, VECTOR.
+    Binary {
+        /// Bytes of the length before the value: 1-4.
+        length_bytes: u8,
+    },
+    /// ENUM.
+    Enum {
+        /// In order, decoded to UTF-8.
+        labels: Vec<String>,
+        /// Bytes of the index: 1 or 2.
+        bytes: u8,
+    },
+    /// SET.
+    Set {
+        /// In order, decoded to UTF-8.
+        labels: Vec<String>,
+        /// Bytes of the mask: 1-8.
+        bytes: u8,
+    },
+    /// JSON in MySQL's binary form.
+    Json {
+        /// Bytes of the length before the value.
+        length_bytes: u8,
+    },
+    /// A type that is not decoded yet: a table that has one is refused by table, column and this text.
+    Unsupported(String),
+}
+
+/// A character set that can be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Charset {
+    /// utf8mb4, utf8mb3: UTF-8 as it is.
+    Utf8,
+    /// ascii: 7 bits.
+    Ascii,
+    /// MySQL's latin1, that is cp1252 with the five unassigned bytes as C1 controls.
+    Latin1,
+}
