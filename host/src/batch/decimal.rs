@@ -38,7 +38,15 @@ pub(super) struct Decimal {
 impl Decimal {
     /// The layout of DECIMAL(precision, scale); `None` where MySQL has no such type.
     pub(super) fn new(precision: u8, scale: u8) -> Option<Self> {
-        if precision == 0 || precision > 65 || scale > 30 || scale > precision {
+        if precision > 65 {
+            return None;
+        }
+        Self::of_json(precision, scale)
+    }
+
+    /// The same for a number within JSON, where MySQL counts the digits of whole groups: up to 81.
+    pub(super) fn of_json(precision: u8, scale: u8) -> Option<Self> {
+        if precision == 0 || precision > 81 || scale > 30 || scale > precision {
             return None;
         }
         let int = precision - scale;
@@ -91,6 +99,34 @@ impl Decimal {
                 .wrapping_add(i256::from_i128(i128::from(group)));
         })?;
         Ok(if negative { value.wrapping_neg() } else { value })
+    }
+
+    /// Appends the number as MySQL prints it: no zeros in front, all digits of the scale.
+    pub(super) fn append(self, bytes: &[u8], text: &mut Vec<u8>) -> Result<(), Flaw> {
+        let mut digits = Vec::with_capacity(81);
+        let negative = self.groups(bytes, |mut group, mut power| {
+            while power > 1 {
+                power /= 10;
+                digits.push(b'0' + u8::try_from(group / power).unwrap_or(9));
+                group %= power;
+            }
+        })?;
+        let (int, fraction) = digits
+            .split_at_checked(usize::from(self.head) + 9 * usize::from(self.int_groups))
+            .ok_or(Flaw::Decimal)?;
+        let zeros = int.iter().take_while(|digit| **digit == b'0').count();
+        if negative {
+            text.push(b'-');
+        }
+        match int.get(zeros..) {
+            None | Some([]) => text.push(b'0'),
+            Some(rest) => text.extend_from_slice(rest),
+        }
+        if !fraction.is_empty() {
+            text.push(b'.');
+            text.extend_from_slice(fraction);
+        }
+        Ok(())
     }
 
     /// Hands over each group with the power of ten to shift by; whether the number is negative.

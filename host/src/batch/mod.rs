@@ -11,6 +11,7 @@ mod decimal;
 mod temporal;
 mod text;
 mod json;
+mod json_scalar;
 mod odd_dates;
 mod fields;
 mod transactions;
