@@ -69,7 +69,19 @@ impl Connector {
 
     /// The configuration as TOML.
     pub fn toml(&self) -> String {
-        let Self { name, prefix, tables, start, source, plugin, sink, user, database, sections, .. } = self;
+        let Self {
+            name,
+            prefix,
+            tables,
+            start,
+            source,
+            plugin,
+            sink,
+            user,
+            database,
+            sections,
+            ..
+        } = self;
         let (host, port) = &self.address;
         format!(
             "name = \"{name}\"\n[source]\nhost = \"{host}\"\nport = {port}\nuser = \"{user}\"\npassword = \"${{env:{PASSWORD}}}\"\n\
@@ -83,7 +95,11 @@ impl Connector {
         let path = self.file("connector.toml");
         std::fs::write(&path, self.toml()).unwrap();
         let mut command = command(arguments);
-        command.arg("-c").arg(path).env(PASSWORD, &self.password).current_dir(self.folder.path());
+        command
+            .arg("-c")
+            .arg(path)
+            .env(PASSWORD, &self.password)
+            .current_dir(self.folder.path());
         Rowmill::spawn(command)
     }
 

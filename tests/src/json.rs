@@ -25,7 +25,10 @@ pub fn array_items(text: &str) -> Vec<&str> {
 }
 
 fn pieces(text: &str, open: char, close: char) -> Vec<&str> {
-    let inner = text.strip_prefix(open).and_then(|t| t.strip_suffix(close)).unwrap_or_else(|| panic!("not within {open}{close}: {text}"));
+    let inner = text
+        .strip_prefix(open)
+        .and_then(|t| t.strip_suffix(close))
+        .unwrap_or_else(|| panic!("not within {open}{close}: {text}"));
     let (mut found, mut start) = (Vec::new(), 0);
     if inner.is_empty() {
         return found;

@@ -11,9 +11,9 @@ use rdkafka::message::{Headers, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
+use crate::environment;
 use crate::json::object_members;
 use crate::wait::{DEADLINE, until};
-use crate::environment;
 
 const REQUEST: Duration = Duration::from_secs(20);
 
@@ -27,7 +27,9 @@ pub struct Kafka {
 impl Kafka {
     /// The broker of this run.
     pub fn shared() -> Self {
-        Self { brokers: environment("ROWMILL_TEST_KAFKA") }
+        Self {
+            brokers: environment("ROWMILL_TEST_KAFKA"),
+        }
     }
 
     fn settings(&self) -> ClientConfig {
@@ -82,7 +84,12 @@ impl Kafka {
         let mut read = Vec::new();
         let end = Instant::now() + DEADLINE;
         while !done(&read) {
-            assert!(Instant::now() < end, "waited in vain for messages of {topics:?}; {} came, the last: {:#?}", read.len(), read.last());
+            assert!(
+                Instant::now() < end,
+                "waited in vain for messages of {topics:?}; {} came, the last: {:#?}",
+                read.len(),
+                read.last()
+            );
             take(&consumer, &mut read);
         }
         read
@@ -99,7 +106,9 @@ impl Kafka {
     /// When the deadline passes.
     pub fn read_to_end(&self, topic: &str) -> Vec<Message> {
         let consumer = self.consumer();
-        let Some(count) = partitions(&consumer, topic) else { return Vec::new() };
+        let Some(count) = partitions(&consumer, topic) else {
+            return Vec::new();
+        };
         let mut list = TopicPartitionList::new();
         for partition in 0..count {
             list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
@@ -164,7 +173,9 @@ pub struct Message {
 impl Message {
     fn new(message: &rdkafka::message::BorrowedMessage<'_>) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("keys and values are UTF-8");
-        let headers = message.headers().map(|all| all.iter().map(|h| (h.key.to_owned(), text(h.value.unwrap_or_default()))).collect());
+        let headers = message
+            .headers()
+            .map(|all| all.iter().map(|h| (h.key.to_owned(), text(h.value.unwrap_or_default()))).collect());
         Self {
             topic: message.topic().to_owned(),
             partition: message.partition(),
@@ -183,13 +194,18 @@ impl Message {
 
     /// `payload.op`.
     pub fn op(&self) -> String {
-        self.json()["payload"]["op"].as_str().unwrap_or_else(|| panic!("no op: {}", self.value)).to_owned()
+        self.json()["payload"]["op"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no op: {}", self.value))
+            .to_owned()
     }
 
     /// `payload.sequenceId`.
     pub fn sequence(&self) -> u64 {
         let json = self.json();
-        let text = json["payload"]["sequenceId"].as_str().unwrap_or_else(|| panic!("no sequenceId: {}", self.value));
+        let text = json["payload"]["sequenceId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no sequenceId: {}", self.value));
         assert_eq!(text.len(), 19, "a sequenceId has 19 digits: {text}");
         text.parse().unwrap()
     }
@@ -204,16 +220,24 @@ impl Message {
         if image == "null" {
             return Vec::new();
         }
-        object_members(&member(&image, "dataColumn")).into_iter().map(|(name, raw)| (name, raw.to_owned())).collect()
+        object_members(&member(&image, "dataColumn"))
+            .into_iter()
+            .map(|(name, raw)| (name, raw.to_owned()))
+            .collect()
     }
 
     /// Raw JSON of a column in the after image, else in the before image.
     pub fn column(&self, name: &str) -> Option<String> {
-        ["after", "before"].into_iter().find_map(|which| self.image(which).into_iter().find(|(n, _)| n == name)).map(|(_, raw)| raw)
+        ["after", "before"]
+            .into_iter()
+            .find_map(|which| self.image(which).into_iter().find(|(n, _)| n == name))
+            .map(|(_, raw)| raw)
     }
 
     /// A column that holds an integer.
     pub fn integer(&self, name: &str) -> i64 {
-        self.column(name).and_then(|raw| raw.parse().ok()).unwrap_or_else(|| panic!("no integer {name}: {}", self.value))
+        self.column(name)
+            .and_then(|raw| raw.parse().ok())
+            .unwrap_or_else(|| panic!("no integer {name}: {}", self.value))
     }
 }

@@ -37,7 +37,13 @@ pub fn environment(name: &str) -> String {
 
 /// A name that no other test of this or an earlier run has: `stem` and eight hexadecimal digits.
 pub fn unique(stem: &str) -> String {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos();
     // Microseconds and the process's id: tests of one process begin more than a microsecond apart.
-    format!("{stem}_{:08x}", (nanos / 1000 + u128::from(std::process::id()) * 7919) & 0xffff_ffff)
+    format!(
+        "{stem}_{:08x}",
+        (nanos / 1000 + u128::from(std::process::id()) * 7919) & 0xffff_ffff
+    )
 }

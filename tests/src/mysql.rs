@@ -32,13 +32,21 @@ impl Server {
     pub fn start(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new(script()).arg("start").arg(dir.path()).args(options).output().unwrap();
-        assert!(output.status.success(), "starting MySQL: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "starting MySQL: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Self::at(String::from_utf8(output.stdout).unwrap().trim(), Some(dir))
     }
 
     fn at(address: &str, own: Option<tempfile::TempDir>) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap_or_else(|| panic!("{address} is not host:port"));
-        Self { host: host.to_owned(), port: port.parse().unwrap(), own }
+        Self {
+            host: host.to_owned(),
+            port: port.parse().unwrap(),
+            own,
+        }
     }
 
     /// A session of the account `root`.
@@ -58,9 +66,17 @@ impl Server {
         let (user, password) = (unique("u"), unique("secret"));
         session.exec(&format!("CREATE DATABASE `{name}` CHARACTER SET utf8mb4"));
         session.exec(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{password}'"));
-        session.exec(&format!("GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{user}'@'%'"));
+        session.exec(&format!(
+            "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{user}'@'%'"
+        ));
         session.exec(&format!("USE `{name}`"));
-        Database { name: name.to_owned(), user, password, session, server: self }
+        Database {
+            name: name.to_owned(),
+            user,
+            password,
+            session,
+            server: self,
+        }
     }
 }
 
@@ -147,7 +163,9 @@ impl Session {
             .pass(Some(password))
             .prefer_socket(false)
             .init(vec!["SET NAMES utf8mb4"]);
-        let conn = runtime.block_on(Conn::new(options)).unwrap_or_else(|e| panic!("connecting to MySQL at {host}:{port}: {e}"));
+        let conn = runtime
+            .block_on(Conn::new(options))
+            .unwrap_or_else(|e| panic!("connecting to MySQL at {host}:{port}: {e}"));
         Self { conn, runtime }
     }
 
@@ -156,7 +174,9 @@ impl Session {
     /// # Panics
     /// Where the server refuses it.
     pub fn exec(&mut self, sql: &str) {
-        self.runtime.block_on(self.conn.query_drop(sql)).unwrap_or_else(|e| panic!("{e}: {sql}"));
+        self.runtime
+            .block_on(self.conn.query_drop(sql))
+            .unwrap_or_else(|e| panic!("{e}: {sql}"));
     }
 
     /// Rows of a query as text; `None` is NULL.

@@ -10,13 +10,21 @@ use crate::wait::{DEADLINE, until};
 
 /// The binary under test: `ROWMILL_TEST_BIN`, else the debug build of this checkout.
 pub fn binary() -> PathBuf {
-    std::env::var_os("ROWMILL_TEST_BIN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/rowmill"), PathBuf::from)
+    std::env::var_os("ROWMILL_TEST_BIN").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/rowmill"),
+        PathBuf::from,
+    )
 }
 
 /// The binary with arguments, no standard input, and no setting of the surroundings that could change its output.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("RUST_LOG");
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env_remove("RUST_LOG");
     command
 }
 
@@ -94,7 +102,9 @@ impl Rowmill {
     /// # Panics
     /// When the deadline passes or the process ends with fewer.
     pub fn wait_for_output(&self, count: usize) -> Vec<String> {
-        self.stdout.wait(&format!("{count} lines of output"), |lines| (lines.len() >= count).then(|| lines.to_vec()))
+        self.stdout.wait(&format!("{count} lines of output"), |lines| {
+            (lines.len() >= count).then(|| lines.to_vec())
+        })
     }
 
     /// Whether it still runs.
@@ -127,7 +137,11 @@ impl Rowmill {
             }
             status
         });
-        Ended { code: status.code(), stdout: self.stdout.finish(), stderr: self.stderr.finish() }
+        Ended {
+            code: status.code(),
+            stdout: self.stdout.finish(),
+            stderr: self.stderr.finish(),
+        }
     }
 }
 
@@ -185,7 +199,11 @@ impl Lines {
                 return found;
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !collected.ended, "waited in vain for {what}; it wrote:\n{}", collected.lines.join("\n"));
+            assert!(
+                !left.is_zero() && !collected.ended,
+                "waited in vain for {what}; it wrote:\n{}",
+                collected.lines.join("\n")
+            );
             collected = self.0.1.wait_timeout(collected, left).unwrap().0;
         }
     }
@@ -199,7 +217,12 @@ impl Lines {
         let end = Instant::now() + DEADLINE;
         let mut collected = self.0.0.lock().unwrap();
         while !collected.ended && Instant::now() < end {
-            collected = self.0.1.wait_timeout(collected, end.saturating_duration_since(Instant::now())).unwrap().0;
+            collected = self
+                .0
+                .1
+                .wait_timeout(collected, end.saturating_duration_since(Instant::now()))
+                .unwrap()
+                .0;
         }
         collected.lines.clone()
     }
