@@ -33,7 +33,7 @@ struct Origin {
 /// compiling it again would only delay the retry.
 pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
     let mut origin = open_origin(config)?;
-    let mut sink = sink::connect(config)?;
+    let mut sink = sink::connect(config, stop.flag())?;
     sink.prepare(&topics(config, &origin.tables)?)?;
     let checkpoint = load_or_create(config)?;
     if chain.is_none() {
@@ -58,8 +58,8 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
 fn open_origin(config: &Config) -> Result<Origin, Fault> {
     match &config.source.kind {
         SourceKind::File(files) => {
-            let source = FileSource::open_files(files.clone())?;
-            let server = source.server();
+            let source = FileSource::new(files.clone());
+            let server = source.server()?;
             Ok(Origin { source: Box::new(source), server, tables: Vec::new(), catalog: Catalog::none() })
         }
         SourceKind::Mysql => {
@@ -76,7 +76,7 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
                 return Err(Fault::stop(anyhow!("{}", failed.join(" | ")).context("the server can't serve this connector")));
             }
             let tables = source::tables(config)?;
-            Ok(Origin { source: Box::new(MysqlSource::new(config)?), server, tables, catalog: Catalog::mysql(config) })
+            Ok(Origin { source: Box::new(MysqlSource::new(config)), server, tables, catalog: Catalog::of_server(config) })
         }
     }
 }
@@ -84,7 +84,7 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
 /// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves
 /// the start nor changes the sequence numbers.
 fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
-    let mut store = checkpoint::open(config)?;
+    let mut store = checkpoint::open(config);
     if let Some(found) = store.load()? {
         return Ok(found);
     }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use tracing::info;
 
 use super::counters::Counters;
@@ -32,8 +31,7 @@ pub(super) fn run(sink: &mut dyn Sink, input: &Queue<Delivery>, limit: Duration,
             }
             Popped::Item(Delivery::Commit(checkpoint)) => {
                 number += 1;
-                let bytes = serde_json::to_vec(&checkpoint).context("writing a checkpoint as json").map_err(Fault::Stop)?;
-                sink.commit(Commit { number, checkpoint: bytes })?;
+                sink.commit(Commit { number, checkpoint: checkpoint.encode()? })?;
             }
         }
         let committed = sink.committed(Duration::ZERO)?;

@@ -18,6 +18,11 @@ impl Stop {
         self.0.store(true, Ordering::Release);
     }
 
+    /// The flag itself, for rooms that know only a flag.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether somebody asked.
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::Acquire)
