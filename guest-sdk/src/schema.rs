@@ -49,6 +49,13 @@ pub struct Field {
     pub(crate) storage: Storage,
 }
 
+impl Field {
+    /// A column of which nothing but its kind is known.
+    pub fn of_kind(kind: Kind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+}
+
 /// What a column holds: `rowmill.kind`. `docs/plugin-contract.md` has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "named as in the contract")]
