@@ -22,11 +22,20 @@ pub(super) fn sieve() -> Vec<u8> {
     std::fs::read(built().join("sieve.wasm")).unwrap()
 }
 
+/// A plugin cache that stays from one test run to the next.
+pub(super) fn shared_cache() -> PathBuf {
+    target().join("cache")
+}
+
+/// A folder beside the host's own build: the test binary is <target>/<profile>/deps/<name>.
+fn target() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("guests-test")
+}
+
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        // The test binary is <target>/<profile>/deps/<name>.
-        let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("guests-test");
+        let target = target();
         let made = Command::new(env!("CARGO"))
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests"))
             .args(["build", "--release", "--locked", "--target", "wasm32-wasip2", "--target-dir"])

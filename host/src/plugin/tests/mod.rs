@@ -23,17 +23,23 @@ use crate::source::{Column, ColumnType, Table};
 /// A folder with a plugin cache and plugin files, gone with the test.
 struct Lab {
     folder: tempfile::TempDir,
+    cache: PathBuf,
 }
 
 impl Lab {
+    /// With the cache that all tests share, since compiling in a debug build takes seconds.
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            cache: guests::shared_cache(),
         }
     }
 
-    fn cache(&self) -> PathBuf {
-        self.folder.path().join("cache")
+    /// With a cache of its own, empty and not yet made.
+    fn with_own_cache() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        Self { folder, cache }
     }
 
     /// Puts a plugin in place as a deployment does: written beside, then renamed.
@@ -46,7 +52,7 @@ impl Lab {
     }
 
     fn chain(&self, plugins: &[Plugin]) -> Result<Chain, Fault> {
-        Chain::assemble(plugins, &self.cache(), 256 << 20)
+        Chain::assemble(plugins, &self.cache, 256 << 20)
     }
 
     /// A chain of the probe alone, told to do `task`.
@@ -83,7 +89,7 @@ fn batch(version: u32, xids: &[u64]) -> Batch {
         Field::new("txn", DataType::UInt32, false),
         Field::new("after", DataType::Struct(columns.into()), true),
     ])
-    .with_metadata([("rowmill.table".to_owned(), "t".to_owned())].into());
+    .with_metadata([("rowmill.table".to_owned(), "t".to_owned())]);
     let rows = RecordBatch::try_new(
         Arc::new(schema),
         vec![
