@@ -154,8 +154,8 @@ impl Instance {
         P: ComponentNamedList + Lower,
         R: Lift + 'static,
     {
-        self.call::<P, Result<R, GuestError>>(function, parameters)?
-            .map_err(CallError::Refused)
+        let (outcome,) = self.call::<P, (Result<R, GuestError>,)>(function, parameters)?;
+        outcome.map_err(CallError::Refused)
     }
 
     /// One call within its deadline. The exports were found at loading and their types are checked here, once more a call:
