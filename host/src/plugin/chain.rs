@@ -2,6 +2,7 @@
 //! a call may see and hand over.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -50,10 +51,19 @@ impl Chain {
     pub fn load(config: &Config, server: &crate::source::Server) -> Result<Self, Fault> {
         // The server is described in each batch's schema; nothing of it is needed before the first.
         let _ = server;
-        let mut bench = Bench::new(config);
-        let mut links = Vec::with_capacity(config.plugins.len());
+        Self::assemble(&config.plugins, &config.cache_dir, config.limits.memory)
+    }
+
+    /// As `load`, from the parts of a configuration that matter here: the plugins in order, the folder of compiled ones, and
+    /// the connector's memory in bytes.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn assemble(plugins: &[config::Plugin], cache_dir: &Path, memory: usize) -> Result<Self, Fault> {
+        let mut bench = Bench::new(plugins, cache_dir);
+        let mut links = Vec::with_capacity(plugins.len());
         let mut watched = Vec::new();
-        for settings in &config.plugins {
+        for settings in plugins {
             let failed = |cause| {
                 Fault::stop(Error::Load {
                     plugin: settings.name.clone(),
@@ -93,7 +103,7 @@ impl Chain {
             encoder,
             schemas: Schemas::default(),
             known: Arc::default(),
-            max_call_bytes: (config.limits.memory / 2).max(MIN_CALL_BYTES),
+            max_call_bytes: (memory / 2).max(MIN_CALL_BYTES),
             clock: wall_clock_ms,
             _watch: watch,
         })
@@ -211,6 +221,13 @@ impl Chain {
             .flat_map(|link| link.counters().iter().map(|(name, value)| (name.as_str(), *value)))
     }
 
+    /// New versions of plugins so far: how many were swapped in, and how many refused.
+    pub fn swaps(&self) -> (u64, u64) {
+        self.links()
+            .map(Link::swaps)
+            .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
     /// SHA-256 of each plugin at work, in order, in hexadecimal.
     pub fn digests(&self) -> impl Iterator<Item = &str> {
         self.links().map(Link::digest)
@@ -279,13 +296,13 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(config: &Config) -> Self {
+    fn new(plugins: &[config::Plugin], cache_dir: &Path) -> Self {
         Self {
             pool: Pool {
-                plugins: u32::try_from(config.plugins.len()).unwrap_or(u32::MAX),
-                memory: config.plugins.iter().map(|plugin| plugin.memory).max().unwrap_or_default(),
+                plugins: u32::try_from(plugins.len()).unwrap_or(u32::MAX),
+                memory: plugins.iter().map(|plugin| plugin.memory).max().unwrap_or_default(),
             },
-            cache: Cache::open(&config.cache_dir),
+            cache: Cache::open(cache_dir),
             files: None,
             builtins: None,
         }

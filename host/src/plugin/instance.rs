@@ -100,7 +100,7 @@ impl Instance {
 
     /// `lifecycle.describe`.
     pub(super) fn describe(&mut self) -> Result<String, Breakage> {
-        self.call::<_, String>(self.loaded.exports.describe, ())
+        self.call::<_, (String,)>(self.loaded.exports.describe, ()).map(|(text,)| text)
     }
 
     /// `lifecycle.configure`.
@@ -154,8 +154,8 @@ impl Instance {
         P: ComponentNamedList + Lower,
         R: Lift + 'static,
     {
-        self.call::<P, Result<R, GuestError>>(function, parameters)?
-            .map_err(CallError::Refused)
+        let (outcome,) = self.call::<P, (Result<R, GuestError>,)>(function, parameters)?;
+        outcome.map_err(CallError::Refused)
     }
 
     /// One call within its deadline. The exports were found at loading and their types are checked here, once more a call:
@@ -163,17 +163,14 @@ impl Instance {
     fn call<P, R>(&mut self, function: ComponentExportIndex, parameters: P) -> Result<R, Breakage>
     where
         P: ComponentNamedList + Lower,
-        R: Lift + 'static,
+        R: ComponentNamedList + Lift + 'static,
     {
         set_deadline(&mut self.store, &self.loaded, self.timeout);
         let called = self
             .instance
-            .get_typed_func::<P, (R,)>(&mut self.store, function)
+            .get_typed_func::<P, R>(&mut self.store, function)
             .and_then(|function| function.call(&mut self.store, parameters));
-        match called {
-            Ok((returned,)) => Ok(returned),
-            Err(error) => Err(breakage(&error, &self.store, self.timeout)),
-        }
+        called.map_err(|error| breakage(&error, &self.store, self.timeout))
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) struct Link {
     loaded: Arc<Loaded>,
     instance: Option<Instance>,
     counters: BTreeMap<String, f64>,
+    swapped: u64,
 }
 
 /// What a link is called with, for messages and for what the guest may see and do.
@@ -57,6 +58,7 @@ impl Link {
             loaded,
             instance: Some(instance),
             counters: BTreeMap::new(),
+            swapped: 0,
         })
     }
 
@@ -147,11 +149,17 @@ impl Link {
                 self.instance = Some(instance);
                 self.description = description;
                 self.loaded = loaded;
+                self.swapped += 1;
             }
             Err(error) => {
                 tracing::warn!(plugin = %self.settings.name, kept = self.loaded.short_digest(), refused = loaded.short_digest(), error = %format_args!("{error:#}"), "new version of a plugin does not start: the old one goes on");
             }
         }
+    }
+
+    /// How many new versions were put in place, and how many refused.
+    pub(super) fn swaps(&self) -> (u64, u64) {
+        (self.swapped, self.successor.as_ref().map_or(0, |successor| successor.refused()))
     }
 
     /// What the plugin counted so far.

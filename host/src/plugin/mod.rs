@@ -21,3 +21,6 @@ mod error;
 pub use chain::{Chain, Deliver};
 pub use error::Error;
 pub use wire::FlushReason;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 pub(super) struct Successor {
     ready: ArcSwapOption<Loaded>,
     sample: Mutex<Sample>,
+    refused: AtomicU64,
 }
 
 /// What a new version is tried with.
@@ -68,6 +70,11 @@ impl Successor {
             return None;
         }
         self.ready.swap(None)
+    }
+
+    /// How many new versions were refused so far.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Acquire)
     }
 
     /// Remembers the batch that the link is about to be given.
@@ -214,7 +221,7 @@ fn look(file: &mut Watched) {
         }
         Err(error) => {
             tracing::warn!(plugin, path = %file.path.display(), refused = short(&digest), error = %format_args!("{error:#}"), "new version of a plugin is not taken: the old one goes on");
-            // One that passed before and was not taken yet is out of date too, but better than what is there now.
+            file.successor.refused.fetch_add(1, Ordering::AcqRel);
         }
     }
     file.digest = digest;
