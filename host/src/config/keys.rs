@@ -211,11 +211,11 @@ pub(super) const KEYS: &[Key] = &[
     key(
         "source.snapshot",
         Kind::Choice(&["initial", "never", "only"]),
-        None,
-        "\"never\"",
-        "Existing rows: `never` copies none. Not written: none are copied either, and the start warns of it.",
+        Some("initial"),
+        "\"initial\"",
+        "Existing rows: `never` copies none; `initial` copies them first. This version copies none: with `initial`, too, the start warns and the stream begins at `start`.",
     )
-    .later(&["initial", "only"]),
+    .later(&["only"]),
     key(
         "source.tls",
         Kind::Choice(TLS),

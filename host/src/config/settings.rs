@@ -10,6 +10,9 @@ pub struct Config {
     pub name: String,
     /// Where changes come from.
     pub source: Source,
+    /// Existing rows are expected (`snapshot` is not written, or is "initial"), but this version copies none, so that
+    /// `source.snapshot` stands at `Never`: the start and `check` warn.
+    pub snapshot_assumed_never: bool,
     /// When a batch is cut.
     pub batch: BatchLimits,
     /// The chain: transforms, then one encoder. Never empty.
@@ -47,8 +50,6 @@ pub struct Source {
     pub start: Start,
     /// Existing rows.
     pub snapshot: Snapshot,
-    /// `snapshot` was not written and stands at `Never` because this version copies no existing rows: the start warns.
-    pub snapshot_assumed: bool,
     /// Encryption of the connection.
     pub tls: TlsMode,
     /// PEM file of certificate authorities.

@@ -59,9 +59,11 @@ fn a_small_configuration_gets_the_documented_defaults() {
 #[test]
 fn existing_rows_are_never_promised_in_silence() {
     let config = read(SMALL).unwrap();
-    assert_eq!((config.source.snapshot, config.source.snapshot_assumed), (Snapshot::Never, true));
+    assert_eq!((config.source.snapshot, config.snapshot_assumed_never), (Snapshot::Never, true));
+    let config = read(&format!("{SMALL}snapshot = \"initial\"\n")).unwrap();
+    assert_eq!((config.source.snapshot, config.snapshot_assumed_never), (Snapshot::Never, true));
     let config = read(&format!("{SMALL}snapshot = \"never\"\n")).unwrap();
-    assert_eq!((config.source.snapshot, config.source.snapshot_assumed), (Snapshot::Never, false));
+    assert_eq!((config.source.snapshot, config.snapshot_assumed_never), (Snapshot::Never, false));
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn defaults_of_the_table_are_within_its_bounds() {
     read(SMALL).unwrap();
     let schema = json_schema();
     assert_eq!(schema.pointer("/properties/batch/properties/max_rows/default"), Some(&8192.into()));
-    assert_eq!(schema.pointer("/properties/source/properties/snapshot/anyOf/0/enum"), Some(&serde_json::json!(["never"])));
+    assert_eq!(schema.pointer("/properties/source/properties/snapshot/anyOf/0/enum"), Some(&serde_json::json!(["initial", "never"])));
     assert_eq!(schema.pointer("/properties/plugin/items/additionalProperties"), Some(&false.into()));
 }
 
@@ -189,7 +191,6 @@ fn what_is_not_in_this_version_is_refused_by_name() {
         ("source", "ddl = \"forward\""),
         ("source", "ddl = \"fail\""),
         ("source", "transaction_markers = true"),
-        ("source", "snapshot = \"initial\""),
         ("source", "snapshot = \"only\""),
         ("[sink]", "transactions = \"on\""),
         ("[[plugin]]", "builtin = \"envelope\"\non_error = \"skip\""),

@@ -18,6 +18,7 @@ const MAX_NAME_CHARACTERS: usize = 48;
 pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
     let name = name(&mut reader);
     let source = source::resolve(&mut reader, &name);
+    let snapshot_assumed_never = reader.choice("source.snapshot") == Some("initial");
     let batch = BatchLimits {
         max_rows: usize::try_from(reader.integer("batch.max_rows")).unwrap_or(1),
         max_bytes: reader.bytes("batch.max_bytes"),
@@ -30,7 +31,7 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
     let cache_dir = cache_dir(&mut reader);
     let shutdown_timeout = reader.duration("shutdown_timeout_ms");
     if reader.findings.is_empty() {
-        Ok(Config { name, source, batch, plugins, sink, limits, cache_dir, shutdown_timeout })
+        Ok(Config { name, source, snapshot_assumed_never, batch, plugins, sink, limits, cache_dir, shutdown_timeout })
     } else {
         Err(reader.findings)
     }

@@ -28,7 +28,6 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
     let written_id = u32::try_from(reader.integer("source.server_id")).unwrap_or(0);
     let (tls, [tls_ca, tls_cert, tls_key]) = tls(reader);
     reader.choice("source.ddl");
-    reader.choice("source.snapshot");
     let password = reader.text("source.password");
     Source {
         kind,
@@ -41,7 +40,6 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         server_id: if written_id == 0 { derived_server_id(name) } else { written_id },
         start: start(reader),
         snapshot: Snapshot::Never,
-        snapshot_assumed: !reader.written.holds("source.snapshot"),
         tls,
         tls_ca,
         tls_cert,
