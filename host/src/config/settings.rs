@@ -47,6 +47,8 @@ pub struct Source {
     pub start: Start,
     /// Existing rows.
     pub snapshot: Snapshot,
+    /// `snapshot` was not written and stands at `Never` because this version copies no existing rows: the start warns.
+    pub snapshot_assumed: bool,
     /// Encryption of the connection.
     pub tls: TlsMode,
     /// PEM file of certificate authorities.
@@ -159,8 +161,8 @@ pub struct BatchLimits {
     pub max_delay: Duration,
 }
 
-/// One link of the chain.
-#[derive(Debug, Clone)]
+/// One link of the chain. `Debug` leaves out the values of `config`, which may hold secrets.
+#[derive(Clone)]
 pub struct Plugin {
     /// Short name for logs and metrics: the file's stem or the built-in's name.
     pub name: String,
@@ -174,6 +176,20 @@ pub struct Plugin {
     pub call_timeout: Duration,
     /// What an error in a row or batch does.
     pub on_error: OnError,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let options: Vec<&str> = self.config.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .field("config", &options)
+            .field("memory", &self.memory)
+            .field("call_timeout", &self.call_timeout)
+            .field("on_error", &self.on_error)
+            .finish()
+    }
 }
 
 /// Where a plugin's code is.
@@ -213,7 +229,7 @@ pub struct Sink {
     pub compression: Compression,
     /// Topic of what could not be delivered, resolved.
     pub dead_letter_topic: String,
-    /// librdkafka properties, in the order written. May hold secrets.
+    /// librdkafka properties, sorted by name. May hold secrets.
     pub properties: Vec<(String, Secret)>,
 }
 
