@@ -56,10 +56,11 @@ impl Kind {
             Self::Float => format!("CAST(CAST({c} AS DOUBLE) AS CHAR)"),
             Self::Double => format!("CAST({c} AS CHAR)"),
             Self::Bytes | Self::LargeBytes => format!("REPLACE(TO_BASE64(UNHEX(HEX({c}))), '\\n', '')"),
-            // Seconds and microseconds apart, so that smaller digits are cut and not rounded. A date that does not exist is NULL.
+            // Seconds and microseconds apart, so that smaller digits are cut and not rounded.
+            // There and back through days: a day that no calendar has comes back as another one, or as NULL.
             Self::WallClock => format!(
-                "IF(MONTH({c}) = 0 OR DAY({c}) = 0 OR LAST_DAY({c}) IS NULL, NULL, \
-                 CAST((TO_SECONDS({c}) - TO_SECONDS('1970-01-01') - 8 * 3600) * 1000 + MICROSECOND({c}) DIV 1000 AS CHAR))"
+                "IF(FROM_DAYS(TO_DAYS({c})) = DATE({c}), \
+                 CAST((TO_SECONDS({c}) - TO_SECONDS('1970-01-01') - 8 * 3600) * 1000 + MICROSECOND({c}) DIV 1000 AS CHAR), NULL)"
             ),
             Self::Instant => format!("IF(MONTH({c}) = 0, NULL, CAST(FLOOR(UNIX_TIMESTAMP({c}) * 1000) AS CHAR))"),
         }
