@@ -17,6 +17,10 @@ mod output;
 mod schema;
 mod transactions;
 mod transform;
+#[cfg(feature = "arrow")]
+mod arrow_form;
+#[cfg(feature = "harness")]
+pub mod harness;
 
 pub use batch::{Batch, Flags, Image, Op};
 pub use column::{Bits, Bytes, Column, Fixed, Values};
