@@ -33,7 +33,11 @@ impl Outcome {
         let schema = writer.get_ref().clone();
         writer.write(batch).map_err(refused)?;
         let body = writer.get_ref().get(schema.len()..).unwrap_or_default().to_vec();
-        if from.to_arrow()?.schema_ref() == batch.schema_ref() { Ok(Self::Changed(body)) } else { Ok(Self::Reshaped { schema, batch: body }) }
+        if from.to_arrow()?.schema_ref() == batch.schema_ref() {
+            Ok(Self::Changed(body))
+        } else {
+            Ok(Self::Reshaped { schema, batch: body })
+        }
     }
 }
 

@@ -25,8 +25,8 @@ macro_rules! export {
                 }
             }
             type Component = $crate::export::EncoderComponent<$plugin>;
-            $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
-            $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
+    $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+    $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
         };
     };
     ($plugin:ty: transform) => {
@@ -42,8 +42,8 @@ macro_rules! export {
                 }
             }
             type Component = $crate::export::TransformComponent<$plugin>;
-            $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
-            $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
+    $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+    $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
         };
     };
 }
@@ -84,13 +84,24 @@ pub fn host_output() -> Output {
 
 impl From<Error> for types::Error {
     fn from(error: Error) -> Self {
-        Self { code: error.code, message: error.message, row: error.row, retryable: error.retryable }
+        Self {
+            code: error.code,
+            message: error.message,
+            row: error.row,
+            retryable: error.retryable,
+        }
     }
 }
 
 impl From<types::Transactions> for Transactions {
     fn from(from: types::Transactions) -> Self {
-        Self { gtids: from.gtids, gtid_ends: from.gtid_ends, places: from.places, place_ends: from.place_ends, xids: from.xids }
+        Self {
+            gtids: from.gtids,
+            gtid_ends: from.gtid_ends,
+            places: from.places,
+            place_ends: from.place_ends,
+            xids: from.xids,
+        }
     }
 }
 
@@ -136,11 +147,7 @@ lifecycle!(EncoderComponent, Encoder, EncoderRunner);
 lifecycle!(TransformComponent, Transform, TransformRunner);
 
 impl<E: Encoder + Instance<Runner = EncoderRunner<E>>> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<E> {
-    fn encode(
-        schema: u32,
-        batch: Vec<u8>,
-        transactions: types::Transactions,
-    ) -> Result<(), types::Error> {
+    fn encode(schema: u32, batch: Vec<u8>, transactions: types::Transactions) -> Result<(), types::Error> {
         Ok(E::with(|runner| runner.encode(schema, &batch, &transactions.into()))?)
     }
 

@@ -15,7 +15,12 @@ use super::Value;
 pub(super) fn array(data_type: &DataType, values: &[&Value]) -> ArrayRef {
     macro_rules! integers {
         ($array:ty) => {
-            Arc::new(values.iter().map(|value| integer(value).and_then(|number| number.try_into().ok())).collect::<$array>())
+            Arc::new(
+                values
+                    .iter()
+                    .map(|value| integer(value).and_then(|number| number.try_into().ok()))
+                    .collect::<$array>(),
+            )
         };
     }
     match data_type {
@@ -30,13 +35,30 @@ pub(super) fn array(data_type: &DataType, values: &[&Value]) -> ArrayRef {
         DataType::Date32 => integers!(Date32Array),
         DataType::Duration(_) => integers!(DurationMicrosecondArray),
         DataType::Timestamp(_, zone) => {
-            let array: TimestampMicrosecondArray =
-                values.iter().map(|value| integer(value).and_then(|number| i64::try_from(number).ok())).collect();
+            let array: TimestampMicrosecondArray = values
+                .iter()
+                .map(|value| integer(value).and_then(|number| i64::try_from(number).ok()))
+                .collect();
             Arc::new(array.with_timezone_opt(zone.clone()))
         }
-        DataType::Boolean => Arc::new(values.iter().map(|value| if let Value::Bool(bit) = value { Some(*bit) } else { None }).collect::<BooleanArray>()),
-        DataType::Float32 => Arc::new(values.iter().map(|value| if let Value::Float(number) = value { Some(*number) } else { None }).collect::<Float32Array>()),
-        DataType::Float64 => Arc::new(values.iter().map(|value| if let Value::Double(number) = value { Some(*number) } else { None }).collect::<Float64Array>()),
+        DataType::Boolean => Arc::new(
+            values
+                .iter()
+                .map(|value| if let Value::Bool(bit) = value { Some(*bit) } else { None })
+                .collect::<BooleanArray>(),
+        ),
+        DataType::Float32 => Arc::new(
+            values
+                .iter()
+                .map(|value| if let Value::Float(number) = value { Some(*number) } else { None })
+                .collect::<Float32Array>(),
+        ),
+        DataType::Float64 => Arc::new(
+            values
+                .iter()
+                .map(|value| if let Value::Double(number) = value { Some(*number) } else { None })
+                .collect::<Float64Array>(),
+        ),
         DataType::Decimal128(precision, scale) => {
             let array: Decimal128Array = values.iter().map(|value| unscaled(value).and_then(i256::to_i128)).collect();
             Arc::new(array.with_data_type(DataType::Decimal128(*precision, *scale)))
@@ -45,7 +67,12 @@ pub(super) fn array(data_type: &DataType, values: &[&Value]) -> ArrayRef {
             let array: Decimal256Array = values.iter().map(|value| unscaled(value)).collect();
             Arc::new(array.with_data_type(DataType::Decimal256(*precision, *scale)))
         }
-        DataType::Utf8 => Arc::new(values.iter().map(|value| if let Value::Text(text) = value { Some(text.as_str()) } else { None }).collect::<StringArray>()),
+        DataType::Utf8 => Arc::new(
+            values
+                .iter()
+                .map(|value| if let Value::Text(text) = value { Some(text.as_str()) } else { None })
+                .collect::<StringArray>(),
+        ),
         _ => Arc::new(values.iter().map(|value| bytes(value)).collect::<BinaryArray>()),
     }
 }

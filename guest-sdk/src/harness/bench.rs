@@ -54,7 +54,11 @@ impl<E: Encoder> Bench<E> {
         let into = Rc::clone(&delivered);
         let mut runner = EncoderRunner::new(Output::new(Box::new(move |records| into.borrow_mut().extend(unpack(records)))));
         runner.configure(config)?;
-        Ok(Self { runner, delivered, opened: 0 })
+        Ok(Self {
+            runner,
+            delivered,
+            opened: 0,
+        })
     }
 
     /// The records of these rows.

@@ -107,7 +107,13 @@ impl Rows {
         let gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23";
         let place = "binlog.000002:4";
         let end = |text: &str| vec![u32::try_from(text.len()).unwrap_or(0)];
-        Transactions { gtids: gtid.into(), gtid_ends: end(gtid), places: place.into(), place_ends: end(place), xids: vec![1] }
+        Transactions {
+            gtids: gtid.into(),
+            gtid_ends: end(gtid),
+            places: place.into(),
+            place_ends: end(place),
+            xids: vec![1],
+        }
     }
 
     /// The schema message and the record-batch message.
@@ -161,8 +167,10 @@ impl Rows {
 
     fn image<'a>(&self, images: impl Iterator<Item = &'a Image> + Clone) -> ArrayRef {
         let columns = self.shape.columns.iter().enumerate().map(|(i, field)| {
-            let values: Vec<&Value> =
-                images.clone().map(|image| image.as_ref().and_then(|image| image.get(i)).unwrap_or(&Value::Null)).collect();
+            let values: Vec<&Value> = images
+                .clone()
+                .map(|image| image.as_ref().and_then(|image| image.get(i)).unwrap_or(&Value::Null))
+                .collect();
             array(field.data_type(), &values)
         });
         let valid = NullBuffer::from_iter(images.clone().map(Option::is_some));
@@ -204,14 +212,23 @@ impl Rows {
         let valid = NullBuffer::from_iter(lengths.iter().map(|length| *length > 0));
         let items = StructArray::new(
             odd_date_fields(),
-            vec![Arc::new(UInt8Array::from(images)), Arc::new(UInt16Array::from(columns)), Arc::new(StringArray::from(texts))],
+            vec![
+                Arc::new(UInt8Array::from(images)),
+                Arc::new(UInt16Array::from(columns)),
+                Arc::new(StringArray::from(texts)),
+            ],
             None,
         );
         let item = match schema.field_with_name("odd_dates")?.data_type() {
             DataType::List(item) => Arc::clone(item),
             other => Arc::new(Field::new("item", other.clone(), false)),
         };
-        Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(items), Some(valid))?))
+        Ok(Arc::new(ListArray::try_new(
+            item,
+            OffsetBuffer::from_lengths(lengths),
+            Arc::new(items),
+            Some(valid),
+        )?))
     }
 }
 

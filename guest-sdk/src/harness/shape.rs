@@ -15,7 +15,10 @@ pub struct Shape {
 impl Shape {
     /// A table without columns yet, on a MySQL 9.7 whose zone is UTC.
     pub fn new(database: &str, table: &str) -> Self {
-        let shape = Self { metadata: HashMap::new(), columns: Vec::new() };
+        let shape = Self {
+            metadata: HashMap::new(),
+            columns: Vec::new(),
+        };
         shape
             .with("flavor", "mysql")
             .with("server_version", "9.7.0")
@@ -49,7 +52,10 @@ impl Shape {
         let (base, numbers) = parts(mysql_type);
         let first = numbers.first().copied();
         let (kind, data_type) = arrow_type(&base, &numbers, mysql_type.contains("unsigned"));
-        let mut metadata = HashMap::from([("rowmill.type".to_owned(), mysql_type.to_owned()), ("rowmill.kind".to_owned(), kind.to_owned())]);
+        let mut metadata = HashMap::from([
+            ("rowmill.type".to_owned(), mysql_type.to_owned()),
+            ("rowmill.kind".to_owned(), kind.to_owned()),
+        ]);
         if matches!(kind, "datetime" | "timestamp" | "time") {
             metadata.insert("rowmill.fsp".to_owned(), first.unwrap_or(0).to_string());
         }
@@ -62,7 +68,8 @@ impl Shape {
         if kind == "string" {
             metadata.insert("rowmill.charset".to_owned(), "utf8mb4".to_owned());
         }
-        self.columns.push(Arc::new(Field::new(name, data_type, true).with_metadata(metadata)));
+        self.columns
+            .push(Arc::new(Field::new(name, data_type, true).with_metadata(metadata)));
         self
     }
 
@@ -110,7 +117,10 @@ fn odd_dates_type() -> DataType {
 /// `decimal(12,2) unsigned` is `decimal`, 12 and 2.
 fn parts(mysql_type: &str) -> (String, Vec<u8>) {
     let base = mysql_type.split(['(', ' ']).next().unwrap_or_default().to_owned();
-    let inner = mysql_type.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inner, _)| inner);
+    let inner = mysql_type
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map_or("", |(inner, _)| inner);
     (base, inner.split(',').filter_map(|number| number.trim().parse().ok()).collect())
 }
 
@@ -129,7 +139,14 @@ fn arrow_type(base: &str, numbers: &[u8], unsigned: bool) -> (&'static str, Data
         "double" => ("double", DataType::Float64),
         "decimal" => {
             let (precision, scale) = (number(0, 10), i8::try_from(number(1, 0)).unwrap_or(0));
-            ("decimal", if precision <= 38 { DataType::Decimal128(precision, scale) } else { DataType::Decimal256(precision, scale) })
+            (
+                "decimal",
+                if precision <= 38 {
+                    DataType::Decimal128(precision, scale)
+                } else {
+                    DataType::Decimal256(precision, scale)
+                },
+            )
         }
         "date" => ("date", DataType::Date32),
         "datetime" => ("datetime", DataType::Timestamp(TimeUnit::Microsecond, None)),

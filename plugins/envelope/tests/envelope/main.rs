@@ -43,7 +43,10 @@ fn mysql_tbl() -> Shape {
 }
 
 fn pair() -> Shape {
-    Shape::new("shop", "t").column("id", "bigint", &[]).column("name", "varchar(20)", &[]).key(&[0])
+    Shape::new("shop", "t")
+        .column("id", "bigint", &[])
+        .column("name", "varchar(20)", &[])
+        .key(&[0])
 }
 
 fn row(id: i64, name: &str) -> Vec<Value> {
@@ -67,14 +70,23 @@ fn the_documents_row_gives_the_documents_message() {
             r#""systemTime":0,"checkpointTime":1614748870000},"op":"INSERT","ddl":null},"version":"0.0.1"}"#
         )
     );
-    assert_eq!((records[0].partition, records[0].timestamp, records[0].topic.as_str()), (-1, None, ""));
+    assert_eq!(
+        (records[0].partition, records[0].timestamp, records[0].topic.as_str()),
+        (-1, None, "")
+    );
 }
 
 #[test]
 fn an_update_is_two_records_with_one_sequence_id() {
-    let rows = Rows::new(&pair()).from_seq(1_614_748_790_499_999_999).insert(row(1, "a")).update(row(1, "a"), row(1, "b"));
+    let rows = Rows::new(&pair())
+        .from_seq(1_614_748_790_499_999_999)
+        .insert(row(1, "a"))
+        .update(row(1, "a"), row(1, "b"));
     let records = encode("{}", &rows);
-    assert_eq!(records.iter().map(op).collect::<Vec<_>>(), ["INSERT", "UPDATE_BEFOR", "UPDATE_AFTER"]);
+    assert_eq!(
+        records.iter().map(op).collect::<Vec<_>>(),
+        ["INSERT", "UPDATE_BEFOR", "UPDATE_AFTER"]
+    );
     assert_eq!(images(&records[1]), r#""before":{"dataColumn":{"id":1,"name":"a"}},"after":null"#);
     assert_eq!(images(&records[2]), r#""before":null,"after":{"dataColumn":{"id":1,"name":"b"}}"#);
     for record in &records[1..] {
@@ -87,15 +99,25 @@ fn an_update_is_two_records_with_one_sequence_id() {
 fn a_delete_has_only_the_image_before() {
     let records = encode("{}", &Rows::new(&pair()).delete(row(7, "x")));
     assert_eq!(images(&records[0]), r#""before":{"dataColumn":{"id":7,"name":"x"}},"after":null"#);
-    assert_eq!((op(&records[0]).as_str(), records[0].key_text().as_str()), ("DELETE", r#"{"id":7}"#));
+    assert_eq!(
+        (op(&records[0]).as_str(), records[0].key_text().as_str()),
+        ("DELETE", r#"{"id":7}"#)
+    );
 }
 
 #[test]
 fn halves_of_a_split_update_go_by_their_own_keys_in_either_mode() {
     for config in ["{}", r#"{"update_mode":"single"}"#] {
         let records = encode(config, &Rows::new(&pair()).key_update(row(1, "a"), row(2, "a")));
-        assert_eq!(records.iter().map(op).collect::<Vec<_>>(), ["UPDATE_BEFOR", "UPDATE_AFTER"], "{config}");
-        assert_eq!(records.iter().map(Delivered::key_text).collect::<Vec<_>>(), [r#"{"id":1}"#, r#"{"id":2}"#]);
+        assert_eq!(
+            records.iter().map(op).collect::<Vec<_>>(),
+            ["UPDATE_BEFOR", "UPDATE_AFTER"],
+            "{config}"
+        );
+        assert_eq!(
+            records.iter().map(Delivered::key_text).collect::<Vec<_>>(),
+            [r#"{"id":1}"#, r#"{"id":2}"#]
+        );
     }
 }
 
@@ -103,8 +125,14 @@ fn halves_of_a_split_update_go_by_their_own_keys_in_either_mode() {
 fn single_mode_writes_both_images_into_one_record() {
     let records = encode(r#"{"update_mode":"single"}"#, &Rows::new(&pair()).update(row(1, "a"), row(1, "b")));
     assert_eq!(records.len(), 1);
-    assert_eq!(images(&records[0]), r#""before":{"dataColumn":{"id":1,"name":"a"}},"after":{"dataColumn":{"id":1,"name":"b"}}"#);
-    assert_eq!((op(&records[0]).as_str(), records[0].key_text().as_str()), ("UPDATE_AFTER", r#"{"id":1}"#));
+    assert_eq!(
+        images(&records[0]),
+        r#""before":{"dataColumn":{"id":1,"name":"a"}},"after":{"dataColumn":{"id":1,"name":"b"}}"#
+    );
+    assert_eq!(
+        (op(&records[0]).as_str(), records[0].key_text().as_str()),
+        ("UPDATE_AFTER", r#"{"id":1}"#)
+    );
 }
 
 #[test]
@@ -120,8 +148,15 @@ fn an_absent_column_is_left_out_and_null_is_written() {
     assert_eq!(images(&records[1]), r#""before":null,"after":{"dataColumn":{"name":null}}"#);
     assert_eq!(images(&records[2]), r#""before":{"dataColumn":{"id":1}},"after":null"#);
     assert_eq!(images(&records[3]), r#""before":null,"after":{"dataColumn":{"id":3}}"#);
-    assert_eq!(images(&records[4]), r#""before":null,"after":{"dataColumn":{"id":4,"name":"whole"}}"#);
-    assert_eq!(records[1].key_text(), r#"{"id":1}"#, "the after image lacks the key, so it comes from before");
+    assert_eq!(
+        images(&records[4]),
+        r#""before":null,"after":{"dataColumn":{"id":4,"name":"whole"}}"#
+    );
+    assert_eq!(
+        records[1].key_text(),
+        r#"{"id":1}"#,
+        "the after image lacks the key, so it comes from before"
+    );
 }
 
 #[test]
@@ -150,7 +185,10 @@ fn a_key_has_its_columns_in_key_order() {
 #[test]
 fn hostile_names_stay_names() {
     let evil = "a\"b\\c\n\u{1}}]é\u{1F600}";
-    let shape = Shape::new(evil, evil).column(evil, "int", &[]).column("e", "enum", &[evil, ""]).key(&[0]);
+    let shape = Shape::new(evil, evil)
+        .column(evil, "int", &[])
+        .column("e", "enum", &[evil, ""])
+        .key(&[0]);
     let records = encode("{}", &Rows::new(&shape).insert(vec![1.into(), Value::Int(1)]));
     let value: serde_json::Value = serde_json::from_slice(records[0].value.as_ref().unwrap()).unwrap();
     assert_eq!(value["schema"]["source"]["dbName"], evil);
@@ -164,9 +202,16 @@ fn hostile_names_stay_names() {
 #[test]
 fn headers_carry_op_names_gtid_and_sequence_id() {
     let records = encode(r#"{"headers":true}"#, &Rows::new(&pair()).insert(row(1, "a")).delete(row(1, "a")));
-    let text: Vec<_> = records[1].headers.iter().map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value))).collect();
+    let text: Vec<_> = records[1]
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
+        .collect();
     let gtid = "gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:23";
-    assert_eq!(text, ["op=DELETE", "database=shop", "table=t", gtid, "sequenceId=1614748790461000001"]);
+    assert_eq!(
+        text,
+        ["op=DELETE", "database=shop", "table=t", gtid, "sequenceId=1614748790461000001"]
+    );
     assert_eq!(records[0].headers.len(), 5);
     assert!(encode("{}", &Rows::new(&pair()).insert(row(1, "a")))[0].headers.is_empty());
 }
@@ -174,18 +219,36 @@ fn headers_carry_op_names_gtid_and_sequence_id() {
 #[test]
 fn the_servers_version_shows_only_if_asked_for() {
     let rows = Rows::new(&pair().with("flavor", "mariadb")).insert(row(1, "a"));
-    assert!(encode("{}", &rows)[0].value_text().contains(r#""source":{"dbType":"MariaDB","dbName":"shop","tableName":"t"}}"#));
+    assert!(
+        encode("{}", &rows)[0]
+            .value_text()
+            .contains(r#""source":{"dbType":"MariaDB","dbName":"shop","tableName":"t"}}"#)
+    );
     let text = encode(r#"{"include_db_version":true}"#, &rows)[0].value_text();
     assert!(text.contains(r#""tableName":"t","dbVersion":"9.7.0"}}"#), "{text}");
 }
 
 #[test]
 fn an_unknown_option_is_an_error_that_names_it_and_the_known_ones() {
-    let Err(error) = Bench::<Envelope>::new(r#"{"updatemode":"single"}"#) else { panic_free("an unknown option was taken") };
-    for name in ["updatemode", "update_mode", "tinyint1", "decimal", "datetime", "zero_date", "time_zone", "headers", "include_db_version"] {
+    let Err(error) = Bench::<Envelope>::new(r#"{"updatemode":"single"}"#) else {
+        panic_free("an unknown option was taken")
+    };
+    for name in [
+        "updatemode",
+        "update_mode",
+        "tinyint1",
+        "decimal",
+        "datetime",
+        "zero_date",
+        "time_zone",
+        "headers",
+        "include_db_version",
+    ] {
         assert!(error.message.contains(name), "{error}");
     }
-    let Err(error) = Bench::<Envelope>::new(r#"{"update_mode":"both"}"#) else { panic_free("a wrong value was taken") };
+    let Err(error) = Bench::<Envelope>::new(r#"{"update_mode":"both"}"#) else {
+        panic_free("a wrong value was taken")
+    };
     assert!(error.message.contains("both") && error.message.contains("single"), "{error}");
 }
 
@@ -206,14 +269,24 @@ fn a_source_zone_without_a_name_matters_only_to_tables_with_dates() {
     let rows = Rows::new(&pair().with("time_zone", "???")).insert(row(1, "a"));
     assert_eq!(encode("{}", &rows).len(), 1);
     let rows = Rows::new(&mysql_tbl().with("time_zone", "???"));
-    assert!(Bench::<Envelope>::new("{}").unwrap().encode(&rows).unwrap_err().message.contains("???"));
+    assert!(
+        Bench::<Envelope>::new("{}")
+            .unwrap()
+            .encode(&rows)
+            .unwrap_err()
+            .message
+            .contains("???")
+    );
 }
 
 #[test]
 fn a_heartbeat_goes_to_every_topic_with_nulls() {
     let event = serde_json::json!({"event":"heartbeat","topics":["p_a","p_b"],"ts":1_614_748_870_000_i64,"checkpoint_ts":5,"new_member":1});
     let records = Bench::<Envelope>::new("{}").unwrap().control(&event).unwrap();
-    assert_eq!(records.iter().map(|record| record.topic.as_str()).collect::<Vec<_>>(), ["p_a", "p_b"]);
+    assert_eq!(
+        records.iter().map(|record| record.topic.as_str()).collect::<Vec<_>>(),
+        ["p_a", "p_b"]
+    );
     for record in &records {
         assert_eq!(
             record.value_text(),
@@ -223,7 +296,10 @@ fn a_heartbeat_goes_to_every_topic_with_nulls() {
                 r#""version":"0.0.1"}"#
             )
         );
-        assert_eq!((record.partition, record.timestamp, record.key.clone()), (0, Some(1_614_748_870_000), None));
+        assert_eq!(
+            (record.partition, record.timestamp, record.key.clone()),
+            (0, Some(1_614_748_870_000), None)
+        );
     }
 }
 
@@ -250,8 +326,15 @@ fn transaction_markers_name_no_table() {
         "flavor":"mysql","server_version":"9.7.0"});
     let records = Bench::<Envelope>::new(r#"{"headers":true}"#).unwrap().control(&event).unwrap();
     assert_eq!(op(&records[0]), "TRANSACTION_END");
-    assert!(records[0].value_text().contains(r#""source":{"dbType":"MySQL","dbName":null,"tableName":null}}"#));
-    assert_eq!(records[0].headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["op", "gtid", "sequenceId"]);
+    assert!(
+        records[0]
+            .value_text()
+            .contains(r#""source":{"dbType":"MySQL","dbName":null,"tableName":null}}"#)
+    );
+    assert_eq!(
+        records[0].headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["op", "gtid", "sequenceId"]
+    );
 }
 
 #[test]

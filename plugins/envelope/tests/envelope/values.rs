@@ -14,12 +14,23 @@ fn rendered_in(config: &str, zone: &str, mysql_type: &str, labels: &[&str], valu
     let record = encode(config, &Rows::new(&shape).insert(vec![value])).remove(0);
     let whole: serde_json::Value = serde_json::from_slice(record.value.as_ref().unwrap()).unwrap();
     let json = images(&record);
-    let json = json.strip_prefix(r#""before":null,"after":{"dataColumn":{"c":"#).unwrap().strip_suffix("}}").unwrap();
-    (whole["schema"]["dataColumn"][0]["type"].as_str().unwrap().to_owned(), json.to_owned())
+    let json = json
+        .strip_prefix(r#""before":null,"after":{"dataColumn":{"c":"#)
+        .unwrap()
+        .strip_suffix("}}")
+        .unwrap();
+    (
+        whole["schema"]["dataColumn"][0]["type"].as_str().unwrap().to_owned(),
+        json.to_owned(),
+    )
 }
 
 fn check(mysql_type: &str, value: Value, kind: &str, json: &str) {
-    assert_eq!(rendered("{}", mysql_type, &[], value), (kind.to_owned(), json.to_owned()), "{mysql_type}");
+    assert_eq!(
+        rendered("{}", mysql_type, &[], value),
+        (kind.to_owned(), json.to_owned()),
+        "{mysql_type}"
+    );
 }
 
 fn int(number: i128) -> Value {
@@ -53,7 +64,20 @@ fn integers_are_exact_up_to_their_ends() {
 
 #[test]
 fn null_is_null_whatever_the_type() {
-    for mysql_type in ["int", "bit(1)", "double", "decimal(10,2)", "decimal(65,30)", "date", "datetime(6)", "time", "text", "enum", "set", "blob"] {
+    for mysql_type in [
+        "int",
+        "bit(1)",
+        "double",
+        "decimal(10,2)",
+        "decimal(65,30)",
+        "date",
+        "datetime(6)",
+        "time",
+        "text",
+        "enum",
+        "set",
+        "blob",
+    ] {
         assert_eq!(rendered("{}", mysql_type, &["a"], Value::Null).1, "null", "{mysql_type}");
     }
 }
@@ -64,9 +88,15 @@ fn one_bit_is_a_boolean_and_so_is_tinyint1_if_asked_for() {
     check("bit(1)", Value::Bool(false), "BOOLEAN", "false");
     check("tinyint(1)", int(2), "LONG", "2");
     for (number, json) in [(0, "false"), (1, "true"), (-3, "true")] {
-        assert_eq!(rendered(r#"{"tinyint1":"boolean"}"#, "tinyint(1)", &[], int(number)), ("BOOLEAN".into(), json.into()));
+        assert_eq!(
+            rendered(r#"{"tinyint1":"boolean"}"#, "tinyint(1)", &[], int(number)),
+            ("BOOLEAN".into(), json.into())
+        );
     }
-    assert_eq!(rendered(r#"{"tinyint1":"boolean"}"#, "tinyint(4)", &[], int(1)), ("LONG".into(), "1".into()));
+    assert_eq!(
+        rendered(r#"{"tinyint1":"boolean"}"#, "tinyint(4)", &[], int(1)),
+        ("LONG".into(), "1".into())
+    );
 }
 
 #[test]
@@ -110,7 +140,10 @@ fn decimals_have_every_digit_and_exactly_their_decimals() {
         ("decimal(20,10)", "1234567890.0987654321"),
         ("decimal(38,38)", "0.00000000000000000000000000000000000001"),
         ("decimal(38,0)", "99999999999999999999999999999999999999"),
-        ("decimal(65,30)", "-99999999999999999999999999999999999.999999999999999999999999999999"),
+        (
+            "decimal(65,30)",
+            "-99999999999999999999999999999999999.999999999999999999999999999999",
+        ),
         ("decimal(65,0)", "10000000000000000000000000000000000000000000000000000000000000000"),
         ("decimal(65,30)", "0.000000000000000000000000000001"),
     ] {
@@ -123,13 +156,29 @@ fn decimals_have_every_digit_and_exactly_their_decimals() {
 #[test]
 fn text_is_escaped_where_json_demands_it_and_nowhere_else() {
     let all: String = (0..=0x7f_u8).map(char::from).chain("é漢\u{1F600}\u{2028}".chars()).collect();
-    for text in [all.clone(), all.repeat(40), String::new(), "\"".into(), "0123456789abcdef\\".into(), "x".repeat(5000)] {
+    for text in [
+        all.clone(),
+        all.repeat(40),
+        String::new(),
+        "\"".into(),
+        "0123456789abcdef\\".into(),
+        "x".repeat(5000),
+    ] {
         let (kind, json) = rendered("{}", "text", &[], Value::Text(text.clone()));
         assert_eq!(kind, "STRING");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-        assert_eq!(json, serde_json::to_string(&text).unwrap(), "the same short escapes as others write");
+        assert_eq!(
+            json,
+            serde_json::to_string(&text).unwrap(),
+            "the same short escapes as others write"
+        );
     }
-    check("json", Value::Text(r#"{"a": [1.0, "x"]}"#.into()), "STRING", r#""{\"a\": [1.0, \"x\"]}""#);
+    check(
+        "json",
+        Value::Text(r#"{"a": [1.0, "x"]}"#.into()),
+        "STRING",
+        r#""{\"a\": [1.0, \"x\"]}""#,
+    );
 }
 
 #[test]
@@ -147,7 +196,13 @@ fn labels_stand_for_enum_and_set() {
 
 #[test]
 fn bytes_are_base64_with_padding() {
-    for (bytes, json) in [(&b""[..], "\"\""), (b"f", "\"Zg==\""), (b"fo", "\"Zm8=\""), (b"foo", "\"Zm9v\""), (&[0xfb, 0xff, 0xfe, 0], "\"+//+AA==\"")] {
+    for (bytes, json) in [
+        (&b""[..], "\"\""),
+        (b"f", "\"Zg==\""),
+        (b"fo", "\"Zm8=\""),
+        (b"foo", "\"Zm9v\""),
+        (&[0xfb, 0xff, 0xfe, 0], "\"+//+AA==\""),
+    ] {
         check("varbinary", Value::Bytes(bytes.to_vec()), "BYTES", json);
     }
 }
@@ -177,7 +232,10 @@ fn a_timestamp_does_not_move_with_the_time_zone() {
 #[test]
 fn a_datetime_as_string_is_what_mysql_prints() {
     let text = |mysql_type: &str, value| rendered(r#"{"datetime":"string"}"#, mysql_type, &[], value);
-    assert_eq!(text("datetime(6)", micros(18_689, 1)), ("STRING".into(), "\"2021-03-03 00:00:00.000001\"".into()));
+    assert_eq!(
+        text("datetime(6)", micros(18_689, 1)),
+        ("STRING".into(), "\"2021-03-03 00:00:00.000001\"".into())
+    );
     assert_eq!(text("datetime(3)", micros(-1, 86_399_120_000)).1, "\"1969-12-31 23:59:59.120\"");
     assert_eq!(text("datetime", micros(2_932_896, 0)).1, "\"9999-12-31 00:00:00\"");
     assert_eq!(text("datetime", micros(-354_285, 0)).1, "\"1000-01-01 00:00:00\"");
@@ -209,11 +267,18 @@ fn zero_and_impossible_dates_are_null_unless_an_option_says_more() {
 #[test]
 fn an_odd_date_belongs_to_its_row_image_and_column() {
     let shape = Shape::new("d", "t").column("a", "date", &[]).column("b", "date", &[]);
-    let rows = Rows::new(&shape)
-        .insert(vec![int(0), Value::Null])
-        .update(vec![Value::OddDate("0000-00-00".into()), Value::Null], vec![int(1), Value::OddDate("2024-02-31".into())]);
+    let rows = Rows::new(&shape).insert(vec![int(0), Value::Null]).update(
+        vec![Value::OddDate("0000-00-00".into()), Value::Null],
+        vec![int(1), Value::OddDate("2024-02-31".into())],
+    );
     let records = encode(r#"{"zero_date":"string"}"#, &rows);
     assert_eq!(images(&records[0]), r#""before":null,"after":{"dataColumn":{"a":0,"b":null}}"#);
-    assert_eq!(images(&records[1]), r#""before":{"dataColumn":{"a":"0000-00-00","b":null}},"after":null"#);
-    assert_eq!(images(&records[2]), r#""before":null,"after":{"dataColumn":{"a":86400000,"b":"2024-02-31"}}"#);
+    assert_eq!(
+        images(&records[1]),
+        r#""before":{"dataColumn":{"a":"0000-00-00","b":null}},"after":null"#
+    );
+    assert_eq!(
+        images(&records[2]),
+        r#""before":null,"after":{"dataColumn":{"a":86400000,"b":"2024-02-31"}}"#
+    );
 }
