@@ -18,15 +18,15 @@ macro_rules! export {
                 static RUNNER: ::std::cell::RefCell<$crate::EncoderRunner<$plugin>> =
                     ::std::cell::RefCell::new($crate::EncoderRunner::new($crate::export::host_output()));
             }
-            impl $crate::export::Instance for $crate::export::EncoderComponent<$plugin> {
+            impl $crate::export::Instance for $plugin {
                 type Runner = $crate::EncoderRunner<$plugin>;
                 fn with<R>(call: impl FnOnce(&mut Self::Runner) -> R) -> R {
                     RUNNER.with(|runner| call(&mut runner.borrow_mut()))
                 }
             }
             type Component = $crate::export::EncoderComponent<$plugin>;
-            $crate::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
-            $crate::__export_encode!(Component with_types_in $crate::bindings::encoder);
+            $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+            $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
         };
     };
     ($plugin:ty: transform) => {
@@ -35,20 +35,20 @@ macro_rules! export {
             ::std::thread_local! {
                 static RUNNER: ::std::cell::RefCell<$crate::TransformRunner<$plugin>> = ::std::default::Default::default();
             }
-            impl $crate::export::Instance for $crate::export::TransformComponent<$plugin> {
+            impl $crate::export::Instance for $plugin {
                 type Runner = $crate::TransformRunner<$plugin>;
                 fn with<R>(call: impl FnOnce(&mut Self::Runner) -> R) -> R {
                     RUNNER.with(|runner| call(&mut runner.borrow_mut()))
                 }
             }
             type Component = $crate::export::TransformComponent<$plugin>;
-            $crate::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
-            $crate::__export_transform!(Component with_types_in $crate::bindings::transform);
+            $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+            $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
         };
     };
 }
 
-/// The component's one instance of its plugin.
+/// A plugin's one instance in its component; implemented for the plugin's own type, which is all that its crate may do.
 pub trait Instance {
     /// What runs it.
     type Runner;
@@ -108,28 +108,28 @@ impl From<WitReason> for FlushReason {
 /// The part that both kinds have, over runners that name it alike.
 macro_rules! lifecycle {
     ($component:ident, $trait:ident, $runner:ident) => {
-        impl<P: $trait> Lifecycle for $component<P>
+        impl<P> Lifecycle for $component<P>
         where
-            Self: Instance<Runner = $runner<P>>,
+            P: $trait + Instance<Runner = $runner<P>>,
         {
             fn describe() -> String {
                 $runner::<P>::describe()
             }
 
             fn configure(config: String) -> Result<(), types::Error> {
-                Ok(Self::with(|runner| runner.configure(&config))?)
+                Ok(P::with(|runner| runner.configure(&config))?)
             }
 
             fn open_schema(id: u32, message: Vec<u8>) -> Result<(), types::Error> {
-                Ok(Self::with(|runner| runner.open_schema(id, &message))?)
+                Ok(P::with(|runner| runner.open_schema(id, &message))?)
             }
 
             fn close_schema(id: u32) {
-                Self::with(|runner| runner.close_schema(id));
+                P::with(|runner| runner.close_schema(id));
             }
 
             fn flush(reason: WitReason) -> Result<(), types::Error> {
-                Ok(Self::with(|runner| runner.flush(reason.into()))?)
+                Ok(P::with(|runner| runner.flush(reason.into()))?)
             }
         }
     };
@@ -138,26 +138,26 @@ macro_rules! lifecycle {
 lifecycle!(EncoderComponent, Encoder, EncoderRunner);
 lifecycle!(TransformComponent, Transform, TransformRunner);
 
-impl<E: Encoder> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<E>
+impl<E> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<E>
 where
-    Self: Instance<Runner = EncoderRunner<E>>,
+    E: Encoder + Instance<Runner = EncoderRunner<E>>,
 {
     fn encode(
         schema: u32,
         batch: Vec<u8>,
         transactions: types::Transactions,
     ) -> Result<(), types::Error> {
-        Ok(Self::with(|runner| runner.encode(schema, &batch, &transactions.into()))?)
+        Ok(E::with(|runner| runner.encode(schema, &batch, &transactions.into()))?)
     }
 
     fn control(event: String) -> Result<(), types::Error> {
-        Ok(Self::with(|runner| runner.control(&event))?)
+        Ok(E::with(|runner| runner.control(&event))?)
     }
 }
 
-impl<T: Transform> transform::exports::rowmill::plugin::transform::Guest for TransformComponent<T>
+impl<T> transform::exports::rowmill::plugin::transform::Guest for TransformComponent<T>
 where
-    Self: Instance<Runner = TransformRunner<T>>,
+    T: Transform + Instance<Runner = TransformRunner<T>>,
 {
     fn process(
         schema: u32,
@@ -165,7 +165,7 @@ where
         transactions: types::Transactions,
     ) -> Result<transform::exports::rowmill::plugin::transform::Outcome, types::Error> {
         use transform::exports::rowmill::plugin::transform::{Outcome as Wit, Reshaped};
-        Ok(match Self::with(|runner| runner.process(schema, &batch, &transactions.into()))? {
+        Ok(match T::with(|runner| runner.process(schema, &batch, &transactions.into()))? {
             Outcome::Unchanged => Wit::Unchanged,
             Outcome::Dropped => Wit::Dropped,
             Outcome::Changed(batch) => Wit::Changed(batch),
