@@ -1,5 +1,5 @@
 //! The room as the pipeline sees it, with guests that misbehave.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod guests;
 mod limits;
@@ -76,8 +76,8 @@ fn plugin(path: &Path, task: &str) -> Plugin {
 /// Rows whose transaction ids are `xids`, one a row, in a table `d.t` of that version.
 fn batch(version: u32, xids: &[u64]) -> Batch {
     let count = xids.len();
-    let ids = Arc::new(Int64Array::from_iter_values(0..i64::try_from(count).unwrap())) as ArrayRef;
-    let names = Arc::new(StringArray::from(vec![Some("näme"); count])) as ArrayRef;
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::try_from(count).unwrap()));
+    let names: ArrayRef = Arc::new(StringArray::from(vec![Some("näme"); count]));
     let columns = vec![Field::new("id", DataType::Int64, false), Field::new("name", DataType::Utf8, true)];
     let after = StructArray::new(columns.clone().into(), vec![ids, names], None);
     let schema = Schema::new(vec![
