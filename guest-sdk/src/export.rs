@@ -48,7 +48,7 @@ macro_rules! export {
     };
 }
 
-/// A plugin's one instance in its component; implemented for the plugin's own type, which is all that its crate may do.
+/// A plugin that has its one instance in this component.
 pub trait Instance {
     /// What runs it.
     type Runner;
@@ -108,10 +108,7 @@ impl From<WitReason> for FlushReason {
 /// The part that both kinds have, over runners that name it alike.
 macro_rules! lifecycle {
     ($component:ident, $trait:ident, $runner:ident) => {
-        impl<P> Lifecycle for $component<P>
-        where
-            P: $trait + Instance<Runner = $runner<P>>,
-        {
+        impl<P: $trait + Instance<Runner = $runner<P>>> Lifecycle for $component<P> {
             fn describe() -> String {
                 $runner::<P>::describe()
             }
@@ -138,10 +135,7 @@ macro_rules! lifecycle {
 lifecycle!(EncoderComponent, Encoder, EncoderRunner);
 lifecycle!(TransformComponent, Transform, TransformRunner);
 
-impl<E> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<E>
-where
-    E: Encoder + Instance<Runner = EncoderRunner<E>>,
-{
+impl<E: Encoder + Instance<Runner = EncoderRunner<E>>> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<E> {
     fn encode(
         schema: u32,
         batch: Vec<u8>,
@@ -155,10 +149,7 @@ where
     }
 }
 
-impl<T> transform::exports::rowmill::plugin::transform::Guest for TransformComponent<T>
-where
-    T: Transform + Instance<Runner = TransformRunner<T>>,
-{
+impl<T: Transform + Instance<Runner = TransformRunner<T>>> transform::exports::rowmill::plugin::transform::Guest for TransformComponent<T> {
     fn process(
         schema: u32,
         batch: Vec<u8>,

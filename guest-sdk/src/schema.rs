@@ -24,6 +24,7 @@ pub struct Schema {
     /// The table's columns, in order.
     pub columns: Vec<Field>,
     /// The message that this was read from.
+    #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only `to_arrow` reads it"))]
     pub(crate) message: Vec<u8>,
     /// Where the batch's top-level columns are.
     pub(crate) places: Places,
