@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p rowmill --bench encode`. The WebAssembly side is the whole of `Chain::run`: Arrow message, call, check,
 //! copy. The native side gets its message ready made, and copies what is handed over just as the host does.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
+#![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 use std::cell::Cell;
 use std::hint::black_box;
