@@ -128,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn every_hour_of_two_centuries_is_what_the_zone_says() {
+    fn every_time_of_a_century_is_what_the_zone_says() {
         for name in ["America/New_York", "Australia/Lord_Howe", "Asia/Shanghai", "Europe/Dublin", "Africa/Casablanca", "Pacific/Apia"] {
             let zone = TimeZone::get(name).unwrap();
             let mut ours = Zone::named(name).unwrap();
-            let mut seconds = wall("1880-01-01T00:17:00") / 1000;
+            let mut seconds = wall("1980-01-01T00:17:00") / 1000;
             let last = wall("2080-01-01T00:00:00") / 1000;
             while seconds < last {
                 let expected = match zone.to_ambiguous_timestamp(civil(seconds).unwrap()).offset() {
@@ -141,7 +141,8 @@ mod tests {
                 };
                 let expected = (seconds - i64::from(expected.seconds())) * 1000;
                 assert_eq!(ours.milliseconds(seconds * 1000), expected, "{name} at {seconds}");
-                seconds += 1800;
+                // Mostly long steps; each tenth is short, so that changes are met from both sides and within.
+                seconds += if seconds % 10 == 0 { 1801 } else { 7_003 };
             }
         }
     }
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn the_ends_of_mysqls_calendar_have_times() {
         let mut zone = Zone::named("Asia/Shanghai").unwrap();
-        assert_eq!(zone.milliseconds(wall("9999-12-31T00:00:00") + 86_399_999) % 1000, 999);
+        assert_eq!(zone.milliseconds(2_932_896 * 86_400_000 + 86_399_999), 2_932_896 * 86_400_000 + 57_599_999);
         assert!(zone.milliseconds(-62_167_219_200_000) < 0);
     }
 
