@@ -230,7 +230,7 @@ impl Log {
         // A length from outside must not become memory before as many bytes are there.
         let wanted = u64::from(event.size);
         let mut body = Vec::with_capacity(length.min(CHUNK));
-        let read = self.stream.by_ref().take(wanted - HEADER_LEN as u64).read_to_end(&mut body);
+        let read = self.stream.by_ref().take(u64::try_from(length).unwrap_or(0)).read_to_end(&mut body);
         read.map_err(|error| self.unread(error))?;
         if body.len() < length {
             return Err(self.broken("it ends within its last event"));
@@ -297,3 +297,6 @@ fn has_checksum_field(body: &[u8]) -> bool {
     let version = (next(), next(), next());
     version >= (5, 6, 1) || (String::from_utf8_lossy(text).contains("MariaDB") && version >= (5, 3, 0))
 }
+
+#[cfg(test)]
+mod tests;
