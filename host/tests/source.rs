@@ -414,3 +414,19 @@ fn starts_lead_to_the_place_that_they_name() {
     assert_eq!(newest.file, latest.file);
     assert!(newest.gtid.unwrap().is_subset(latest.gtid.as_ref().unwrap()));
 }
+
+#[test]
+fn a_server_that_is_verified_must_have_a_certificate_of_the_named_authority() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_tls", "") else { return };
+    for tls in [TlsMode::VerifyCa, TlsMode::VerifyIdentity] {
+        mysql.config.source.tls = tls;
+        let findings = source::preflight(&mysql.config);
+        assert!(findings.len() == 1 && findings[0].message.contains("TLS"), "{findings:#?}");
+    }
+    if let Ok(ca) = std::env::var("ROWMILL_TEST_MYSQL_CA") {
+        mysql.config.source.tls_ca = Some(ca.into());
+        mysql.config.source.tls = TlsMode::VerifyCa;
+        let findings = source::preflight(&mysql.config);
+        assert_eq!(finding(&findings, "connection").level, Level::Ok, "{findings:#?}");
+    }
+}

@@ -53,7 +53,7 @@ pub(super) fn chosen(connection: &mut Connection, config: &Config) -> Result<Vec
         // What the server itself takes as a row's key: unique, whole columns, none of them NULL or computed.
         let keyed: Vec<String> = connection.rows(
             "SELECT table_name FROM information_schema.statistics WHERE table_schema = ? AND non_unique = 0 GROUP BY table_name, index_name \
-             HAVING index_name = 'PRIMARY' OR (SUM(nullable = 'YES') = 0 AND SUM(sub_part IS NOT NULL) = 0 AND COUNT(column_name) = COUNT(*))",
+             HAVING SUM(index_name = 'PRIMARY') > 0 OR (SUM(nullable = 'YES') = 0 AND SUM(sub_part IS NOT NULL) = 0 AND COUNT(column_name) = COUNT(*))",
             (&database,),
         )?;
         let wanted = names.into_iter().filter(|name| config.source.tables.selects(&database, name));
