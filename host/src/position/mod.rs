@@ -1,8 +1,11 @@
 //! A place in the binlog: ordered, shown, stored. Knows nothing of connections.
 
 mod gtid;
+mod intervals;
 
-pub use gtid::{Gtid, GtidSet, ParseError};
+pub use gtid::{Gtid, GtidSet, ParseError, Uuid};
+
+use std::fmt;
 
 /// Where to go on reading: everything before it has been handled.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -16,4 +19,16 @@ pub struct Position {
     /// Byte offset of the next event in `file`; 4 is the first.
     #[serde(default)]
     pub pos: u64,
+}
+
+impl fmt::Display for Position {
+    /// `file:pos` and the GTID set, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.gtid, self.file.is_empty()) {
+            (Some(set), true) => write!(f, "gtid {}", set.one_line()),
+            (Some(set), false) => write!(f, "{}:{}, gtid {}", self.file, self.pos, set.one_line()),
+            (None, true) => f.write_str("the start of the log"),
+            (None, false) => write!(f, "{}:{}", self.file, self.pos),
+        }
+    }
 }

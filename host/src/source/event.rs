@@ -1,5 +1,14 @@
 //! One raw binlog event: header fields and body, nothing interpreted.
 
+/// Bytes of an event's header, format version 4.
+pub(super) const HEADER_LEN: usize = 19;
+
+/// The event is not in the file; the server made it up for the connection.
+const ARTIFICIAL: u16 = 0x20;
+
+/// The writer allows readers that don't know the type to go on without it.
+const IGNORABLE: u16 = 0x80;
+
 /// One binlog event, checksum verified and cut off.
 #[derive(Debug, Clone, Default)]
 pub struct Event {
@@ -19,9 +28,183 @@ pub struct Event {
     pub body: Vec<u8>,
 }
 
-/// Types of events that are known by name.
+impl Event {
+    /// The fields of a header; the body stays empty.
+    pub(super) fn from_header(header: &[u8; HEADER_LEN]) -> Self {
+        let [t0, t1, t2, t3, code, i0, i1, i2, i3, s0, s1, s2, s3, p0, p1, p2, p3, f0, f1] = *header;
+        Self {
+            timestamp: u32::from_le_bytes([t0, t1, t2, t3]),
+            code,
+            server_id: u32::from_le_bytes([i0, i1, i2, i3]),
+            size: u32::from_le_bytes([s0, s1, s2, s3]),
+            end_pos: u32::from_le_bytes([p0, p1, p2, p3]),
+            flags: u16::from_le_bytes([f0, f1]),
+            body: Vec::new(),
+        }
+    }
+
+    /// The header as it is on the wire; what a checksum begins with.
+    pub(super) fn header(&self) -> [u8; HEADER_LEN] {
+        let ([t0, t1, t2, t3], [i0, i1, i2, i3]) = (self.timestamp.to_le_bytes(), self.server_id.to_le_bytes());
+        let ([s0, s1, s2, s3], [p0, p1, p2, p3]) = (self.size.to_le_bytes(), self.end_pos.to_le_bytes());
+        let [f0, f1] = self.flags.to_le_bytes();
+        [t0, t1, t2, t3, self.code, i0, i1, i2, i3, s0, s1, s2, s3, p0, p1, p2, p3, f0, f1]
+    }
+
+    /// A rotation that is not in the file: what follows is in `file` from `pos` on.
+    pub(super) fn made_up_rotation(file: &str, pos: u64) -> Self {
+        let mut body = pos.to_le_bytes().to_vec();
+        body.extend_from_slice(file.as_bytes());
+        let size = u32::try_from(body.len() + HEADER_LEN).unwrap_or(u32::MAX);
+        Self { code: EventKind::ROTATE, size, flags: ARTIFICIAL, body, ..Self::default() }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> EventKind {
+        EventKind::of(self.code)
+    }
+
+    /// Whether it is not in the file but was made up for the reader.
+    pub fn is_made_up(&self) -> bool {
+        self.end_pos == 0 || self.flags & ARTIFICIAL != 0
+    }
+
+    /// Whether the server allows readers that don't know it to go on.
+    pub fn is_ignorable(&self) -> bool {
+        self.flags & IGNORABLE != 0
+    }
+}
+
+/// Types of events that are known by name. Format: MySQL's `binlog_event.h`, MariaDB's `log_event.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// stub: the source room's author fills this in.
+    /// A statement, or BEGIN and COMMIT.
+    Query,
+    /// The server shut down.
+    Stop,
+    /// The next file.
+    Rotate,
+    /// INTVAR, RAND, USER_VAR: values that belong to the statement after them.
+    StatementValue,
+    /// A piece of LOAD DATA that was logged as a statement.
+    LoadData,
+    /// The first of each file: version, lengths, checksum.
+    FormatDescription,
+    /// Commit, with the engine's transaction id.
+    Xid,
+    /// Describes the table of the row events after it.
+    TableMap,
+    /// WRITE_ROWS.
+    WriteRows {
+        /// 1: MySQL 5.5; 2: with extra data.
+        version: u8,
+    },
+    /// UPDATE_ROWS.
+    UpdateRows {
+        /// 1: MySQL 5.5; 2: with extra data.
+        version: u8,
+    },
+    /// DELETE_ROWS.
+    DeleteRows {
+        /// 1: MySQL 5.5; 2: with extra data.
+        version: u8,
+    },
+    /// The server lost events.
+    Incident,
+    /// The connection is alive.
+    Heartbeat,
+    /// IGNORABLE and ROWS_QUERY: comments.
+    Comment,
+    /// A transaction begins.
+    Gtid,
+    /// A transaction begins; it has no id.
+    AnonymousGtid,
+    /// A transaction begins; its id has a tag.
+    GtidTagged,
+    /// All GTIDs of the files before.
+    PreviousGtids,
+    /// TRANSACTION_CONTEXT and VIEW_CHANGE: group replication's own.
+    GroupReplication,
+    /// A transaction was prepared, its outcome comes later.
+    XaPrepare,
+    /// Updates of JSON columns as differences.
+    PartialUpdateRows,
+    /// A compressed transaction.
+    TransactionPayload,
+    /// Types that only MariaDB has.
+    Mariadb(u8),
+    /// Anything else.
     Unknown(u8),
+}
+
+impl EventKind {
+    /// Code of ROTATE.
+    pub(super) const ROTATE: u8 = 4;
+    /// Code of FORMAT_DESCRIPTION.
+    pub(super) const FORMAT_DESCRIPTION: u8 = 15;
+    /// Code of TRANSACTION_PAYLOAD.
+    pub(super) const TRANSACTION_PAYLOAD: u8 = 40;
+
+    /// The type with this code.
+    pub fn of(code: u8) -> Self {
+        match code {
+            2 => Self::Query,
+            3 => Self::Stop,
+            4 => Self::Rotate,
+            5 | 13 | 14 => Self::StatementValue,
+            6 | 8..=12 | 17 | 18 => Self::LoadData,
+            15 => Self::FormatDescription,
+            16 => Self::Xid,
+            19 => Self::TableMap,
+            23 => Self::WriteRows { version: 1 },
+            24 => Self::UpdateRows { version: 1 },
+            25 => Self::DeleteRows { version: 1 },
+            26 => Self::Incident,
+            27 | 41 => Self::Heartbeat,
+            28 | 29 => Self::Comment,
+            30 => Self::WriteRows { version: 2 },
+            31 => Self::UpdateRows { version: 2 },
+            32 => Self::DeleteRows { version: 2 },
+            33 => Self::Gtid,
+            34 => Self::AnonymousGtid,
+            35 => Self::PreviousGtids,
+            36 | 37 => Self::GroupReplication,
+            38 => Self::XaPrepare,
+            39 => Self::PartialUpdateRows,
+            40 => Self::TransactionPayload,
+            42 => Self::GtidTagged,
+            160..=171 => Self::Mariadb(code),
+            _ => Self::Unknown(code),
+        }
+    }
+
+    /// The name that MySQL's documentation gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "QUERY",
+            Self::Stop => "STOP",
+            Self::Rotate => "ROTATE",
+            Self::StatementValue => "INTVAR/RAND/USER_VAR",
+            Self::LoadData => "LOAD DATA",
+            Self::FormatDescription => "FORMAT_DESCRIPTION",
+            Self::Xid => "XID",
+            Self::TableMap => "TABLE_MAP",
+            Self::WriteRows { .. } => "WRITE_ROWS",
+            Self::UpdateRows { .. } => "UPDATE_ROWS",
+            Self::DeleteRows { .. } => "DELETE_ROWS",
+            Self::Incident => "INCIDENT",
+            Self::Heartbeat => "HEARTBEAT",
+            Self::Comment => "ROWS_QUERY",
+            Self::Gtid => "GTID",
+            Self::AnonymousGtid => "ANONYMOUS_GTID",
+            Self::GtidTagged => "GTID_TAGGED",
+            Self::PreviousGtids => "PREVIOUS_GTIDS",
+            Self::GroupReplication => "VIEW_CHANGE",
+            Self::XaPrepare => "XA_PREPARE",
+            Self::PartialUpdateRows => "PARTIAL_UPDATE_ROWS",
+            Self::TransactionPayload => "TRANSACTION_PAYLOAD",
+            Self::Mariadb(_) => "MariaDB",
+            Self::Unknown(_) => "unknown",
+        }
+    }
 }

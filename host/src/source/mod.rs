@@ -1,11 +1,30 @@
 //! Connection, preflight, dump stream as raw events, schemas: everything that knows MySQL's side of the wire.
 
 mod event;
+mod checksum;
+mod reader;
+mod collation;
 mod schema;
+mod table_map;
+mod columns;
+mod transaction_id;
+mod statement;
+mod rows;
+mod place;
+mod connection;
+mod catalog;
+mod tables;
 mod stream;
+mod dump;
+mod start;
+mod file;
 
+pub use catalog::Catalog;
+pub use dump::{MysqlSource, replica_uuid};
 pub use event::{Event, EventKind};
+pub use file::FileSource;
 pub use schema::{Charset, Column, ColumnType, Flavor, Server, Table};
+pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
 
 use std::time::Duration;
@@ -27,7 +46,7 @@ pub enum Read {
 /// A stream of binlog events.
 ///
 /// Contract: events come whole, in order, with verified checksums, each exactly once from the opened position on. After
-/// an error the source must be opened again.
+/// an error the source must be opened again. `read` blocks its thread and must not be called in an asynchronous task.
 pub trait Source: Send {
     /// Starts the stream at `from`. May be called again after an error.
     ///

@@ -1,10 +1,24 @@
-//! From raw events to changes: transactions, table maps, rows. Pure; never blocks, never panics.
+//! From raw events to changes: transactions, table maps, rows. Pure; never panics, and blocks only to ask the catalogue for
+//! a table version that is new.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{Event, Table};
+use anyhow::anyhow;
+
+use super::catalog::Catalog;
+use super::event::{Event, EventKind};
+use super::place::Place;
+use super::reader::{Malformed, Reader};
+use super::rows::Head;
+use super::schema::Table;
+use super::statement::{Meaning, Query};
+use super::table_map::Name;
+use super::tables::Tables;
+use super::transaction_id::{Header, previous};
+use crate::config::TableFilter;
 use crate::fault::Fault;
-use crate::position::Position;
+use crate::position::{Gtid, GtidSet, Position};
 
 /// What a row event does to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +34,7 @@ pub enum RowOp {
 /// Which columns an image holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Bit `i % 8` of byte `i / 8`: column `i` is there.
+    /// Bit `i % 8` of byte `i / 8`: column `i` is there. Bits past the last column are unset.
     pub present: Vec<u8>,
     /// All columns are.
     pub whole: bool,
@@ -52,7 +66,8 @@ pub struct Transaction {
     pub file: String,
     /// Offset of the transaction's first event.
     pub pos: u64,
-    /// Milliseconds since 1970: commit time in the GTID event where there is one; `None`: each event's header tells.
+    /// Milliseconds since 1970: commit time in the GTID event where there is one (on the server where the transaction
+    /// originated, not on a replica in between); `None`: each event's header tells.
     pub commit_time_ms: Option<i64>,
     /// Header time of the first event, milliseconds.
     pub checkpoint_time_ms: i64,
@@ -70,7 +85,8 @@ pub enum Change<'a> {
         /// The storage engine's transaction id; 0 where there is none.
         xid: u64,
     },
-    /// A statement that may change schemas; a transaction of its own.
+    /// A statement that may change schemas; a transaction of its own (`Interpreter::transaction`), and the position is after
+    /// it. Only CREATE TABLE … SELECT comes between `Begin` and `Commit`, see `Interpreter::in_transaction`.
     Ddl {
         /// Default database of the statement.
         database: String,
@@ -81,22 +97,392 @@ pub enum Change<'a> {
     Nothing,
 }
 
-/// Reads events in order and says what they mean.
+/// Reads events in order and says what they mean. One lives as long as one opened source: after a source has been opened
+/// again, a new one starts at the position that it was opened at.
 #[derive(Debug)]
-pub struct Interpreter {}
+pub struct Interpreter {
+    place: Place,
+    /// After the last whole transaction.
+    committed: Position,
+    /// The GTIDs of the files before this one, until the first transaction shows that they are all there is.
+    inherited: Option<GtidSet>,
+    tables: Tables,
+    transaction: Transaction,
+    /// Of `transaction`.
+    gtid: Option<Gtid>,
+    /// A GTID event announced a transaction.
+    announced: bool,
+    /// Between BEGIN and its end.
+    open: bool,
+    /// Row events of chosen tables were handed out since BEGIN.
+    delivered: bool,
+    /// The transaction was handled before, or is older than wanted.
+    skipping: bool,
+    skip_before_ms: Option<i64>,
+    /// Something other than the rotation that starts a dump was read.
+    started: bool,
+    /// Bytes of a table id: 6, or 4 in files of very old servers.
+    id_bytes: usize,
+}
 
 impl Interpreter {
+    /// Starts at `start`, where the source was opened. Transactions whose GTID `start` has are passed over.
+    pub fn new(start: Position, filter: TableFilter, catalog: Catalog) -> Self {
+        let place = Place { file: start.file.clone(), start: start.pos, end: start.pos };
+        Self {
+            place,
+            committed: start,
+            inherited: None,
+            tables: Tables::new(filter, catalog),
+            transaction: Transaction::default(),
+            gtid: None,
+            announced: false,
+            open: false,
+            delivered: false,
+            skipping: false,
+            skip_before_ms: None,
+            started: false,
+            id_bytes: 6,
+        }
+    }
+
+    /// Passes over transactions that began before this time (milliseconds since 1970), up to the first that did not.
+    #[must_use]
+    pub fn skip_before(mut self, time_ms: i64) -> Self {
+        self.skip_before_ms = Some(time_ms);
+        self
+    }
+
     /// What `event` means.
     ///
     /// # Errors
-    /// `Stop` for an event that is corrupt, or neither known nor flagged ignorable, or that shows a table that can't be decoded.
+    /// `Stop` for an event that is corrupt, or neither known nor flagged ignorable, or that shows a table that can't be
+    /// decoded. `Retry` where the log breaks off within a transaction.
     pub fn read<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
-        let _ = event;
+        self.place.pass(event);
+        let kind = event.kind();
+        let first = !std::mem::replace(&mut self.started, true);
+        match kind {
+            EventKind::Rotate => self.rotate(event, first)?,
+            EventKind::FormatDescription => self.format(event)?,
+            EventKind::PreviousGtids => self.previous_gtids(event)?,
+            EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => self.announce(event)?,
+            EventKind::Query => return self.query(event),
+            EventKind::TableMap => self.table_map(event)?,
+            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } => return self.rows(event),
+            EventKind::Xid => {
+                let xid = Reader::new(&event.body).u64().map_err(|m| self.malformed(event, m))?;
+                return self.commit(event, xid);
+            }
+            EventKind::XaPrepare => return self.xa_prepare(event),
+            EventKind::PartialUpdateRows => self.partial_update(event)?,
+            EventKind::Stop => self.settle(event),
+            EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
+            EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
+            EventKind::TransactionPayload => return Err(self.stop(event, COMPRESSED)),
+            EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
+            EventKind::Mariadb(_) if !event.is_ignorable() => return Err(self.stop(event, MARIADB)),
+            EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
+            EventKind::Mariadb(_) | EventKind::Unknown(_) => {}
+        }
         Ok(Change::Nothing)
     }
 
     /// The place after the last whole transaction.
     pub fn position(&self) -> &Position {
-        unimplemented!()
+        &self.committed
+    }
+
+    /// The transaction that began last: that of the rows or the DDL statement that `read` returned last.
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// Whether a transaction has begun and not ended.
+    pub fn in_transaction(&self) -> bool {
+        self.open
+    }
+
+    fn rotate(&mut self, event: &Event, first: bool) -> Result<(), Fault> {
+        let mut reader = Reader::new(&event.body);
+        let pos = reader.u64().map_err(|m| self.malformed(event, m))?;
+        let file = std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
+        if event.is_made_up() && (first || file == self.place.file) {
+            // The server says where it begins to read: before the start where it searches by GTID. That moves nothing.
+            self.place.rotate(file, pos.max(4));
+            self.started = false;
+            return Ok(());
+        }
+        self.unbroken(event)?;
+        self.place.rotate(file, pos.max(4));
+        self.settle_here();
+        Ok(())
+    }
+
+    fn format(&mut self, event: &Event) -> Result<(), Fault> {
+        self.unbroken(event)?;
+        let mut reader = Reader::new(&event.body);
+        let version = reader.u16().map_err(|m| self.malformed(event, m))?;
+        if version != 4 {
+            return Err(self.malformed(event, Malformed("its format version is not 4, that of MySQL 5.0 and later")));
+        }
+        // Version text, time, length of headers; then the lengths of each type's own header, TABLE_MAP's being the 19th.
+        reader.take(50 + 4 + 1).map_err(|m| self.malformed(event, m))?;
+        let table_map = reader.rest().get(18).copied();
+        self.id_bytes = if table_map == Some(6) { 4 } else { 6 };
+        self.tables.forget_ids();
+        self.settle(event);
+        Ok(())
+    }
+
+    fn previous_gtids(&mut self, event: &Event) -> Result<(), Fault> {
+        let set = previous(&event.body).map_err(|m| self.malformed(event, m))?;
+        if self.committed.gtid.is_none() {
+            // An empty set may also mean that transactions have no GTIDs: the first one will tell.
+            if set.is_empty() {
+                self.inherited = Some(set);
+            } else {
+                self.committed.gtid = Some(set);
+            }
+        }
+        self.settle(event);
+        Ok(())
+    }
+
+    fn announce(&mut self, event: &Event) -> Result<(), Fault> {
+        self.unbroken(event)?;
+        let header = match event.kind() {
+            EventKind::GtidTagged => Header::parse_tagged(&event.body),
+            kind => Header::parse(&event.body, kind == EventKind::AnonymousGtid),
+        };
+        let header = header.map_err(|m| self.malformed(event, m))?;
+        let commit_ms = header.commit_us.filter(|us| *us > 0).and_then(|us| i64::try_from(us / 1000).ok());
+        self.begin(event, header.gtid, commit_ms);
+        self.announced = true;
+        Ok(())
+    }
+
+    /// Notes a new transaction whose first event is `event`.
+    fn begin(&mut self, event: &Event, gtid: Option<Gtid>, commit_ms: Option<i64>) {
+        let transaction = &mut self.transaction;
+        transaction.gtid.clear();
+        if let Some(gtid) = &gtid {
+            // Writing to a String can't fail.
+            let _ = write!(transaction.gtid, "{gtid}");
+        }
+        transaction.file.clone_from(&self.place.file);
+        transaction.pos = self.place.start;
+        transaction.commit_time_ms = commit_ms;
+        transaction.checkpoint_time_ms = i64::from(event.timestamp) * 1000;
+        let early = self.skip_before_ms.is_some_and(|time| transaction.checkpoint_time_ms < time);
+        if !early {
+            self.skip_before_ms = None;
+        }
+        let handled = |gtid: &Gtid| self.committed.gtid.as_ref().is_some_and(|set| set.contains(gtid));
+        self.skipping = early || gtid.as_ref().is_some_and(handled);
+        self.gtid = gtid;
+        self.delivered = false;
+    }
+
+    fn query<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
+        let query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        match query.meaning() {
+            Meaning::Begin => {
+                if self.open {
+                    return Err(self.broken_off(event));
+                }
+                self.announce_alone(event);
+                self.open = true;
+                Ok(if self.skipping { Change::Nothing } else { Change::Begin(&self.transaction) })
+            }
+            Meaning::Commit => self.commit(event, 0),
+            Meaning::Rollback if self.delivered => Err(self.stop(event, ROLLED_BACK)),
+            Meaning::Rollback => self.commit(event, 0),
+            Meaning::RollbackToSavepoint if self.delivered => Err(self.stop(event, ROLLED_BACK)),
+            Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
+            Meaning::XaOutcome => {
+                self.announce_alone(event);
+                self.finish();
+                Ok(Change::Nothing)
+            }
+            Meaning::Rows => {
+                let emptied = query.emptied_table();
+                let harmless = self.skipping || emptied.is_some_and(|(database, table)| !self.tables.selects(&database, &table));
+                if !harmless {
+                    return Err(self.stop(event, STATEMENT));
+                }
+                if !self.open {
+                    self.announce_alone(event);
+                    self.finish();
+                }
+                Ok(Change::Nothing)
+            }
+            Meaning::Ddl => {
+                if !self.open {
+                    self.announce_alone(event);
+                    self.finish();
+                }
+                if self.skipping {
+                    return Ok(Change::Nothing);
+                }
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                Ok(Change::Ddl { database: text(query.database), text: text(query.text) })
+            }
+        }
+    }
+
+    /// Begins a transaction that no GTID event announced: servers before MySQL 5.7.
+    fn announce_alone(&mut self, event: &Event) {
+        if !self.announced {
+            self.begin(event, None, None);
+        }
+    }
+
+    fn commit<'a>(&mut self, event: &Event, xid: u64) -> Result<Change<'a>, Fault> {
+        if !self.open && !self.announced {
+            return Err(self.stop(event, MIDDLE));
+        }
+        // A GTID with COMMIT and nothing else: an empty transaction, which nobody was told of.
+        let told = self.open && !self.skipping;
+        self.finish();
+        Ok(if told { Change::Commit { xid } } else { Change::Nothing })
+    }
+
+    /// Ends the transaction; what comes next is after it.
+    fn finish(&mut self) {
+        self.open = false;
+        self.announced = false;
+        match self.gtid.take() {
+            Some(gtid) => {
+                if self.committed.gtid.is_none() {
+                    self.committed.gtid = self.inherited.take();
+                }
+                if let Some(set) = &mut self.committed.gtid {
+                    set.add(&gtid);
+                }
+            }
+            None => {
+                // GTIDs can't say any more what has been handled.
+                self.committed.gtid = None;
+                self.inherited = None;
+            }
+        }
+        self.settle_here();
+    }
+
+    /// Moves the position past an event between transactions.
+    fn settle(&mut self, event: &Event) {
+        if !self.open && !self.announced && !event.is_made_up() {
+            self.settle_here();
+        }
+    }
+
+    fn settle_here(&mut self) {
+        self.committed.file.clone_from(&self.place.file);
+        self.committed.pos = self.place.end;
+    }
+
+    fn table_map(&mut self, event: &Event) -> Result<(), Fault> {
+        let name = Name::parse(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
+        if self.skipping {
+            self.tables.forget(name.table_id);
+            return Ok(());
+        }
+        let result = self.tables.map(&name);
+        result.map_err(|error| Fault::stop(error.context(self.place.describe(event))))
+    }
+
+    fn rows<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
+        let place = &self.place;
+        let malformed = |m| Fault::stop(anyhow::Error::new(m).context(format!("reading the {}", place.describe(event))));
+        if self.skipping {
+            return Ok(Change::Nothing);
+        }
+        let Some((table_id, rest)) = Head::table_id(&event.body, self.id_bytes).map_err(malformed)? else {
+            return Ok(Change::Nothing);
+        };
+        let table = match self.tables.get(table_id) {
+            Some(Some(table)) => table,
+            Some(None) => return Ok(Change::Nothing),
+            None => return Err(self.stop(event, MIDDLE)),
+        };
+        if !self.open {
+            return Err(self.stop(event, MIDDLE));
+        }
+        let head = Head::parse(rest, event.kind()).map_err(malformed)?;
+        if head.width != table.columns.len() {
+            return Err(malformed(Malformed("it has other columns than the table map before it")));
+        }
+        self.delivered = true;
+        let (first, second) = (head.first(), head.second());
+        Ok(Change::Rows(Rows { table, op: head.op, first, second, data: head.data, timestamp: event.timestamp }))
+    }
+
+    fn partial_update(&self, event: &Event) -> Result<(), Fault> {
+        let id = Head::table_id(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
+        let Some((table_id, _)) = id.filter(|_| !self.skipping) else {
+            return Ok(());
+        };
+        match self.tables.get(table_id) {
+            Some(None) => Ok(()),
+            Some(Some(table)) => {
+                let fault = self.stop(event, PARTIAL_JSON);
+                Err(fault.context(format!("table {}.{}", table.database, table.name)))
+            }
+            None => Err(self.stop(event, MIDDLE)),
+        }
+    }
+
+    fn xa_prepare<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {
+        if self.delivered {
+            return Err(self.stop(event, PREPARED));
+        }
+        self.commit(event, 0)
+    }
+
+    /// That no transaction is open: what `event` is can't stand within one.
+    fn unbroken(&self, event: &Event) -> Result<(), Fault> {
+        if self.open || self.announced { Err(self.broken_off(event)) } else { Ok(()) }
+    }
+
+    fn broken_off(&self, event: &Event) -> Fault {
+        let transaction = &self.transaction;
+        Fault::retry(anyhow!(
+            "the transaction at {}:{} has no end before the {}: the server crashed while it was written",
+            transaction.file,
+            transaction.pos,
+            self.place.describe(event)
+        ))
+    }
+
+    fn malformed(&self, event: &Event, problem: Malformed) -> Fault {
+        Fault::stop(anyhow::Error::new(problem).context(format!("reading the {}", self.place.describe(event))))
+    }
+
+    fn stop(&self, event: &Event, problem: &'static str) -> Fault {
+        Fault::stop(anyhow!("{}: {problem}", self.place.describe(event)))
     }
 }
+
+/// The reason that an INCIDENT event gives.
+fn incident(body: &[u8]) -> &'static str {
+    match body {
+        [1, 0, ..] => "the server lost events; what changed since is unknown. Take a new snapshot, then start at the server's present position",
+        _ => "the server reports an incident; what changed is unknown. Take a new snapshot, then start at the server's present position",
+    }
+}
+
+const COMPRESSED: &str = "the transaction is compressed, which is not read yet; run SET GLOBAL binlog_transaction_compression=OFF on the server \
+     (and leave it off in sessions), then start after this transaction";
+const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
+     sessions, then take a new snapshot or start after this transaction";
+const MARIADB: &str = "events that only MariaDB writes are not read yet; use a MySQL server as the source";
+const UNKNOWN: &str = "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
+const PARTIAL_JSON: &str = "JSON columns are logged as differences, which is not read yet; run SET GLOBAL binlog_row_value_options='' on the server, then \
+     start after this transaction";
+const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \
+     this transaction";
+const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that it logged before; a mix of tables with and without transactions can't be \
+     followed. Start after this transaction";
+const MIDDLE: &str = "it is in the middle of a transaction: the start position is not between two transactions; start at one that SHOW BINARY LOG STATUS or \
+     the position of a transaction's first event gives";

@@ -1,0 +1,246 @@
+//! One connection to the server for statements: TLS, time limits, and what an error of it asks for. Blocks its thread, so it
+//! is not for tasks of an asynchronous runtime.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use mysql_async::BinlogStreamRequest;
+use mysql_async::prelude::Queryable;
+use mysql_async::{BinlogStream, ClientIdentity, Conn, DriverError, Error, IoError, Opts, OptsBuilder, Params, Row, SslOpts};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::{Config, Source, TlsMode};
+use crate::fault::Fault;
+
+/// Name look-up, TCP, TLS and login together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// One statement; those that we run are answered from memory.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// The largest packet that MySQL's protocol allows, so that no row is too large for us but fits the server.
+const MAX_PACKET: usize = 1 << 30;
+
+/// A row of text values; `None` is NULL.
+pub(super) type TextRow = Vec<Option<String>>;
+
+/// A connection with the runtime that drives it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    runtime: Runtime,
+    conn: Conn,
+    address: String,
+}
+
+impl Connection {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// `Retry` where the server can't be reached now, `Stop` where account or TLS are refused.
+    pub(super) fn open(config: &Config) -> Result<Self, Fault> {
+        let source = &config.source;
+        let address = format!("{}:{}", source.host, source.port);
+        let tried = format!("connecting to MySQL at {address} as {}", source.user);
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Fault::stop(anyhow::Error::new(error).context("starting a runtime for the connection")))?;
+        let result = runtime.block_on(async {
+            let limit = tokio::time::timeout(CONNECT_TIMEOUT, connect(source));
+            limit.await.unwrap_or_else(|_| Err(timed_out(CONNECT_TIMEOUT)))
+        });
+        let conn = result.map_err(|error| classify(error).context(tried))?;
+        Ok(Self { runtime, conn, address })
+    }
+
+    /// `host:port`.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Runs a statement and returns its rows as text.
+    ///
+    /// # Errors
+    /// As the statement's.
+    pub(super) fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, Fault> {
+        let conn = &mut self.conn;
+        let result = self.runtime.block_on(async {
+            let limit = tokio::time::timeout(STATEMENT_TIMEOUT, conn.query::<Row, _>(sql));
+            limit.await.unwrap_or_else(|_| Err(timed_out(STATEMENT_TIMEOUT)))
+        });
+        let rows = result.map_err(|error| classify(error).context(format!("running {sql} on {}", self.address)))?;
+        rows.into_iter().map(|row| text_row(row).map_err(Fault::stop)).collect()
+    }
+
+    /// Runs a statement with parameters and returns its rows.
+    ///
+    /// # Errors
+    /// As the statement's.
+    pub(super) fn rows<T>(&mut self, sql: &str, params: impl Into<Params> + Send) -> Result<Vec<T>, Fault>
+    where
+        T: mysql_async::prelude::FromRow + Send + 'static,
+    {
+        let params = params.into();
+        let conn = &mut self.conn;
+        let result = self.runtime.block_on(async {
+            let limit = tokio::time::timeout(STATEMENT_TIMEOUT, conn.exec::<T, _, _>(sql, params));
+            limit.await.unwrap_or_else(|_| Err(timed_out(STATEMENT_TIMEOUT)))
+        });
+        result.map_err(|error| classify(error).context(format!("running {sql} on {}", self.address)))
+    }
+
+    /// The first value of the first row.
+    ///
+    /// # Errors
+    /// As `query`'s.
+    pub(super) fn value(&mut self, sql: &str) -> Result<Option<String>, Fault> {
+        let rows = self.query(sql)?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+    }
+
+    /// The value of a global variable; `None` where the server does not know it.
+    ///
+    /// # Errors
+    /// `Retry` for a lost connection.
+    pub(super) fn global(&mut self, name: &str) -> Result<Option<String>, Fault> {
+        let rows = self.query(&format!("SHOW GLOBAL VARIABLES WHERE variable_name = '{name}'"))?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten())
+    }
+
+    /// Turns the connection into a stream of events.
+    ///
+    /// # Errors
+    /// `Retry` for a lost connection, `Stop` where the server refuses.
+    pub(super) fn dump(self, request: BinlogStreamRequest<'_>) -> Result<(Runtime, BinlogStream), Fault> {
+        let Self { runtime, conn, address } = self;
+        let result = runtime.block_on(async {
+            let limit = tokio::time::timeout(STATEMENT_TIMEOUT, conn.get_binlog_stream(request));
+            limit.await.unwrap_or_else(|_| Err(timed_out(STATEMENT_TIMEOUT)))
+        });
+        let stream = result.map_err(|error| classify(error).context(format!("asking {address} for its binlog")))?;
+        Ok((runtime, stream))
+    }
+}
+
+async fn connect(source: &Source) -> Result<Conn, Error> {
+    match Conn::new(options(source, source.tls)).await {
+        Err(Error::Driver(DriverError::NoClientSslFlagFromServer)) if source.tls == TlsMode::Preferred => {
+            Conn::new(options(source, TlsMode::Disabled)).await
+        }
+        other => other,
+    }
+}
+
+fn options(source: &Source, tls: TlsMode) -> Opts {
+    OptsBuilder::default()
+        .ip_or_hostname(source.host.clone())
+        .tcp_port(source.port)
+        .user(Some(source.user.clone()))
+        .pass(Some(source.password.reveal().to_owned()))
+        .prefer_socket(false)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .max_allowed_packet(Some(MAX_PACKET))
+        .ssl_opts(tls_options(source, tls))
+        .into()
+}
+
+fn tls_options(source: &Source, tls: TlsMode) -> Option<SslOpts> {
+    if tls == TlsMode::Disabled {
+        return None;
+    }
+    let mut options = SslOpts::default();
+    if let Some(ca) = &source.tls_ca {
+        // Whoever names an authority trusts that one only.
+        options = options.with_root_certs(vec![ca.clone().into()]).with_disable_built_in_roots(true);
+    }
+    if let (Some(cert), Some(key)) = (&source.tls_cert, &source.tls_key) {
+        options = options.with_client_identity(Some(ClientIdentity::new(cert.clone().into(), key.clone().into())));
+    }
+    Some(match tls {
+        TlsMode::VerifyIdentity => options,
+        TlsMode::VerifyCa => options.with_danger_skip_domain_validation(true),
+        _ => options.with_danger_accept_invalid_certs(true),
+    })
+}
+
+fn timed_out(limit: Duration) -> Error {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs())).into()
+}
+
+/// Every value of a text-protocol row is text already.
+fn text_row(row: Row) -> anyhow::Result<TextRow> {
+    let values = row.unwrap_raw().into_iter();
+    values
+        .map(|value| match value {
+            None | Some(mysql_async::Value::NULL) => Ok(None),
+            Some(mysql_async::Value::Bytes(bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Some(_) => Err(anyhow!("the server sent a value that is not text")),
+        })
+        .collect()
+}
+
+/// What an error of the connection asks for, with a hint where an operator can act.
+pub(super) fn classify(error: Error) -> Fault {
+    match &error {
+        Error::Server(server) => {
+            let hint = hint(server.code, &server.message);
+            if is_passing(server.code) {
+                return Fault::retry(error);
+            }
+            match hint {
+                Some(hint) => Fault::stop(anyhow::Error::new(error).context(hint)),
+                None => Fault::stop(error),
+            }
+        }
+        Error::Io(IoError::Tls(_)) => {
+            let result: Result<(), _> = Err(error);
+            match result.context("the TLS connection failed; check source.tls, tls_ca, tls_cert and tls_key") {
+                Ok(()) => Fault::retry(anyhow!("the TLS connection failed")),
+                Err(error) => Fault::stop(error),
+            }
+        }
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            Fault::stop(anyhow!("the server offers no TLS, and source.tls asks for it; set source.tls = \"preferred\" or \"disabled\""))
+        }
+        Error::Driver(DriverError::UnknownAuthPlugin { .. }) => {
+            let hint = "the account's authentication plugin is not supported; use caching_sha2_password or mysql_native_password";
+            Fault::stop(anyhow::Error::new(error).context(hint))
+        }
+        Error::Url(_) | Error::Other(_) => Fault::stop(error),
+        Error::Io(_) | Error::Driver(_) => Fault::retry(error),
+    }
+}
+
+/// Errors of the server that go by themselves: too many connections, shutdown, killed, lost, lock waits, read-only moments.
+fn is_passing(code: u16) -> bool {
+    matches!(
+        code,
+        1040 | 1053 | 1077 | 1079 | 1080 | 1129 | 1152 | 1153 | 1156..=1161 | 1184 | 1203 | 1205 | 1213 | 1226 | 1317 | 1927 | 3024 | 3168
+            | 3169 | 4031
+    )
+}
+
+/// What mends an error of the server.
+fn hint(code: u16, message: &str) -> Option<&'static str> {
+    let has = |text: &str| message.contains(text);
+    Some(match code {
+        1045 => "the server refused the account; check source.user and source.password, and that the account may come from this host",
+        1130 => "the server lets no account connect from this host; CREATE USER with this host's address, or '%'",
+        1227 => "the account lacks a privilege; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* to it",
+        1236 if has("same server_uuid") || has("same server_id") || has("same server-id") => {
+            "another replica or connector reads with the same id; give each connector a name or source.server_id of its own"
+        }
+        1236 if has("purged") || has("Could not find first log file") || has("missing") => {
+            "the server no longer has the binlog at the saved position; take a new snapshot or move the position, and raise \
+             binlog_expire_logs_seconds"
+        }
+        1236 if has("more GTIDs") || has("more transactions") => {
+            "the saved position has transactions that this server does not: it is another server or was set back; move the position"
+        }
+        1236 if has("bogus data") || has("impossible position") || has("position > file size") => {
+            "the saved position is not in the server's binlog: it is another server or was set back; move the position"
+        }
+        1236 if has("max_allowed_packet") => "an event is larger than the server sends; raise max_allowed_packet on the server",
+        1236 => "the server can't read its binlog from the saved position",
+        _ => return None,
+    })
+}

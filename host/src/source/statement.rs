@@ -1,0 +1,141 @@
+//! QUERY events: which of the few things a statement can mean for a stream of rows.
+
+use super::reader::{Parsed, Reader};
+
+/// A QUERY event's body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Query<'a> {
+    /// Default database.
+    pub(super) database: &'a [u8],
+    /// The statement.
+    pub(super) text: &'a [u8],
+}
+
+impl<'a> Query<'a> {
+    /// Format: `Query_event` in MySQL's `statement_events.h`.
+    pub(super) fn parse(body: &'a [u8]) -> Parsed<Self> {
+        let mut reader = Reader::new(body);
+        reader.take(8)?;
+        let database = usize::from(reader.u8()?);
+        reader.u16()?;
+        let variables = usize::from(reader.u16()?);
+        reader.take(variables)?;
+        let database = reader.take(database)?;
+        reader.u8()?;
+        Ok(Self { database, text: reader.rest() })
+    }
+
+    /// What it means.
+    pub(super) fn meaning(self) -> Meaning {
+        let text = after_comments(self.text);
+        let (first, rest) = word(text);
+        let second = word(rest).0;
+        let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        match first {
+            w if is(w, "BEGIN") => Meaning::Begin,
+            w if is(w, "START") && is(second, "TRANSACTION") => Meaning::Begin,
+            w if is(w, "COMMIT") => Meaning::Commit,
+            w if is(w, "ROLLBACK") && is(second, "TO") => Meaning::RollbackToSavepoint,
+            w if is(w, "ROLLBACK") => Meaning::Rollback,
+            w if is(w, "SAVEPOINT") || is(w, "RELEASE") => Meaning::Savepoint,
+            w if is(w, "XA") && (is(second, "START") || is(second, "BEGIN")) => Meaning::Begin,
+            w if is(w, "XA") && is(second, "END") => Meaning::Savepoint,
+            w if is(w, "XA") => Meaning::XaOutcome,
+            w if ["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH"].iter().any(|name| is(w, name)) => Meaning::Rows,
+            _ => Meaning::Ddl,
+        }
+    }
+
+    /// Database and table of `DELETE FROM` a whole table: the server itself logs that, whatever the format, when it finds
+    /// a MEMORY table empty after a restart.
+    pub(super) fn emptied_table(self) -> Option<(String, String)> {
+        let (first, rest) = word(after_comments(self.text));
+        let (second, rest) = word(rest);
+        if !first.eq_ignore_ascii_case(b"DELETE") || !second.eq_ignore_ascii_case(b"FROM") {
+            return None;
+        }
+        let text = std::str::from_utf8(rest.trim_ascii()).ok()?;
+        let (database, table) = text.strip_prefix('`')?.strip_suffix('`')?.split_once("`.`")?;
+        let plain = !database.contains('`') && !table.contains('`');
+        plain.then(|| (database.to_owned(), table.to_owned()))
+    }
+}
+
+/// What a statement means for a stream of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A transaction begins.
+    Begin,
+    /// It ends.
+    Commit,
+    /// It ends, and what it did is undone.
+    Rollback,
+    /// What it did since a savepoint is undone.
+    RollbackToSavepoint,
+    /// Nothing changes.
+    Savepoint,
+    /// The end of a transaction that was prepared before.
+    XaOutcome,
+    /// Rows changed, and nobody tells which.
+    Rows,
+    /// Anything else; it may change schemas.
+    Ddl,
+}
+
+/// The first word, and what follows it and white space.
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_').unwrap_or(text.len());
+    let (word, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+    (word, after_comments(rest))
+}
+
+/// Skips white space and comments; those that MySQL executes (`/*!`) are no comments.
+fn after_comments(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = text.trim_ascii_start();
+        let end = if text.starts_with(b"/*") && !text.starts_with(b"/*!") {
+            find(text, b"*/").map(|at| at + 2)
+        } else if text.starts_with(b"#") || text.starts_with(b"-- ") {
+            find(text, b"\n").map(|at| at + 1)
+        } else {
+            return text;
+        };
+        text = end.and_then(|end| text.get(end..)).unwrap_or_default();
+    }
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meaning, Query};
+
+    fn meaning(text: &str) -> Meaning {
+        Query { database: b"d", text: text.as_bytes() }.meaning()
+    }
+
+    #[test]
+    fn statements_are_told_apart_by_their_first_words() {
+        assert_eq!(meaning("BEGIN"), Meaning::Begin);
+        assert_eq!(meaning("COMMIT"), Meaning::Commit);
+        assert_eq!(meaning("rollback to `a`"), Meaning::RollbackToSavepoint);
+        assert_eq!(meaning("ROLLBACK /* x */"), Meaning::Rollback);
+        assert_eq!(meaning("XA START X'01',X'',1"), Meaning::Begin);
+        assert_eq!(meaning("XA COMMIT X'01',X'',1"), Meaning::XaOutcome);
+        assert_eq!(meaning("/* a */ -- b\n update t set a=1"), Meaning::Rows);
+        assert_eq!(meaning("INSERT/**/INTO t VALUES (1)"), Meaning::Rows);
+        assert_eq!(meaning("CREATE TABLE t (a int)"), Meaning::Ddl);
+        assert_eq!(meaning("UPDATES"), Meaning::Ddl);
+        assert_eq!(meaning("/* never closed"), Meaning::Ddl);
+    }
+
+    #[test]
+    fn an_emptied_table_is_recognised_only_in_the_servers_own_form() {
+        let emptied = |text: &str| Query { database: b"", text: text.as_bytes() }.emptied_table();
+        assert_eq!(emptied("DELETE FROM `a`.`b`"), Some(("a".to_owned(), "b".to_owned())));
+        assert_eq!(emptied("DELETE FROM `a`.`b` WHERE c"), None);
+        assert_eq!(emptied("DELETE FROM b"), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! GTID events of all kinds, and PREVIOUS_GTIDS. Formats: MySQL's `control_events.h` and its serialization library.
+
+use super::reader::{Malformed, Parsed, Reader};
+use crate::position::{Gtid, GtidSet, Uuid};
+
+/// What a GTID event says of the transaction after it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Its id; `None` for anonymous ones.
+    pub(super) gtid: Option<Gtid>,
+    /// When it was committed on the server where it originated, microseconds since 1970; from MySQL 8.0.
+    pub(super) commit_us: Option<u64>,
+}
+
+impl Header {
+    /// Reads a GTID or ANONYMOUS_GTID event's body.
+    pub(super) fn parse(body: &[u8], anonymous: bool) -> Parsed<Self> {
+        let mut reader = Reader::new(body);
+        reader.u8()?;
+        let uuid = reader.array()?;
+        let number = reader.u64()?;
+        let gtid = (!anonymous).then(|| Gtid { uuid, tag: String::new(), number });
+        let mut header = Self { gtid, commit_us: None };
+        // MySQL 5.6 ends here, 5.7 after the two logical timestamps of 8 bytes that the 2 announces.
+        if reader.is_empty() || reader.u8()? != 2 || reader.take(16).is_err() || reader.rest().len() < 7 {
+            return Ok(header);
+        }
+        let immediate = reader.uint(7)?;
+        // The top bit says that the transaction came from another server, whose time follows.
+        let original = if immediate & 1 << 55 == 0 { immediate } else { reader.uint(7)? };
+        header.commit_us = Some(original);
+        Ok(header)
+    }
+
+    /// Reads a GTID_TAGGED event's body: fields with ascending numbers.
+    pub(super) fn parse_tagged(body: &[u8]) -> Parsed<Self> {
+        let mut reader = Reader::new(body);
+        // Serialization version, size, the last field that must be known.
+        if reader.u8()? >> 1 != 1 {
+            return Err(Malformed("its serialization version is not known"));
+        }
+        reader.varlen()?;
+        reader.varlen()?;
+        let mut gtid = Gtid { uuid: [0; 16], tag: String::new(), number: 0 };
+        let (mut immediate, mut original) = (None, None);
+        while !reader.is_empty() {
+            match reader.varlen()? {
+                1 => gtid.uuid = uuid(&mut reader)?,
+                // A signed integer: the sign is the lowest bit.
+                2 => gtid.number = reader.varlen()? >> 1,
+                3 => gtid.tag = tag(&mut reader)?,
+                0 | 4 | 5 => drop(reader.varlen()?),
+                6 => immediate = Some(reader.varlen()?),
+                7 => original = Some(reader.varlen()?),
+                // Lengths and versions; nothing here is needed.
+                _ => break,
+            }
+        }
+        if gtid.number == 0 {
+            return Err(Malformed("it has no transaction number"));
+        }
+        Ok(Self { gtid: Some(gtid), commit_us: original.or(immediate) })
+    }
+}
+
+fn uuid(reader: &mut Reader<'_>) -> Parsed<Uuid> {
+    let mut uuid = [0; 16];
+    for byte in &mut uuid {
+        *byte = u8::try_from(reader.varlen()?).map_err(|_| Malformed("its UUID has a byte past 255"))?;
+    }
+    Ok(uuid)
+}
+
+fn tag(reader: &mut Reader<'_>) -> Parsed<String> {
+    let length = usize::try_from(reader.varlen()?).map_err(|_| Malformed("its tag is too long"))?;
+    let bytes = reader.take(length)?;
+    let valid = length <= 32 && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_');
+    match std::str::from_utf8(bytes) {
+        Ok(text) if valid => Ok(text.to_owned()),
+        _ => Err(Malformed("its tag is none")),
+    }
+}
+
+/// Reads a PREVIOUS_GTIDS event's body.
+pub(super) fn previous(body: &[u8]) -> Parsed<GtidSet> {
+    let mut reader = Reader::new(body);
+    let head = reader.u64()?;
+    // The highest byte is the format: 1 has tags, and repeats itself in the lowest byte.
+    let tagged = head >> 56 != 0;
+    let servers = if tagged { head << 8 >> 16 } else { head };
+    let mut set = GtidSet::new();
+    for _ in 0..servers {
+        let uuid: Uuid = reader.array()?;
+        let tag = if tagged { tag(&mut reader)? } else { String::new() };
+        for _ in 0..reader.u64()? {
+            let (first, end) = (reader.u64()?, reader.u64()?);
+            if first == 0 || end <= first {
+                return Err(Malformed("an interval in it is empty"));
+            }
+            set.add_range(uuid, &tag, first, end - 1);
+        }
+    }
+    Ok(set)
+}

@@ -1,0 +1,334 @@
+//! The source room against a real MySQL at `ROWMILL_TEST_MYSQL=host:port` (root, no password), which `tests/run` starts and
+//! sets. Where it is not set there is nothing to talk to, and these tests return at once.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use rowmill::config::{
+    BatchLimits, Compression, Config, Ddl, Limits, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start, TableFilter,
+    TlsMode, Topics, Transactions,
+};
+use rowmill::fault::Fault;
+use rowmill::position::Position;
+use rowmill::source::{self, Catalog, Change, Interpreter, MysqlSource, Read, RowOp, Source, Table};
+
+/// All read the same log, and some write what stops a reader: one test at a time.
+static LOG: Mutex<()> = Mutex::new(());
+
+/// A database of its own, dropped at the end.
+struct Mysql {
+    _log: MutexGuard<'static, ()>,
+    runtime: tokio::runtime::Runtime,
+    conn: mysql_async::Conn,
+    database: String,
+    config: Config,
+}
+
+impl Mysql {
+    /// `None` without a server.
+    fn start(database: &str, tables: &str) -> Option<Self> {
+        let address = std::env::var("ROWMILL_TEST_MYSQL").ok()?;
+        let (host, port) = address.rsplit_once(':').unwrap();
+        let port = port.parse().unwrap();
+        let log = LOG.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = mysql_async::OptsBuilder::default().ip_or_hostname(host).tcp_port(port).user(Some("root"));
+        let conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
+        let config = config(host, port, database, tables);
+        let mut mysql = Self { _log: log, runtime, conn, database: database.to_owned(), config };
+        mysql.run(&format!("DROP DATABASE IF EXISTS {database}"));
+        mysql.run(&format!("CREATE DATABASE {database}"));
+        mysql.run(&format!("USE {database}"));
+        Some(mysql)
+    }
+
+    fn run(&mut self, sql: &str) {
+        self.runtime.block_on(self.conn.query_drop(sql)).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
+    fn texts(&mut self, sql: &str) -> Vec<(String, String)> {
+        self.runtime.block_on(self.conn.query(sql)).unwrap()
+    }
+}
+
+impl Drop for Mysql {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE IF EXISTS {}", self.database);
+        let _ = self.runtime.block_on(self.conn.query_drop(sql));
+    }
+}
+
+fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
+    static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed) + std::process::id() * 100;
+    Config {
+        name: format!("test-{id}"),
+        source: SourceConfig {
+            kind: SourceKind::Mysql,
+            host: host.to_owned(),
+            port,
+            user: "root".to_owned(),
+            password: Secret::new(""),
+            databases: vec![database.to_owned()],
+            tables: TableFilter {
+                named: tables.split(',').filter(|t| !t.is_empty()).map(|t| (database.to_owned(), t.to_owned())).collect(),
+                databases: vec![database.to_owned()],
+                auto_add: None,
+            },
+            server_id: 10_000 + id,
+            start: Start::Latest,
+            snapshot: Snapshot::Never,
+            tls: TlsMode::Preferred,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            heartbeat_interval: Duration::ZERO,
+            ddl: Ddl::Ignore,
+            transaction_markers: false,
+        },
+        batch: BatchLimits { max_rows: 8192, max_bytes: 1 << 20, max_delay: Duration::from_millis(20) },
+        plugins: Vec::new(),
+        sink: Sink {
+            kind: SinkKind::Stdout,
+            brokers: String::new(),
+            topics: Topics {
+                prefix: String::new(),
+                pattern: String::new(),
+                partitions_with_key: 6,
+                partitions_without_key: 1,
+                replication: -1,
+            },
+            transactions: Transactions::Off,
+            commit_interval: Duration::from_millis(25),
+            compression: Compression::None,
+            dead_letter_topic: String::new(),
+            properties: Vec::new(),
+        },
+        limits: Limits { memory: 1 << 27, row: 1 << 26 },
+        cache_dir: PathBuf::new(),
+        shutdown_timeout: Duration::from_secs(10),
+    }
+}
+
+/// What a stream brought, owned.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Begin(String),
+    Rows(Arc<Table>, RowOp, usize),
+    Commit,
+    Ddl(String),
+}
+
+struct Stream {
+    source: MysqlSource,
+    interpreter: Interpreter,
+}
+
+impl Stream {
+    fn open(config: &Config, from: &Position) -> Self {
+        let mut source = MysqlSource::new(config);
+        source.open(from).unwrap();
+        let interpreter = Interpreter::new(from.clone(), config.source.tables.clone(), Catalog::of_server(config));
+        Self { source, interpreter }
+    }
+
+    /// Reads until `enough` or an error.
+    fn until(&mut self, mut enough: impl FnMut(&[Seen]) -> bool) -> Result<Vec<Seen>, Fault> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut seen = Vec::new();
+        while !enough(&seen) {
+            assert!(Instant::now() < deadline, "only {seen:?} came");
+            let mut events = Vec::new();
+            if self.source.read(&mut events, Duration::from_millis(200))? != Read::Events {
+                continue;
+            }
+            for event in &events {
+                match self.interpreter.read(event)? {
+                    Change::Begin(transaction) => seen.push(Seen::Begin(transaction.gtid.clone())),
+                    Change::Rows(rows) => seen.push(Seen::Rows(rows.table.clone(), rows.op, rows.data.len())),
+                    Change::Commit { .. } => seen.push(Seen::Commit),
+                    Change::Ddl { text, .. } => seen.push(Seen::Ddl(text)),
+                    Change::Nothing => {}
+                }
+            }
+        }
+        Ok(seen)
+    }
+}
+
+/// The tables that rows came for.
+fn tables(seen: &[Seen]) -> Vec<&Arc<Table>> {
+    seen.iter().filter_map(|s| if let Seen::Rows(table, ..) = s { Some(table) } else { None }).collect()
+}
+
+/// Ends with the commit of so many row events.
+fn rows_and_commit(count: usize) -> impl FnMut(&[Seen]) -> bool {
+    move |seen| {
+        let last = seen.iter().rposition(|s| matches!(s, Seen::Rows(..)));
+        tables(seen).len() == count && last.is_some_and(|last| seen[last..].contains(&Seen::Commit))
+    }
+}
+
+/// Every supported type; character columns of several sets stand between others, so that a slip in one shows in the next.
+const TYPES: &str = "y0 year, i1 tinyint unsigned, i1s tinyint, flag tinyint(1), y1 year, i2 smallint, i2u smallint unsigned,
+    i3 mediumint unsigned, i4 int not null, i4u int unsigned, i8 bigint, i8u bigint unsigned, z int(7) unsigned zerofill,
+    d1 decimal(65,30), d2 decimal(12,2) unsigned, f float, g double, b1 bit(1), b9 bit(9), b64 bit(64),
+    c1 char(10) character set latin1, c2 char(255) character set utf8mb4, v1 varchar(32) character set ascii, geo geometry,
+    v2 varchar(255) character set utf8mb3, v3 varchar(300) character set latin1, bi binary(16), vb varbinary(300),
+    t1 tinytext, t2 text character set latin1, t3 mediumtext, t4 longtext character set utf8mb3, p point,
+    bl1 tinyblob, bl2 blob, bl3 mediumblob, bl4 longblob, ve vector(3), ve2 vector(2048),
+    da date, dt datetime, dt3 datetime(3), ts timestamp null, ts6 timestamp(6) null, ti time, ti1 time(1), j json,
+    e enum('a','ü') character set latin1, s set('x','y','z') character set utf8mb4, e2 enum('b','€') character set utf8mb4, y2 year,
+    last int unsigned";
+
+#[test]
+fn column_types_are_those_of_the_servers_catalogue() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_types", "t") else { return };
+    mysql.run(&format!("CREATE TABLE t ({TYPES}, PRIMARY KEY (last, i4)) CHARACTER SET utf8mb4"));
+    let start = source::resolve_start(&mysql.config).unwrap();
+    let mut stream = Stream::open(&mysql.config, &start);
+    mysql.run("INSERT INTO t (i4, last) VALUES (1, 2)");
+    let seen = stream.until(rows_and_commit(1)).unwrap();
+    let table = tables(&seen)[0].clone();
+    let catalogue = mysql.texts(
+        "SELECT column_name, IF(data_type IN ('enum', 'set'), data_type, column_type) FROM information_schema.columns
+         WHERE table_schema = 'rowmill_source_types' ORDER BY ordinal_position",
+    );
+    let ours: Vec<_> = table.columns.iter().map(|c| (c.name.clone(), c.type_text.clone())).collect();
+    assert_eq!(ours, catalogue);
+    let key: Vec<_> = table.key.iter().map(|i| table.columns[*i].name.as_str()).collect();
+    assert_eq!(key, ["last", "i4"]);
+    let not_null: Vec<_> = table.columns.iter().filter(|c| !c.nullable).map(|c| c.name.as_str()).collect();
+    assert_eq!(not_null, ["i4", "last"]);
+    let labels = |name: &str| match &table.columns.iter().find(|c| c.name == name).unwrap().kind {
+        source::ColumnType::Enum { labels, .. } | source::ColumnType::Set { labels, .. } => labels.join(" "),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([labels("e"), labels("s"), labels("e2")], ["a ü", "x y z", "b €"]);
+}
+
+#[test]
+fn a_stream_goes_on_at_its_position_by_gtid_and_by_file() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_resume", "t") else { return };
+    let start = source::resolve_start(&mysql.config).unwrap();
+    assert!(start.gtid.is_some() && !start.file.is_empty(), "{start}");
+    mysql.run("CREATE TABLE other (id int)");
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY, u int, UNIQUE (u))");
+    mysql.run("INSERT INTO other VALUES (1)");
+    mysql.run("INSERT INTO t VALUES (1, 1), (2, 2)");
+    for by_gtid in [true, false] {
+        let mut from = start.clone();
+        if !by_gtid {
+            from.gtid = None;
+        }
+        let mut stream = Stream::open(&mysql.config, &from);
+        let count = if by_gtid { 1 } else { 2 };
+        let seen = stream.until(rows_and_commit(count)).unwrap();
+        assert!(seen.iter().any(|s| matches!(s, Seen::Ddl(text) if text.contains("TABLE other"))), "{seen:?}");
+        let middle = stream.interpreter.position().clone();
+        assert_eq!(middle.gtid.is_some(), by_gtid);
+        drop(stream);
+        mysql.run(&format!("UPDATE t SET u = u + 10 WHERE id = {}", 1 + i32::from(by_gtid)));
+        let mut stream = Stream::open(&mysql.config, &middle);
+        let seen = stream.until(rows_and_commit(1)).unwrap();
+        assert_eq!(tables(&seen).len(), 1);
+        assert!(seen.iter().any(|s| matches!(s, Seen::Rows(_, RowOp::Update, _))), "{seen:?}");
+        assert!(seen.iter().all(|s| !matches!(s, Seen::Begin(gtid) if !gtid.contains(':'))), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_table_changes_its_version_with_its_columns_only() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_versions", "t") else { return };
+    let start = source::resolve_start(&mysql.config).unwrap();
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
+    mysql.run("INSERT INTO t VALUES (1)");
+    mysql.run("FLUSH TABLES t");
+    mysql.run("INSERT INTO t VALUES (2)");
+    mysql.run("ALTER TABLE t ADD COLUMN a varchar(10)");
+    mysql.run("INSERT INTO t VALUES (3, 'x')");
+    mysql.run("CREATE TABLE made_from_select SELECT * FROM t");
+    mysql.run("DELETE FROM t");
+    let mut stream = Stream::open(&mysql.config, &start);
+    let seen = stream.until(rows_and_commit(4)).unwrap();
+    let versions: Vec<_> = tables(&seen).iter().map(|t| t.version).collect();
+    assert_eq!(versions[0], versions[1]);
+    assert!(versions[1] < versions[2] && versions[2] == versions[3], "{versions:?}");
+    let columns: Vec<_> = tables(&seen).iter().map(|t| t.columns.len()).collect();
+    assert_eq!(columns, [1, 1, 2, 2]);
+}
+
+#[test]
+fn what_can_not_be_read_stops_with_the_column_named() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_stops", "t") else { return };
+    let start = source::resolve_start(&mysql.config).unwrap();
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY, name varchar(10) CHARACTER SET gbk)");
+    mysql.run("INSERT INTO t VALUES (1, 'x')");
+    let mut stream = Stream::open(&mysql.config, &start);
+    let fault = stream.until(|_| false).unwrap_err();
+    let text = fault.to_string();
+    assert!(matches!(fault, Fault::Stop(_)) && text.contains("rowmill_source_stops.t.name is varchar(10) in character set gbk"), "{text}");
+}
+
+#[test]
+fn what_is_not_rows_stops_the_stream() {
+    let cases = [
+        ("compressed", "SET SESSION binlog_transaction_compression = ON", "compression=OFF"),
+        ("statement", "SET SESSION binlog_format = STATEMENT", "binlog_format=ROW"),
+        ("partial", "SET SESSION binlog_row_value_options = PARTIAL_JSON", "JSON columns are logged as differences"),
+    ];
+    for (name, setting, expected) in cases {
+        let database = format!("rowmill_source_{name}");
+        let Some(mut mysql) = Mysql::start(&database, "t") else { return };
+        mysql.run("CREATE TABLE t (id int PRIMARY KEY, j json)");
+        mysql.run("INSERT INTO t VALUES (1, '{\"a\": \"some longer text\", \"b\": 1}')");
+        let start = source::resolve_start(&mysql.config).unwrap();
+        mysql.run(setting);
+        mysql.run("UPDATE t SET j = JSON_SET(j, '$.b', 2)");
+        let mut stream = Stream::open(&mysql.config, &start);
+        let text = stream.until(|_| false).unwrap_err().to_string();
+        assert!(text.contains(expected), "{name}: {text}");
+    }
+}
+
+#[test]
+fn tagged_gtids_are_followed() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_tagged", "t") else { return };
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
+    let start = source::resolve_start(&mysql.config).unwrap();
+    mysql.run("SET SESSION gtid_next = 'AUTOMATIC:rowmill'");
+    mysql.run("INSERT INTO t VALUES (1)");
+    mysql.run("SET SESSION gtid_next = 'AUTOMATIC'");
+    let mut stream = Stream::open(&mysql.config, &start);
+    let seen = stream.until(rows_and_commit(1)).unwrap();
+    assert!(seen.iter().any(|s| matches!(s, Seen::Begin(gtid) if gtid.contains(":rowmill:"))), "{seen:?}");
+    let after = stream.interpreter.position().clone();
+    mysql.run("INSERT INTO t VALUES (2)");
+    let mut stream = Stream::open(&mysql.config, &after);
+    let seen = stream.until(rows_and_commit(1)).unwrap();
+    assert_eq!(tables(&seen).len(), 1);
+}
+
+#[test]
+fn a_killed_dump_asks_for_a_retry() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_killed", "t") else { return };
+    let start = source::resolve_start(&mysql.config).unwrap();
+    let mut stream = Stream::open(&mysql.config, &start);
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
+    stream.until(|seen| !seen.is_empty()).unwrap();
+    let threads = mysql.texts(&format!(
+        "SELECT t.processlist_id, t.processlist_command FROM performance_schema.threads t
+         JOIN performance_schema.user_variables_by_thread v ON v.thread_id = t.thread_id
+         WHERE v.variable_name = 'replica_uuid' AND v.variable_value = '{}'",
+        source::replica_uuid(&mysql.config.name)
+    ));
+    assert_eq!(threads.len(), 1);
+    mysql.run(&format!("KILL {}", threads[0].0));
+    let fault = stream.until(|_| false).unwrap_err();
+    assert!(matches!(fault, Fault::Retry(_)), "{fault}");
+}
