@@ -1,6 +1,6 @@
 //! The Kafka sink, positions, tail and checks against a real broker: `ROWMILL_TEST_KAFKA` is its `host:port`. Topics are
 //! new for each run.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,7 +105,9 @@ fn records(topic: &str, numbers: std::ops::Range<u64>, size: usize) -> Records {
         records.flags.push(0);
         records.data.extend(format!("{{\"id\":{n}}}").bytes());
         records.bounds.push(u32::try_from(records.data.len()).unwrap());
-        records.data.extend(format!("{n:0size$}").bytes());
+        let digits = n.to_string();
+        records.data.resize(records.data.len() + size.saturating_sub(digits.len()), b'0');
+        records.data.extend(digits.bytes());
         records.bounds.push(u32::try_from(records.data.len()).unwrap());
         for part in ["op", "INSERT"] {
             records.header_data.extend(part.bytes());
@@ -154,7 +156,11 @@ fn tail(topic: &str, max: u64, change: impl FnOnce(&mut Tail)) -> Vec<serde_json
     change(&mut what);
     let mut out = Vec::new();
     assert_eq!(sink::tail(&what, &AtomicBool::new(false), &mut out).unwrap(), max);
-    String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8(out)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -244,14 +250,22 @@ fn if_one_topic_can_not_be_made_none_is() {
     let name = fresh("none");
     let mut config = config(&name, &broker());
     let (good, bad) = (format!("{name}_good"), format!("{name}.good"));
-    let refused = connect(&config).prepare(&[spec(&good, true), spec(&format!("{name}_größe"), true)]).unwrap_err();
-    assert!(matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("größe"), "{refused}");
+    let refused = connect(&config)
+        .prepare(&[spec(&good, true), spec(&format!("{name}_größe"), true)])
+        .unwrap_err();
+    assert!(
+        matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("größe"),
+        "{refused}"
+    );
     config.sink.topics.replication = 9;
     let refused = connect(&config).prepare(&[spec(&good, true)]).unwrap_err().to_string();
     assert!(refused.contains(&good) && refused.contains("replication"), "{refused}");
     config.sink.topics.replication = -1;
     let findings = sink::check(&config, &[spec(&good, true), spec(&bad, true)]);
-    assert!(findings.iter().any(|f| f.level == Level::Ok && f.text.contains("2 would be made")), "{findings:?}");
+    assert!(
+        findings.iter().any(|f| f.level == Level::Ok && f.text.contains("2 would be made")),
+        "{findings:?}"
+    );
     let topic = Tail {
         brokers: broker(),
         properties: vec![],
@@ -276,7 +290,10 @@ fn a_record_that_is_too_large_is_rejected_by_topic_and_size_and_nothing_else_of_
     let refused = sink.write(records(&topic, 0..2, 1_100_000)).unwrap_err();
     assert!(matches!(&refused, Fault::Reject(_)), "{refused}");
     let text = refused.to_string();
-    assert!(text.contains(&topic) && text.contains("1100") && text.contains("message.max.bytes"), "{text}");
+    assert!(
+        text.contains(&topic) && text.contains("1100") && text.contains("message.max.bytes"),
+        "{text}"
+    );
     sink.write(records(&topic, 9..10, 10)).unwrap();
     sink.finish(LIMIT).unwrap();
     assert_eq!(tail(&topic, 1, |_| {})[0]["key"], "{\"id\":9}");
@@ -290,9 +307,15 @@ fn a_dead_broker_is_a_retry_that_names_brokers_and_setting_within_seconds() {
     let fault = connect(&config).prepare(&[spec("t", true)]).unwrap_err();
     let text = fault.to_string();
     assert!(matches!(fault, Fault::Retry(_)), "{text}");
-    assert!(text.contains("127.0.0.1:1") && text.contains("sink.brokers") && text.contains("refused"), "{text}");
+    assert!(
+        text.contains("127.0.0.1:1") && text.contains("sink.brokers") && text.contains("refused"),
+        "{text}"
+    );
     let findings = sink::check(&config, &[spec("t", true)]);
-    assert!(findings.iter().any(|f| f.level == Level::Fail && f.name == "brokers"), "{findings:?}");
+    assert!(
+        findings.iter().any(|f| f.level == Level::Fail && f.name == "brokers"),
+        "{findings:?}"
+    );
     assert!(started.elapsed() < Duration::from_secs(15));
 }
 
@@ -308,10 +331,12 @@ fn a_mock_broker_takes_records_and_positions_and_gives_them_back() {
     sink.commit(commit(1)).unwrap();
     sink.finish(LIMIT).unwrap();
     let mut reader = broker.reader(&["mock_t"]).unwrap();
-    let mut numbers: Vec<u64> = (0..100).map(|_| {
-        let message = reader.next(LIMIT).unwrap().unwrap();
-        String::from_utf8(message.value.unwrap()).unwrap().parse().unwrap()
-    }).collect();
+    let mut numbers: Vec<u64> = (0..100)
+        .map(|_| {
+            let message = reader.next(LIMIT).unwrap().unwrap();
+            String::from_utf8(message.value.unwrap()).unwrap().parse().unwrap()
+        })
+        .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..100).collect::<Vec<_>>());
     assert_eq!(checkpoint::open(&config).load().unwrap(), Some(checkpoint(1)));

@@ -50,7 +50,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     // The rename itself is durable once the folder is.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
@@ -87,6 +90,9 @@ mod tests {
         let path = folder.path().join("c.position");
         std::fs::write(&path, b"{").unwrap();
         let fault = FileCheckpoints::new(&path).load().unwrap_err();
-        assert!(matches!(&fault, Fault::Stop(_)) && fault.to_string().contains("c.position"), "{fault}");
+        assert!(
+            matches!(&fault, Fault::Stop(_)) && fault.to_string().contains("c.position"),
+            "{fault}"
+        );
     }
 }

@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(Checkpoint::decode(with_more.as_bytes()).unwrap(), checkpoint());
         let newer = stored.replacen("\"version\":1", "\"version\":2", 1);
         let refused = Checkpoint::decode(newer.as_bytes()).unwrap_err();
-        assert!(matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 2"), "{refused}");
+        assert!(
+            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 2"),
+            "{refused}"
+        );
     }
 
     #[test]

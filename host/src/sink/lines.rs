@@ -26,7 +26,9 @@ impl Line<'_> {
 
     /// The same over several lines, a value that is JSON shown as such.
     pub(super) fn decoded(&self) -> String {
-        let value = self.value.map_or(Value::Null, |value| serde_json::from_slice(value).unwrap_or_else(|_| bytes(value)));
+        let value = self
+            .value
+            .map_or(Value::Null, |value| serde_json::from_slice(value).unwrap_or_else(|_| bytes(value)));
         let json = self.json(value);
         serde_json::to_string_pretty(&json).unwrap_or_else(|_| json.to_string())
     }
@@ -42,7 +44,10 @@ impl Line<'_> {
         }
         line.insert("timestamp".into(), self.timestamp.into());
         line.insert("key".into(), self.key.map_or(Value::Null, bytes));
-        let headers = self.headers.iter().map(|(name, value)| json!([name, value.map_or(Value::Null, bytes)]));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| json!([name, value.map_or(Value::Null, bytes)]));
         line.insert("headers".into(), headers.collect());
         line.insert("value".into(), value);
         Value::Object(line)
@@ -74,7 +79,15 @@ mod tests {
 
     #[test]
     fn base64_is_the_one_of_rfc_4648() {
-        let vectors = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")];
+        let vectors = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
         for (bytes, text) in vectors {
             assert_eq!(base64(bytes.as_bytes()), text);
         }

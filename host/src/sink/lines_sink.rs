@@ -87,7 +87,11 @@ impl LinesSink {
     }
 
     fn written(&self, result: io::Result<()>) -> Result<(), Fault> {
-        let tried = || self.path.as_ref().map_or_else(|| "writing to stdout".to_owned(), |path| format!("writing to {path:?}"));
+        let tried = || {
+            self.path
+                .as_ref()
+                .map_or_else(|| "writing to stdout".to_owned(), |path| format!("writing to {path:?}"))
+        };
         result.map_err(|error| Fault::stop(anyhow::Error::new(error).context(tried())))
     }
 
@@ -136,7 +140,10 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         return vec![Finding::ok("output", "stdout")];
     };
     // Only a file that exists is opened: a check leaves nothing behind.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let opened = if path.exists() { append_to(path).map(|_| ()) } else { Ok(()) };
     match opened {
         Ok(()) if !folder.is_dir() => {
@@ -144,7 +151,11 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
             vec![Finding::fail("output", text, "make the folder, or mend the sink's path")]
         }
         Ok(()) => vec![Finding::ok("output", format!("{path:?}"))],
-        Err(fault) => vec![Finding::fail("output", fault.to_string(), "mend the sink's path or its permissions")],
+        Err(fault) => vec![Finding::fail(
+            "output",
+            fault.to_string(),
+            "mend the sink's path or its permissions",
+        )],
     }
 }
 

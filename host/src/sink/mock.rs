@@ -76,7 +76,8 @@ impl Broker {
         let mut list = TopicPartitionList::new();
         for topic in metadata.topics().iter().filter(|topic| topics.contains(&topic.name())) {
             for partition in topic.partitions() {
-                list.add_partition_offset(topic.name(), partition.id(), Offset::Beginning).map_err(failed)?;
+                list.add_partition_offset(topic.name(), partition.id(), Offset::Beginning)
+                    .map_err(failed)?;
             }
         }
         consumer.assign(&list).map_err(failed)?;

@@ -16,7 +16,10 @@ pub(super) fn findings(topics: &[TopicSpec]) -> Vec<String> {
                 topic.table, topic.name
             ));
         }
-        let other = topics.iter().take(i).find(|other| other.name == topic.name && other.table != topic.table);
+        let other = topics
+            .iter()
+            .take(i)
+            .find(|other| other.name == topic.name && other.table != topic.table);
         if let Some(other) = other {
             found.push(format!(
                 "tables {} and {} give the same topic {:?}; put {{database}} into sink.topic or leave one out",
@@ -33,7 +36,13 @@ pub(super) fn collisions(topics: &[TopicSpec]) -> Vec<(&str, &str)> {
     let alike = |a: &str, b: &str| a != b && a.replace('.', "_") == b.replace('.', "_");
     let mut found = Vec::new();
     for (i, topic) in topics.iter().enumerate() {
-        found.extend(topics.iter().take(i).filter(|other| alike(&other.name, &topic.name)).map(|other| (other.name.as_str(), topic.name.as_str())));
+        found.extend(
+            topics
+                .iter()
+                .take(i)
+                .filter(|other| alike(&other.name, &topic.name))
+                .map(|other| (other.name.as_str(), topic.name.as_str())),
+        );
     }
     found
 }
@@ -69,7 +78,10 @@ mod tests {
     fn a_table_whose_topic_kafka_does_not_allow_is_refused_by_name() {
         for name in ["", ".", "..", "mysql_größe", "mysql_a b", "mysql_a/b", &"x".repeat(250)] {
             let found = findings(&[topic("shop.t", name)]);
-            assert!(found.len() == 1 && found.iter().all(|f| f.contains("table shop.t ")), "{name:?}: {found:?}");
+            assert!(
+                found.len() == 1 && found.iter().all(|f| f.contains("table shop.t ")),
+                "{name:?}: {found:?}"
+            );
         }
         assert!(findings(&[topic("shop.t", &"x".repeat(249)), topic("shop.u", "mysql_A-1.b_c")]).is_empty());
     }

@@ -139,7 +139,10 @@ fn assignment(reader: &BaseConsumer<Logs>, what: &Tail) -> Result<TopicPartition
     if let Some(partition) = what.partition
         && !partitions.contains(&partition)
     {
-        return Err(missing(format!("it has no partition {partition}, only {} partitions", partitions.len())));
+        return Err(missing(format!(
+            "it has no partition {partition}, only {} partitions",
+            partitions.len()
+        )));
     }
     let offset = match what.from {
         From::Beginning => Offset::Beginning,
@@ -175,5 +178,7 @@ fn partitions(reader: &BaseConsumer<Logs>, what: &Tail) -> Result<BTreeSet<i32>,
         .fetch_metadata(None, REACH)
         .map_err(|error| kafka::fault(error, format!("connecting to the brokers {:?}", what.brokers)))?;
     let topic = metadata.topics().iter().find(|topic| topic.name() == what.topic);
-    Ok(topic.map(|topic| topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect()).unwrap_or_default())
+    Ok(topic
+        .map(|topic| topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect())
+        .unwrap_or_default())
 }

@@ -71,9 +71,10 @@ fn class(code: Code) -> (Class, &'static str) {
             Class::Stop,
             "grant the sink's principal IDEMPOTENT_WRITE and, for missing topics, CREATE on the cluster",
         ),
-        Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
-            (Class::Stop, "check sasl.mechanism, sasl.username and sasl.password in sink.properties")
-        }
+        Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => (
+            Class::Stop,
+            "check sasl.mechanism, sasl.username and sasl.password in sink.properties",
+        ),
         Code::SSL => (Class::Stop, "check security.protocol and the ssl.* settings in sink.properties"),
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
             (Class::Stop, "the topic or partition is gone; resuming makes missing topics again")
@@ -127,10 +128,20 @@ mod tests {
 
     #[test]
     fn errors_that_pass_by_themselves_are_retried_and_others_are_not() {
-        for code in [Code::MessageTimedOut, Code::BrokerTransportFailure, Code::NotEnoughReplicas, Code::RequestTimedOut] {
+        for code in [
+            Code::MessageTimedOut,
+            Code::BrokerTransportFailure,
+            Code::NotEnoughReplicas,
+            Code::RequestTimedOut,
+        ] {
             assert!(matches!(fault(code), Fault::Retry(_)), "{code:?}");
         }
-        for code in [Code::Fatal, Code::TopicAuthorizationFailed, Code::UnknownTopicOrPartition, Code::Authentication] {
+        for code in [
+            Code::Fatal,
+            Code::TopicAuthorizationFailed,
+            Code::UnknownTopicOrPartition,
+            Code::Authentication,
+        ] {
             assert!(matches!(fault(code), Fault::Stop(_)), "{code:?}");
         }
         assert!(matches!(fault(Code::MessageSizeTooLarge), Fault::Reject(_)));

@@ -116,9 +116,10 @@ impl KafkaSink {
         };
         let topic = self.positions_topic()?;
         let key = self.config.name.clone();
-        self.send(|producer| producer.send_copy(topic, key.as_bytes(), Some(&commit.checkpoint)), || {
-            format!("storing a position of {} bytes in topic {POSITIONS:?}", commit.checkpoint.len())
-        })
+        self.send(
+            |producer| producer.send_copy(topic, key.as_bytes(), Some(&commit.checkpoint)),
+            || format!("storing a position of {} bytes in topic {POSITIONS:?}", commit.checkpoint.len()),
+        )
     }
 
     fn positions_topic(&mut self) -> Result<TopicId, Fault> {
@@ -289,7 +290,11 @@ pub(super) fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
     let existing = match topics::existing(&mut producer, &sink.brokers) {
         Ok(existing) => existing,
         Err(fault) => {
-            found.push(Finding::fail("brokers", fault.to_string(), "start the broker, or mend sink.brokers"));
+            found.push(Finding::fail(
+                "brokers",
+                fault.to_string(),
+                "start the broker, or mend sink.brokers",
+            ));
             return found;
         }
     };

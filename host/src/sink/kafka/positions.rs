@@ -29,7 +29,12 @@ const GROWTH: i64 = 16;
 /// A running connector's own record is near the end of the log, so that the end is read first and earlier windows only
 /// while nothing was found: a topic that was not compacted for long does not make a start slow.
 pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
-    let tried = || format!("reading positions of {:?} from topic {POSITIONS:?} at {:?}", config.name, config.sink.brokers);
+    let tried = || {
+        format!(
+            "reading positions of {:?} from topic {POSITIONS:?} at {:?}",
+            config.name, config.sink.brokers
+        )
+    };
     let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
     // Asking first makes a dead broker a clear error, and a missing topic none at all.
     let mut sink = KafkaSink::new(config, Arc::default())?;
@@ -48,7 +53,11 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {}
             Err(Some(error)) => return Err(failed(error)),
-            Err(None) => return Err(Fault::retry(anyhow::anyhow!("no answer for {} s", STILL.as_secs()).context(tried()))),
+            Err(None) => {
+                return Err(Fault::retry(
+                    anyhow::anyhow!("no answer for {} s", STILL.as_secs()).context(tried()),
+                ));
+            }
         }
         (end, window) = (start, window.saturating_mul(GROWTH));
     }
@@ -58,7 +67,9 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
 /// The last record of the key in these offsets: nothing, a tombstone, or a value. The error is none when nothing came.
 fn last_in(reader: &BaseConsumer<Logs>, key: &[u8], offsets: Range<i64>) -> Result<Option<Option<Vec<u8>>>, Option<KafkaError>> {
     let mut partitions = TopicPartitionList::new();
-    partitions.add_partition_offset(POSITIONS, 0, Offset::Offset(offsets.start)).map_err(Some)?;
+    partitions
+        .add_partition_offset(POSITIONS, 0, Offset::Offset(offsets.start))
+        .map_err(Some)?;
     reader.assign(&partitions).map_err(Some)?;
     let (mut found, mut heard) = (None, Instant::now());
     while heard.elapsed() < STILL {

@@ -13,7 +13,10 @@ const RESERVED: &[(&str, &str)] = &[
     ("compression.type", "write sink.compression"),
     ("enable.idempotence", "order and retries depend on it being on"),
     ("acks", "a change counts as delivered when all in-sync replicas have it"),
-    ("request.required.acks", "a change counts as delivered when all in-sync replicas have it"),
+    (
+        "request.required.acks",
+        "a change counts as delivered when all in-sync replicas have it",
+    ),
     ("retries", "librdkafka retries until delivery.timeout.ms"),
     ("message.send.max.retries", "librdkafka retries until delivery.timeout.ms"),
     ("transactional.id", "it follows from the connector's name"),
@@ -80,7 +83,10 @@ pub(super) fn producer(config: &Config) -> Result<ClientConfig, Fault> {
         .set("acks", "all")
         .set("compression.codec", codec(sink.compression))
         // The sink's own account is the bound; librdkafka's only has to be above it.
-        .set("queue.buffering.max.messages", (in_flight(&config.limits) / MESSAGE_OVERHEAD).max(1000).to_string())
+        .set(
+            "queue.buffering.max.messages",
+            (in_flight(&config.limits) / MESSAGE_OVERHEAD).max(1000).to_string(),
+        )
         .set("queue.buffering.max.kbytes", "1048576")
         .set("statistics.interval.ms", "0");
     Ok(client)
@@ -92,9 +98,18 @@ pub(in crate::sink) fn reader(brokers: &str, properties: &[(String, Secret)], co
     client.set_log_level(RDKafkaLogLevel::Info);
     for (name, value) in properties {
         // The rest of `sink.properties` tunes the producer.
-        if ["security.", "sasl.", "ssl.", "enable.ssl.", "socket.", "broker.", "client.", "debug"]
-            .iter()
-            .any(|start| name.starts_with(start))
+        if [
+            "security.",
+            "sasl.",
+            "ssl.",
+            "enable.ssl.",
+            "socket.",
+            "broker.",
+            "client.",
+            "debug",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start))
         {
             client.set(name, value.reveal());
         }
@@ -107,7 +122,10 @@ pub(in crate::sink) fn reader(brokers: &str, properties: &[(String, Secret)], co
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
-        .set("isolation.level", if committed_only { "read_committed" } else { "read_uncommitted" })
+        .set(
+            "isolation.level",
+            if committed_only { "read_committed" } else { "read_uncommitted" },
+        )
         // A reader of a busy topic otherwise fetches 64 MiB ahead.
         .set("queued.max.messages.kbytes", "16384");
     client

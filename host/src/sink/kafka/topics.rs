@@ -114,7 +114,9 @@ pub(super) fn make(producer: &mut Producer, new: &[NewTopic], sink: &Sink) -> Re
         };
         if started.elapsed() > MAKE {
             let reason = format!("it has no leader {} s after it was made", MAKE.as_secs());
-            return Err(Fault::retry(anyhow::Error::msg(reason).context(format!("making topic {:?}", unseen.name))));
+            return Err(Fault::retry(
+                anyhow::Error::msg(reason).context(format!("making topic {:?}", unseen.name)),
+            ));
         }
         // Metadata has no event to wait for; the brokers spread it within milliseconds.
         std::thread::sleep(Duration::from_millis(20));
@@ -127,9 +129,14 @@ fn ask(producer: &mut Producer, new: &[NewTopic], sink: &Sink, only_check: bool)
     }
     let what = if only_check { "checking" } else { "making" };
     let tried = format!("{what} {} missing topics at {:?}", new.len(), sink.brokers);
-    let refused = producer.create_topics(new, only_check, MAKE).map_err(|refusal| Failure::new(refusal, tried))?;
+    let refused = producer
+        .create_topics(new, only_check, MAKE)
+        .map_err(|refusal| Failure::new(refusal, tried))?;
     // Somebody else made it in between: it is there, which is what counts.
-    let refused: Vec<_> = refused.into_iter().filter(|(_, r)| r.code != RDKafkaErrorCode::TopicAlreadyExists).collect();
+    let refused: Vec<_> = refused
+        .into_iter()
+        .filter(|(_, r)| r.code != RDKafkaErrorCode::TopicAlreadyExists)
+        .collect();
     let Some((name, first)) = refused.first() else { return Ok(()) };
     let others = match refused.len() - 1 {
         0 => String::new(),
@@ -137,7 +144,9 @@ fn ask(producer: &mut Producer, new: &[NewTopic], sink: &Sink, only_check: bool)
     };
     let none = if only_check { ", so none is made" } else { "" };
     let wanted = new.iter().find(|topic| topic.name == *name);
-    let shape = wanted.map_or(String::new(), |t| format!(" with {} partitions and replication {}", t.partitions, t.replication));
+    let shape = wanted.map_or(String::new(), |t| {
+        format!(" with {} partitions and replication {}", t.partitions, t.replication)
+    });
     let tried = format!("{what} topic {name:?}{shape}{others}{none}");
     Err(Failure::new(first.clone(), tried).into())
 }
@@ -161,7 +170,11 @@ mod tests {
             keyed,
         };
         let existing = Existing::from([("m_there".to_owned(), 3)]);
-        let new = missing(&existing, &[spec("m_there", true), spec("m_key", true), spec("m_no_key", false)], &settings);
+        let new = missing(
+            &existing,
+            &[spec("m_there", true), spec("m_key", true), spec("m_no_key", false)],
+            &settings,
+        );
         let shapes: Vec<_> = new.iter().map(|t| (t.name.as_str(), t.partitions)).collect();
         assert_eq!(shapes, [("m_key", 6), ("m_no_key", 1), (POSITIONS, 1)]);
     }

@@ -16,6 +16,9 @@ use crate::sink::murmur2;
 /// Bytes that a record may need in a record batch beside key, value and headers.
 const RECORD_OVERHEAD: usize = 40;
 
+/// Where a key or value lies in its lot; `None` for no key and for a tombstone.
+type Span = Option<Range<usize>>;
+
 impl KafkaSink {
     /// See `Sink::write`. All records are checked before the first is sent, so that a `Reject` leaves none of them behind.
     pub(super) fn write_records(&mut self, mut records: Records) -> Result<(), Fault> {
@@ -67,7 +70,10 @@ impl KafkaSink {
             };
             match self.producer.send(lot, &message) {
                 Ok(()) => {}
-                Err(Refusal { code, .. }) if code == RDKafkaErrorCode::QueueFull => {
+                Err(Refusal {
+                    code: RDKafkaErrorCode::QueueFull,
+                    ..
+                }) => {
                     self.send(|producer| producer.send(lot, &message), || tried(records, i, partition))?;
                 }
                 Err(refusal) => return Err(self.fail(refusal, tried(records, i, partition))),
@@ -120,7 +126,7 @@ fn route(records: &Records, routes: &[Option<Route>], i: usize) -> Option<Route>
 }
 
 /// Where key and value of record `i` lie.
-fn ranges(records: &Records, i: usize) -> Option<(Option<Range<usize>>, Option<Range<usize>>)> {
+fn ranges(records: &Records, i: usize) -> Option<(Span, Span)> {
     let flags = *records.flags.get(i)?;
     let bounds = records.bounds.get(2 * i..2 * i + 3)?;
     let [start, middle, end] = bounds else { return None };

@@ -1,7 +1,10 @@
 //! The one place of this room that calls librdkafka directly. rdkafka's own producers copy every payload and look the
 //! topic up by name for each message; here messages point into buffers that this module owns until every delivery
 //! report about them is in, and reports arrive in batches, one event for many messages.
-#![expect(unsafe_code, reason = "zero-copy produce with timestamps and batched reports are not in rdkafka's safe interface")]
+#![expect(
+    unsafe_code,
+    reason = "zero-copy produce with timestamps and batched reports are not in rdkafka's safe interface"
+)]
 
 mod admin;
 
@@ -155,7 +158,10 @@ impl Producer {
     pub(in crate::sink::kafka) fn send(&mut self, lot: u64, message: &Message<'_>) -> Result<(), Refusal> {
         let data = self.lots.data(lot);
         let slice = |range: &Option<Range<usize>>| match range {
-            Some(range) => data.get(range.clone()).map(Some).ok_or_else(|| invalid("a message outside its lot")),
+            Some(range) => data
+                .get(range.clone())
+                .map(Some)
+                .ok_or_else(|| invalid("a message outside its lot")),
             None => Ok(None),
         };
         let (key, value) = (slice(&message.key)?, slice(&message.value)?);
@@ -180,7 +186,10 @@ impl Producer {
 
     fn produce(&self, message: &Message<'_>, key: Option<&[u8]>, value: Option<&[u8]>, opaque: usize, flags: i32) -> Result<(), Refusal> {
         use raw::rd_kafka_vtype_t as vtype;
-        let topic = self.topics.get(message.topic.0).ok_or_else(|| invalid("a topic of another producer"))?;
+        let topic = self
+            .topics
+            .get(message.topic.0)
+            .ok_or_else(|| invalid("a topic of another producer"))?;
         let headers = headers(message.headers)?;
         let mut arguments = [raw::rd_kafka_vu_t {
             vtype: vtype::RD_KAFKA_VTYPE_END,
@@ -242,7 +251,13 @@ impl Producer {
             unsafe {
                 match raw::rd_kafka_event_type(event) {
                     raw::RD_KAFKA_EVENT_DR => self.reports(event, &mut served),
-                    raw::RD_KAFKA_EVENT_ERROR => served.trouble = Some(self.trouble(event)),
+                    raw::RD_KAFKA_EVENT_ERROR => {
+                        let trouble = self.trouble(event);
+                        // That all brokers are down only follows from what was said before it.
+                        if served.trouble.is_none() || trouble.code != RDKafkaErrorCode::AllBrokersDown {
+                            served.trouble = Some(trouble);
+                        }
+                    }
                     raw::RD_KAFKA_EVENT_LOG => log(event),
                     _ => {}
                 }
@@ -310,7 +325,12 @@ impl Producer {
     }
 
     /// Asks the cluster to make topics, or only whether it would. The topics that it refuses, each with its reason.
-    pub(in crate::sink::kafka) fn create_topics(&self, topics: &[NewTopic], only_check: bool, limit: Duration) -> Result<Vec<(String, Refusal)>, Refusal> {
+    pub(in crate::sink::kafka) fn create_topics(
+        &self,
+        topics: &[NewTopic],
+        only_check: bool,
+        limit: Duration,
+    ) -> Result<Vec<(String, Refusal)>, Refusal> {
         admin::create_topics(self.client.native_ptr(), topics, only_check, limit)
     }
 }
