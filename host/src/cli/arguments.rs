@@ -198,7 +198,8 @@ pub(super) enum Configuration {
 }
 
 fn time(text: &str) -> Result<i64, String> {
-    rowmill::config::parse_time(text).ok_or_else(|| "expected a time with its offset, such as 2026-01-31T00:00:00Z, or milliseconds since 1970".to_owned())
+    rowmill::config::parse_time(text)
+        .ok_or_else(|| "expected a time with its offset, such as 2026-01-31T00:00:00Z, or milliseconds since 1970".to_owned())
 }
 
 fn property(text: &str) -> Result<(String, String), String> {
@@ -241,7 +242,14 @@ mod tests {
         let parse = |words: &str| Arguments::try_parse_from(words.split(' ')).is_ok();
         assert!(parse("rowmill position set -c x --file f --pos 4"));
         assert!(parse("rowmill position set --gtid a:1 -c x --log-level debug"));
-        for wrong in ["", " --file f", " --pos 4", " --file f --pos 3", " --gtid a:1 --time 5", " --time yesterday"] {
+        for wrong in [
+            "",
+            " --file f",
+            " --pos 4",
+            " --file f --pos 3",
+            " --gtid a:1 --time 5",
+            " --time yesterday",
+        ] {
             assert!(!parse(&format!("rowmill position set -c x{wrong}")), "{wrong}");
         }
     }

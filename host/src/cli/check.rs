@@ -32,14 +32,23 @@ impl std::fmt::Display for Line {
         };
         let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         write!(f, "{level} {}: {}", self.name, one_line(&self.text))?;
-        if self.mend.is_empty() { Ok(()) } else { write!(f, "; mend: {}", one_line(&self.mend)) }
+        if self.mend.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; mend: {}", one_line(&self.mend))
+        }
     }
 }
 
 /// Checks configuration, source and sink without changing anything.
 pub(super) fn check(file: &Path) -> Result<(), Failure> {
     let config = rowmill::config::load(file)?;
-    let mut lines = vec![Line { level: Level::Ok, name: "config".to_owned(), text: format!("{} is sound", file.display()), mend: String::new() }];
+    let mut lines = vec![Line {
+        level: Level::Ok,
+        name: "config".to_owned(),
+        text: format!("{} is sound", file.display()),
+        mend: String::new(),
+    }];
     if config.snapshot_assumed_never {
         lines.push(Line {
             level: Level::Warn,
@@ -52,11 +61,20 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
     lines.extend(wiring::check_sink(&config));
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     output::print(&text)?;
-    let failed: Vec<&str> = lines.iter().filter(|line| line.level == Level::Fail).map(|line| line.name.as_str()).collect();
+    let failed: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.level == Level::Fail)
+        .map(|line| line.name.as_str())
+        .collect();
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Failure::Failed(format!("{} of {} checks failed: {}", failed.len(), lines.len(), failed.join(", "))))
+    Err(Failure::Failed(format!(
+        "{} of {} checks failed: {}",
+        failed.len(),
+        lines.len(),
+        failed.join(", ")
+    )))
 }
 
 #[cfg(test)]
@@ -65,8 +83,21 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_with_what_mends_it() {
-        let line = Line { level: Level::Fail, name: "grants".to_owned(), text: "no\nSELECT".to_owned(), mend: "GRANT SELECT".to_owned() };
+        let line = Line {
+            level: Level::Fail,
+            name: "grants".to_owned(),
+            text: "no\nSELECT".to_owned(),
+            mend: "GRANT SELECT".to_owned(),
+        };
         assert_eq!(line.to_string(), "FAIL  grants: no SELECT; mend: GRANT SELECT");
-        assert_eq!(Line { level: Level::Ok, mend: String::new(), ..line }.to_string(), "ok    grants: no SELECT");
+        assert_eq!(
+            Line {
+                level: Level::Ok,
+                mend: String::new(),
+                ..line
+            }
+            .to_string(),
+            "ok    grants: no SELECT"
+        );
     }
 }

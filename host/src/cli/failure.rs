@@ -50,14 +50,22 @@ impl From<config::Error> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        if error.kind() == ErrorKind::BrokenPipe { Self::Closed } else { Self::Failed(format!("writing to stdout: {error}")) }
+        if error.kind() == ErrorKind::BrokenPipe {
+            Self::Closed
+        } else {
+            Self::Failed(format!("writing to stdout: {error}"))
+        }
     }
 }
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let (Fault::Retry(error) | Fault::Reject(error) | Fault::Stop(error)) = &fault;
-        let closed = error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe));
+        let closed = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+        });
         // A broken pipe is also what a lost connection reports; only an output that was closed ends quietly, and rooms
         // report that as `Stop`, a lost connection as `Retry`.
         if closed && matches!(fault, Fault::Stop(_)) {

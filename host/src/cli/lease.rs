@@ -35,9 +35,11 @@ impl Lease {
         };
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: Some(file) }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Failure::Failed(format!("the connector {} runs already on this machine ({}): stop it first", config.name, path.display())))
-            }
+            Err(TryLockError::WouldBlock) => Err(Failure::Failed(format!(
+                "the connector {} runs already on this machine ({}): stop it first",
+                config.name,
+                path.display()
+            ))),
             Err(TryLockError::Error(error)) => {
                 tracing::warn!(path = %path.display(), %error, "cannot tell whether the connector runs already");
                 Ok(Self { _file: None })
@@ -71,9 +73,18 @@ mod tests {
     fn a_connector_is_taken_once_until_it_is_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let read = |brokers: &str| {
-            let text = format!("name = \"c\"\ncache_dir = \"cache\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"t\"\n[sink]\nbrokers = \"{brokers}\"\n");
+            let text = format!(
+                "name = \"c\"\ncache_dir = \"cache\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"t\"\n[sink]\nbrokers = \"{brokers}\"\n"
+            );
             let folder: &Path = folder.path();
-            parse(&text, &Surroundings { folder, variable: &|_| None }).unwrap()
+            parse(
+                &text,
+                &Surroundings {
+                    folder,
+                    variable: &|_| None,
+                },
+            )
+            .unwrap()
         };
         let held = Lease::take(&read("a:1")).unwrap();
         assert!(Lease::take(&read("a:1")).is_err());

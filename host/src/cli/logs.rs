@@ -20,8 +20,11 @@ const VARIABLE: &str = "RUST_LOG";
 /// Usage, where the variable can't be read.
 pub(super) fn start(arguments: &Arguments) -> Result<(), Failure> {
     let targets = match (arguments.log_level, std::env::var(VARIABLE).ok().filter(|text| !text.is_empty())) {
-        (None, Some(text)) => Targets::from_str(&text)
-            .map_err(|_| Failure::usage(format!("{VARIABLE}: expected a level, or target=level separated by commas, found {text:?}")))?,
+        (None, Some(text)) => Targets::from_str(&text).map_err(|_| {
+            Failure::usage(format!(
+                "{VARIABLE}: expected a level, or target=level separated by commas, found {text:?}"
+            ))
+        })?,
         (level, _) => at(level.unwrap_or(LevelFilter::INFO)),
     };
     let lines = fmt::layer().with_writer(std::io::stderr);
@@ -36,5 +39,7 @@ pub(super) fn start(arguments: &Arguments) -> Result<(), Failure> {
 
 /// This program at `level`; libraries say no more than warnings, since their finer lines may hold values of rows.
 fn at(level: LevelFilter) -> Targets {
-    Targets::new().with_target("rowmill", level).with_default(level.min(LevelFilter::WARN))
+    Targets::new()
+        .with_target("rowmill", level)
+        .with_default(level.min(LevelFilter::WARN))
 }

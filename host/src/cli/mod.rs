@@ -50,7 +50,9 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Tail(request) => tail::tail(&request),
         Command::Position(action) => position::position(&action),
         Command::Config(action) => configuration::configuration(&action),
-        Command::Worker { .. } => Err(Failure::usage("worker is not in this version: run one connector with `rowmill run -c CONNECTOR.toml`")),
+        Command::Worker { .. } => Err(Failure::usage(
+            "worker is not in this version: run one connector with `rowmill run -c CONNECTOR.toml`",
+        )),
         Command::Plugin { .. } => Err(Failure::usage(
             "plugin is not in this version: docs/plugin-contract.md and the crate rowmill-sdk say how a plugin is written and tested",
         )),

@@ -32,9 +32,17 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
     let place = place(request, &config)?;
     let _lease = Lease::take(&config)?;
     let mut checkpoints = wiring::checkpoints(&config)?;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
-    let next_sequence = checkpoints.load()?.map_or(now_ms.saturating_mul(SEQUENCES_PER_MS), |found| found.next_sequence);
-    let checkpoint = Checkpoint { position: place, next_sequence, saved_at_ms: i64::try_from(now_ms).unwrap_or(i64::MAX) };
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    let next_sequence = checkpoints
+        .load()?
+        .map_or(now_ms.saturating_mul(SEQUENCES_PER_MS), |found| found.next_sequence);
+    let checkpoint = Checkpoint {
+        position: place,
+        next_sequence,
+        saved_at_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+    };
     checkpoints.save(&checkpoint)?;
     output::print_json(&json(Some(&checkpoint))?)
 }
@@ -42,13 +50,22 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
 fn place(request: &SetPosition, config: &Config) -> Result<Place, Failure> {
     if let Some(text) = &request.gtid {
         let gtid = GtidSet::try_from(text.clone()).map_err(|error| Failure::usage(format!("--gtid: {error}")))?;
-        return Ok(Place { gtid: Some(gtid), ..Place::default() });
+        return Ok(Place {
+            gtid: Some(gtid),
+            ..Place::default()
+        });
     }
     if let (Some(file), Some(pos)) = (&request.file, request.pos) {
         if file.is_empty() || file.contains('/') {
-            return Err(Failure::usage("--file: expected the name of a binlog file without its folder, as SHOW BINARY LOGS lists it"));
+            return Err(Failure::usage(
+                "--file: expected the name of a binlog file without its folder, as SHOW BINARY LOGS lists it",
+            ));
         }
-        return Ok(Place { gtid: None, file: file.clone(), pos });
+        return Ok(Place {
+            gtid: None,
+            file: file.clone(),
+            pos,
+        });
     }
     Ok(wiring::place_at_time(config, request.time.unwrap_or_default())?)
 }

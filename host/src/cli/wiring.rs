@@ -20,8 +20,8 @@ pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
     Err(not_wired("run"))
 }
 
-pub(super) fn demo(config: &Config, rows: u64, stop: &Stop) -> Result<(), Fault> {
-    let _ = (config, rows, stop);
+pub(super) fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
+    let _ = (rows, stop);
     Err(not_wired("demo"))
 }
 
@@ -46,7 +46,13 @@ pub(super) fn check_sink(config: &Config) -> Vec<Line> {
         .collect()
 }
 
-pub(super) fn tail(request: &Tail, brokers: String, properties: Vec<(String, Secret)>, stop: &AtomicBool, out: &mut dyn Write) -> Result<u64, Fault> {
+pub(super) fn tail(
+    request: &Tail,
+    brokers: String,
+    properties: Vec<(String, Secret)>,
+    stop: &AtomicBool,
+    out: &mut dyn Write,
+) -> Result<u64, Fault> {
     let what = sink::Tail {
         brokers,
         properties,
