@@ -2,15 +2,6 @@
 //! export `lifecycle`, and one crate can hold its export macro only once. A component is linked from two of the parts,
 //! and so has the exports of its own world and no other.
 
-#![expect(
-    clippy::all,
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::allow_attributes_without_reason,
-    reason = "generated code, documented in the WIT file"
-)]
-
 /// What both worlds export: `lifecycle`.
 pub mod lifecycle {
     wit_bindgen::generate!({

@@ -14,7 +14,7 @@ pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// The eight digits of a number below 10^8, each in a byte from 0 to 9, the first in the lowest.
 #[inline(always)]
 pub(super) fn eight(number: u64) -> u64 {
-    let pairs = number / 10_000 | (number % 10_000) << 32;
+    let pairs = (number / 10_000) | ((number % 10_000) << 32);
     let high = (pairs * 10_486) >> 20 & 0x0000_007f_0000_007f;
     let pairs = high | (pairs - 100 * high) << 16;
     let high = (pairs * 103) >> 10 & 0x000f_000f_000f_000f;

@@ -111,7 +111,8 @@ impl<'a> Side<'a> {
         }
     }
 
-    #[inline(always)]
+    // One copy of the loop: its cursor is in memory once an image, and in a register for each value.
+    #[inline(never)]
     fn whole<'c>(&self, mut cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
         // The first name goes without its comma.
         let mut comma = 1;

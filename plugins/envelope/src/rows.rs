@@ -60,7 +60,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn record(&mut self, row: usize, verb: Verb, images: Images, output: &mut Output) -> Result<(), Error> {
         let Self {
             parts,
