@@ -1,3 +1,113 @@
-//! Builds the built-in encoder and embeds it.
+//! Builds the built-in encoder for WebAssembly and embeds it: `ENVELOPE_WASM` is the path of the component.
+//!
+//! The guest is built by a second cargo with a target folder of its own (`<target>/guests`): the outer cargo holds the lock
+//! of the outer folder, and a folder that stays makes the next build a matter of a second.
 
-fn main() {}
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() {
+    if let Err(problem) = build() {
+        println!("cargo::error={problem}");
+    }
+}
+
+fn build() -> Result<(), String> {
+    let root = folder("CARGO_MANIFEST_DIR")?
+        .parent()
+        .map(Path::to_owned)
+        .ok_or("the host's folder has no parent")?;
+    for watched in ["plugins/envelope", "guest-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+
+    // OUT_DIR is <target>/<profile>/build/<package>-<hash>/out, or one deeper where a target triple is given.
+    let out = folder("OUT_DIR")?;
+    let guests = out
+        .ancestors()
+        .nth(4)
+        .ok_or_else(|| format!("no target folder above {}", out.display()))?
+        .join("guests");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(belongs_to_the_outer_build) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+        .current_dir(&root)
+        .args([
+            "build",
+            "--package",
+            "rowmill-envelope",
+            "--lib",
+            "--target",
+            TARGET,
+            "--profile",
+            "plugin",
+        ])
+        .arg("--target-dir")
+        .arg(&guests)
+        .env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", "-Ctarget-feature=+simd128");
+    if root.join("Cargo.lock").exists() {
+        cargo.arg("--locked");
+    }
+    let made = cargo
+        .output()
+        .map_err(|error| format!("can't run cargo for the built-in encoder: {error}"))?;
+    if !made.status.success() {
+        for line in String::from_utf8_lossy(&made.stderr).lines() {
+            println!("cargo::warning={line}");
+        }
+        return Err(format!(
+            "can't build plugins/envelope for {TARGET} (see above); a missing target is added by `rustup target add {TARGET}`"
+        ));
+    }
+    let component = guests.join(TARGET).join("plugin").join("rowmill_envelope.wasm");
+    let embedded = out.join("envelope.wasm");
+    std::fs::copy(&component, &embedded).map_err(|error| format!("can't copy {}: {error}", component.display()))?;
+    println!("cargo::rustc-env=ENVELOPE_WASM={}", embedded.display());
+    Ok(())
+}
+
+/// What cargo and clippy set for the host's own compilation, and what would send the guest into the outer target folder.
+fn belongs_to_the_outer_build(name: &str) -> bool {
+    let kept = ["CARGO_HOME"];
+    let cargos = name.starts_with("CARGO")
+        && !kept.contains(&name)
+        && !["CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_"]
+            .iter()
+            .any(|kept| name.starts_with(kept));
+    let compilers = [
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTFLAGS",
+        "RUSTDOC",
+        "RUSTC_LINKER",
+        "CLIPPY_ARGS",
+        "CLIPPY_CONF_DIR",
+    ];
+    cargos
+        || compilers.contains(&name)
+        || [
+            "TARGET",
+            "HOST",
+            "OUT_DIR",
+            "PROFILE",
+            "OPT_LEVEL",
+            "DEBUG",
+            "NUM_JOBS",
+            "__CARGO_DEFAULT_LIB_METADATA",
+        ]
+        .contains(&name)
+}
+
+fn folder(name: &str) -> Result<PathBuf, String> {
+    std::env::var_os(name)
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("cargo did not set {name}"))
+}

@@ -106,6 +106,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             ddl: Ddl::Ignore,
             transaction_markers: false,
         },
+        snapshot_assumed_never: false,
         batch: BatchLimits {
             max_rows: 8192,
             max_bytes: 1 << 20,

@@ -1,1 +1,49 @@
-//! stub
+//! What end-to-end tests need: a real MySQL, a real Kafka, and the real `rowmill` binary, each behind a handle whose
+//! every wait has a deadline. Nothing here uses rowmill's own code: what it does is judged from outside.
+//!
+//! `tests/run` starts the servers and sets `ROWMILL_TEST_MYSQL`, `ROWMILL_TEST_KAFKA` (host:port) and `ROWMILL_TEST_BIN`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod chance;
+mod connector;
+mod json;
+mod kafka;
+mod mysql;
+mod process;
+mod wait;
+
+pub use chance::Chance;
+pub use connector::Connector;
+pub use json::{array_items, object_members};
+pub use kafka::{Kafka, Message};
+pub use mysql::{Database, Server, Session};
+pub use process::{Ended, Rowmill, binary, command, run_command};
+pub use wait::{DEADLINE, until};
+
+/// The value of an environment variable that `tests/run` sets.
+///
+/// # Panics
+/// Where it is not set, with what sets it.
+pub fn environment(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need servers, so start them with `tests/run`"))
+}
+
+/// A name that no other test of this or an earlier run has: `stem` and eight hexadecimal digits.
+pub fn unique(stem: &str) -> String {
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos();
+    // Microseconds and the process's id: tests of one process begin more than a microsecond apart.
+    format!(
+        "{stem}_{:08x}",
+        (nanos / 1000 + u128::from(std::process::id()) * 7919) & 0xffff_ffff
+    )
+}

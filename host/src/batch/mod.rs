@@ -1,8 +1,27 @@
 //! Raw row events and a table's schema → Arrow record batches, decoded in place; cuts by rows, bytes and time.
 
-mod records;
+mod batcher;
+mod builder;
+mod image;
+mod column;
+mod plan;
+mod cursor;
+mod flaw;
+mod decimal;
+mod temporal;
+mod text;
+mod json;
+mod json_scalar;
+mod odd_dates;
+mod fields;
 mod transactions;
+mod records;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod promises;
 
+pub use batcher::Batcher;
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
 

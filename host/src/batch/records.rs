@@ -37,6 +37,13 @@ impl Records {
         self.flags.len()
     }
 
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        let lists = self.len() * (size_of::<u16>() + size_of::<i32>() + size_of::<i64>() + 1);
+        let offsets = (self.bounds.len() + self.header_ends.len() + self.header_bounds.len()) * size_of::<u32>();
+        self.data.capacity() + self.header_data.capacity() + lists + offsets
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty()

@@ -1,5 +1,9 @@
 //! The transactions that a batch's rows belong to, as columns of text: what crosses to a plugin.
 
+use std::fmt::Write as _;
+
+use crate::source::Transaction;
+
 /// See `transactions` in `wit/rowmill.wit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transactions {
@@ -13,4 +17,36 @@ pub struct Transactions {
     pub place_ends: Vec<u32>,
     /// Transaction ids of the storage engine; 0 where not known.
     pub xids: Vec<u64>,
+}
+
+impl Transactions {
+    /// Appends a transaction whose id is not known yet.
+    pub(super) fn push(&mut self, transaction: &Transaction) {
+        self.gtids.push_str(&transaction.gtid);
+        self.gtid_ends.push(end(&self.gtids));
+        // Writing to a `String` can't fail.
+        let _ = write!(self.places, "{}:{}", transaction.file, transaction.pos);
+        self.place_ends.push(end(&self.places));
+        self.xids.push(0);
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.xids.is_empty()
+    }
+
+    /// Index of the newest; 0 where there is none.
+    pub(super) fn newest(&self) -> u32 {
+        u32::try_from(self.xids.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes that the lists take.
+    pub(super) fn bytes(&self) -> usize {
+        self.gtids.len() + self.places.len() + 16 * self.xids.len()
+    }
+}
+
+/// A batch holds far fewer transactions than texts of 4 GiB need.
+fn end(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }

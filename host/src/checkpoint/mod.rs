@@ -1,7 +1,21 @@
-//! The last position whose records are all delivered, and the sequence counter.
+//! The last position whose records are all delivered, and the sequence counter: what it looks like stored, and where.
+//!
+//! While a connector runs its checkpoints go through the sink, after (later: with) the records; the stores here are for
+//! loading one at the start and for setting one while the connector stands.
 
+mod file;
+mod topic;
+
+pub use file::{FileCheckpoints, replace_file};
+pub use topic::TopicCheckpoints;
+
+use crate::config::Config;
 use crate::fault::Fault;
 use crate::position::Position;
+use crate::sink;
+
+/// Version of the stored form. A program that finds a higher one refuses it.
+const VERSION: u32 = 1;
 
 /// What a restart needs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -12,6 +26,51 @@ pub struct Checkpoint {
     pub next_sequence: u64,
     /// Milliseconds since 1970 when it was made.
     pub saved_at_ms: i64,
+    /// Transactions from `position` on that began before this time (milliseconds since 1970) are passed over: what is left
+    /// to do of a start at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_before_ms: Option<i64>,
+}
+
+#[derive(serde::Serialize)]
+struct Stored<'a> {
+    version: u32,
+    #[serde(flatten)]
+    checkpoint: &'a Checkpoint,
+}
+
+/// Read before the rest: what the rest looks like depends on it.
+#[derive(serde::Deserialize)]
+struct Version {
+    version: u32,
+}
+
+impl Checkpoint {
+    /// The stored form: a JSON object with `version`.
+    ///
+    /// # Errors
+    /// `Stop` for a position that JSON can't hold; there is none.
+    pub fn encode(&self) -> Result<Vec<u8>, Fault> {
+        let stored = Stored {
+            version: VERSION,
+            checkpoint: self,
+        };
+        serde_json::to_vec(&stored).map_err(|error| Fault::stop(anyhow::Error::new(error).context("encoding a checkpoint")))
+    }
+
+    /// Reads the stored form; members it does not know are ignored.
+    ///
+    /// # Errors
+    /// `Stop` for anything else, and for a version that is newer than this program.
+    pub fn decode(stored: &[u8]) -> Result<Self, Fault> {
+        let wrong = |error: serde_json::Error| Fault::stop(anyhow::Error::new(error).context("reading a stored checkpoint"));
+        let Version { version } = serde_json::from_slice(stored).map_err(wrong)?;
+        if version > VERSION {
+            let text = format!("the checkpoint has version {version}, this program knows {VERSION}: use the newer program");
+            return Err(Fault::stop(anyhow::Error::msg(text)));
+        }
+        serde_json::from_slice(stored).map_err(wrong)
+    }
 }
 
 /// Where checkpoints are kept.
@@ -27,4 +86,59 @@ pub trait Checkpoints: Send {
     /// # Errors
     /// As `load`.
     fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault>;
+}
+
+/// The store that goes with the configured sink.
+pub fn open(config: &Config) -> Box<dyn Checkpoints> {
+    match sink::position_file(config) {
+        Some(path) => Box::new(FileCheckpoints::new(path)),
+        None => Box::new(TopicCheckpoints::new(config)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint {
+            position: Position {
+                gtid: None,
+                file: "binlog.000007".into(),
+                pos: 4_711,
+            },
+            next_sequence: 1_614_748_790_461_000_002,
+            saved_at_ms: 1_614_748_790_999,
+            skip_before_ms: None,
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_reads_back_as_it_was_stored() {
+        let stored = checkpoint().encode().unwrap();
+        assert!(stored.starts_with(b"{\"version\":1,"), "{stored:?}");
+        assert_eq!(Checkpoint::decode(&stored).unwrap(), checkpoint());
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_newer_versions_refused() {
+        let stored = String::from_utf8(checkpoint().encode().unwrap()).unwrap();
+        let with_more = stored.replacen('{', "{\"later\":[1],", 1);
+        assert_eq!(Checkpoint::decode(with_more.as_bytes()).unwrap(), checkpoint());
+        let newer = stored.replacen("\"version\":1", "\"version\":2", 1);
+        let refused = Checkpoint::decode(newer.as_bytes()).unwrap_err();
+        assert!(
+            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 2"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_no_checkpoint_stops_with_a_reason() {
+        for bytes in [&b""[..], b"null", b"{}", b"{\"version\":1}", b"\xff"] {
+            assert!(matches!(Checkpoint::decode(bytes), Err(Fault::Stop(_))), "{bytes:?}");
+        }
+    }
 }

@@ -10,6 +10,9 @@ pub struct Config {
     pub name: String,
     /// Where changes come from.
     pub source: Source,
+    /// Existing rows are expected (`snapshot` is not written, or is "initial"), but this version copies none, so that
+    /// `source.snapshot` stands at `Never`: the start and `check` warn.
+    pub snapshot_assumed_never: bool,
     /// When a batch is cut.
     pub batch: BatchLimits,
     /// The chain: transforms, then one encoder. Never empty.
@@ -159,8 +162,8 @@ pub struct BatchLimits {
     pub max_delay: Duration,
 }
 
-/// One link of the chain.
-#[derive(Debug, Clone)]
+/// One link of the chain. `Debug` leaves out the values of `config`, which may hold secrets.
+#[derive(Clone)]
 pub struct Plugin {
     /// Short name for logs and metrics: the file's stem or the built-in's name.
     pub name: String,
@@ -174,6 +177,26 @@ pub struct Plugin {
     pub call_timeout: Duration,
     /// What an error in a row or batch does.
     pub on_error: OnError,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let options: Vec<&str> = self
+            .config
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .field("config", &options)
+            .field("memory", &self.memory)
+            .field("call_timeout", &self.call_timeout)
+            .field("on_error", &self.on_error)
+            .finish()
+    }
 }
 
 /// Where a plugin's code is.
@@ -213,7 +236,7 @@ pub struct Sink {
     pub compression: Compression,
     /// Topic of what could not be delivered, resolved.
     pub dead_letter_topic: String,
-    /// librdkafka properties, in the order written. May hold secrets.
+    /// librdkafka properties, sorted by name. May hold secrets.
     pub properties: Vec<(String, Secret)>,
 }
 

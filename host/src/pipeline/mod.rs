@@ -1,1 +1,87 @@
 //! The loop read → batch → plugin → sink → checkpoint; alone decides on a fault.
+//!
+//! Each stage has its thread, with a queue bounded in bytes between two of them. A fault that asks for a retry tears all of
+//! them down and starts again at the checkpoint: the one path that a crash takes too.
+
+mod stop;
+mod queue;
+mod counters;
+mod read;
+mod decode;
+mod mill;
+mod deliver;
+mod stages;
+mod attempt;
+mod replay;
+mod demo;
+
+pub use attempt::topics;
+pub use demo::demo;
+pub use stop::Stop;
+
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::plugin::Chain;
+
+/// Wait before the first retry; it doubles up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// Longest wait between two retries: a server that comes back is noticed within this time.
+const BACKOFF_MAX: Duration = Duration::from_secs(15);
+/// An attempt that ran this long was a success, and the next retry starts with the short wait again.
+const BACKOFF_RESET: Duration = Duration::from_secs(60);
+/// How often a waiting stage looks whether it should stop.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// Runs one connector until `stop` is requested or a fault needs a person.
+///
+/// # Errors
+/// `Stop` or `Reject` with the reason. `Retry` is handled here, unless the stop was requested meanwhile.
+pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
+    if config.snapshot_assumed_never {
+        warn!(connector = %config.name, "existing rows are not copied: source.snapshot is not set, and this version has no snapshot");
+    }
+    let counters = counters::Counters::default();
+    let mut chain: Option<Chain> = None;
+    let mut wait = BACKOFF_MIN;
+    loop {
+        let started = Instant::now();
+        match attempt::run(config, stop, &mut chain, &counters) {
+            Err(Fault::Retry(reason)) if !stop.requested() => {
+                if started.elapsed() >= BACKOFF_RESET {
+                    wait = BACKOFF_MIN;
+                }
+                warn!(connector = %config.name, reason = format!("{reason:#}"), wait_ms = wait.as_millis(), "starting again");
+                sleep_unless_stopped(wait, stop);
+                wait = (wait * 2).min(BACKOFF_MAX);
+            }
+            Ok(()) => {
+                info!(connector = %config.name, "stopped");
+                return Ok(());
+            }
+            // A retry that nobody wants any more: what was not committed is read again at the next start.
+            Err(Fault::Retry(reason)) => {
+                warn!(connector = %config.name, reason = format!("{reason:#}"), "stopped with changes that were not committed");
+                return Ok(());
+            }
+            Err(fault) => return Err(fault),
+        }
+        if stop.requested() {
+            return Ok(());
+        }
+    }
+}
+
+fn sleep_unless_stopped(time: Duration, stop: &Stop) {
+    let deadline = Instant::now() + time;
+    while !stop.requested() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(STOP_CHECK));
+    }
+}

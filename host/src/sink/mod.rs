@@ -1,6 +1,25 @@
 //! Records → Kafka (topics, partitions, acknowledgement); also file and stdout. rdkafka's types stop here.
 
+mod finding;
+mod headers;
+mod kafka;
+mod lines;
+mod lines_sink;
+mod mock;
+mod murmur2;
+mod names;
+mod tail;
+
+pub use finding::{Finding, Level};
+pub use lines_sink::position_file;
+pub use mock::{Broker, Reader, Received};
+pub use tail::{From, Tail, tail};
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::batch::Records;
+use crate::config::{Config, SinkKind};
 use crate::fault::Fault;
 
 /// A topic that records will go to.
@@ -58,4 +77,40 @@ pub trait Sink: Send {
     /// # Errors
     /// As `committed`; `Retry` when `limit` passes.
     fn finish(&mut self, limit: std::time::Duration) -> Result<(), Fault>;
+}
+
+/// The sink that the configuration names. Connects in `prepare`. Once `stop` is set, a call that waits for a broker gives up
+/// with `Retry` after the configured shutdown timeout.
+///
+/// # Errors
+/// `Stop` for settings that can't be used.
+pub fn connect(config: &Config, stop: Arc<AtomicBool>) -> Result<Box<dyn Sink>, Fault> {
+    Ok(match &config.sink.kind {
+        SinkKind::Kafka => Box::new(kafka::KafkaSink::new(config, stop)?),
+        SinkKind::Stdout | SinkKind::File(_) => Box::new(lines_sink::LinesSink::new(config)),
+    })
+}
+
+/// Checks without changing anything: a broker that answers, topic names, topics that it would make for these tables.
+pub fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
+    match &config.sink.kind {
+        SinkKind::Kafka => kafka::check(config, topics),
+        SinkKind::Stdout | SinkKind::File(_) => lines_sink::check(config),
+    }
+}
+
+/// The checkpoint in Kafka's topic of positions, as it was stored; `None` where there is none.
+///
+/// # Errors
+/// `Retry` where no broker answers, `Stop` where it refuses.
+pub fn load_position(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
+    kafka::load(config)
+}
+
+/// Stores a checkpoint in Kafka's topic of positions, which is made when missing; waits for the acknowledgement.
+///
+/// # Errors
+/// As `load_position`.
+pub fn save_position(config: &Config, checkpoint: Vec<u8>) -> Result<(), Fault> {
+    kafka::save(config, checkpoint)
 }

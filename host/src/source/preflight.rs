@@ -373,7 +373,7 @@ fn columns(connection: &mut Connection, table: &TableRef, findings: &mut Vec<Fin
 /// The failures of a preflight as one error; `Ok` where there is none.
 ///
 /// # Errors
-/// `Stop` with a line for each failure.
+/// `Stop` with each failure, on one line.
 pub fn demand(findings: &[Finding]) -> Result<(), Fault> {
     let failures = findings.iter().filter(|finding| finding.level == Level::Fail);
     let lines: Vec<String> = failures
@@ -385,6 +385,6 @@ pub fn demand(findings: &[Finding]) -> Result<(), Fault> {
     if lines.is_empty() {
         Ok(())
     } else {
-        Err(Fault::stop(anyhow!("{}", lines.join("\n"))))
+        Err(Fault::stop(anyhow!("{}", lines.join("; "))))
     }
 }

@@ -1,1 +1,73 @@
-//! stub
+//! The default encoder: each row becomes the documented JSON envelope.
+//!
+//! What a schema fixes (its head, its columns' names, its labels) is written once when the schema is opened; a row then
+//! costs its values only.
+
+mod options;
+mod zone;
+mod calendar;
+mod form;
+mod table;
+mod cell;
+mod image;
+mod rows;
+mod control;
+
+pub use options::{DatetimeForm, DecimalForm, Options, TinyInt1, UpdateMode, ZeroDate};
+pub use table::Table;
+
+use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
+
+/// The encoder `envelope`.
+pub struct Envelope {
+    options: Options,
+}
+
+impl Encoder for Envelope {
+    type Settings = Options;
+    type Table = Table;
+
+    fn describe() -> Description {
+        Description {
+            name: "envelope",
+            version: env!("CARGO_PKG_VERSION"),
+            config: include_str!("options.schema.json"),
+            controls: &["heartbeat", "ddl", "transaction_begin", "transaction_end"],
+            parallel: true,
+        }
+    }
+
+    fn new(options: Options) -> Result<Self, Error> {
+        if let Some(name) = &options.time_zone {
+            zone::Zone::named(name)?;
+        }
+        Ok(Self { options })
+    }
+
+    fn open(&mut self, schema: &Schema) -> Result<Table, Error> {
+        Table::open(&self.options, schema)
+    }
+
+    fn encode(&mut self, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {
+        rows::encode(&self.options, table, batch, output)
+    }
+
+    fn control(&mut self, event: &serde_json::Value, output: &mut Output) -> Result<(), Error> {
+        control::encode(&self.options, event, output)
+    }
+}
+
+rowmill_sdk::export!(Envelope: encoder);
+
+/// Milliseconds since 1970-01-01T00:00Z by the clock, which the host freezes to the batch's time.
+fn now() -> i64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What the envelope calls the source's kind.
+fn db_type(flavor: &str) -> &'static str {
+    if flavor == "mariadb" { "MariaDB" } else { "MySQL" }
+}

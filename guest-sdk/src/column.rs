@@ -1,0 +1,206 @@
+//! One column of a batch: typed views over its buffers. Values are read in place, at any alignment.
+
+#![expect(clippy::as_conversions, reason = "Arrow's offsets are 32 bits wide and fit usize on every target")]
+
+use crate::Error;
+use crate::json::Span;
+use crate::schema::Storage;
+
+/// One column: which rows are null, and the values.
+#[derive(Clone, Copy)]
+pub struct Column<'a> {
+    /// Unset where a row is null; none where no row is.
+    pub valid: Option<Bits<'a>>,
+    /// The values; those of null rows mean nothing.
+    pub values: Values<'a>,
+}
+
+impl Column<'_> {
+    /// Whether the row is null.
+    #[inline(always)]
+    pub fn is_null(&self, row: usize) -> bool {
+        self.valid.is_some_and(|valid| !valid.get(row))
+    }
+}
+
+/// Values of a column by how they are stored; `Field::kind` says what they mean.
+#[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "named as Arrow's types")]
+pub enum Values<'a> {
+    Int8(Fixed<'a, 1>),
+    Int16(Fixed<'a, 2>),
+    Int32(Fixed<'a, 4>),
+    Int64(Fixed<'a, 8>),
+    UInt8(Fixed<'a, 1>),
+    UInt16(Fixed<'a, 2>),
+    UInt32(Fixed<'a, 4>),
+    UInt64(Fixed<'a, 8>),
+    Float32(Fixed<'a, 4>),
+    Float64(Fixed<'a, 8>),
+    Bool(Bits<'a>),
+    /// Unscaled values and the number of decimals.
+    Decimal128(Fixed<'a, 16>, u8),
+    /// Unscaled values and the number of decimals.
+    Decimal256(Fixed<'a, 32>, u8),
+    Bytes(Bytes<'a>),
+}
+
+/// Bits, least significant first.
+#[derive(Clone, Copy)]
+pub struct Bits<'a>(&'a [u8]);
+
+impl<'a> Bits<'a> {
+    pub(crate) fn new(bytes: &'a [u8], rows: usize) -> Result<Self, Error> {
+        bytes
+            .get(..rows.div_ceil(8))
+            .map(Self)
+            .ok_or_else(|| Error::malformed("a bitmap is shorter than its batch"))
+    }
+
+    /// Bit of the row; false past the end.
+    #[inline(always)]
+    pub fn get(&self, row: usize) -> bool {
+        self.0.get(row >> 3).is_some_and(|byte| byte >> (row & 7) & 1 == 1)
+    }
+}
+
+/// Values of `N` bytes, little-endian. A row past the end reads as zero.
+#[derive(Clone, Copy)]
+pub struct Fixed<'a, const N: usize>(&'a [[u8; N]]);
+
+impl<'a, const N: usize> Fixed<'a, N> {
+    pub(crate) fn new(bytes: &'a [u8], rows: usize) -> Result<Self, Error> {
+        let chunks: &'a [[u8; N]] = bytes.as_chunks().0;
+        chunks
+            .get(..rows)
+            .map(Self)
+            .ok_or_else(|| Error::malformed("a value buffer is shorter than its batch"))
+    }
+
+    /// The row's bytes.
+    #[inline(always)]
+    pub fn bytes(&self, row: usize) -> [u8; N] {
+        match self.0.get(row) {
+            Some(bytes) => *bytes,
+            None => [0; N],
+        }
+    }
+
+    /// Every row's bytes.
+    pub fn iter(&self) -> impl Iterator<Item = [u8; N]> + 'a {
+        self.0.iter().copied()
+    }
+}
+
+macro_rules! numbers {
+    ($($n:literal: $($name:ident $number:ty),+;)+) => {$(
+        impl Fixed<'_, $n> {$(
+            #[doc = concat!("The row's value as `", stringify!($number), "`.")]
+            #[inline(always)]
+            pub fn $name(&self, row: usize) -> $number {
+                <$number>::from_le_bytes(self.bytes(row))
+            }
+        )+}
+    )+};
+}
+
+numbers! {
+    1: i8 i8, u8 u8;
+    2: i16 i16, u16 u16;
+    4: i32 i32, u32 u32, f32 f32;
+    8: i64 i64, u64 u64, f64 f64;
+    16: i128 i128;
+}
+
+/// Texts or byte strings: offsets into one buffer.
+#[derive(Clone, Copy)]
+pub struct Bytes<'a> {
+    offsets: &'a [[u8; 4]],
+    data: &'a [u8],
+}
+
+impl<'a> Bytes<'a> {
+    /// Checks that offsets ascend and stay within `data`.
+    pub(crate) fn new(offsets: &'a [u8], data: &'a [u8], rows: usize) -> Result<Self, Error> {
+        if rows == 0 {
+            return Ok(Self { offsets: &[], data });
+        }
+        let offsets = offsets
+            .as_chunks()
+            .0
+            .get(..=rows)
+            .ok_or_else(|| Error::malformed("an offset buffer is shorter than its batch"))?;
+        let mut last = 0;
+        let mut ascending = true;
+        for offset in offsets {
+            let offset = i32::from_le_bytes(*offset);
+            ascending &= offset >= last;
+            last = offset;
+        }
+        if !ascending || last as usize > data.len() {
+            return Err(Error::malformed("offsets do not ascend within their data"));
+        }
+        Ok(Self { offsets, data })
+    }
+
+    /// Where the row's bytes start and end.
+    #[inline(always)]
+    fn bounds(&self, row: usize) -> (usize, usize) {
+        match self.offsets.get(row..row + 2) {
+            Some([start, end]) => (u32::from_le_bytes(*start) as usize, u32::from_le_bytes(*end) as usize),
+            _ => (0, 0),
+        }
+    }
+
+    /// Length of the row's bytes.
+    #[inline(always)]
+    pub fn length(&self, row: usize) -> usize {
+        let (start, end) = self.bounds(row);
+        end - start
+    }
+
+    /// The row's bytes.
+    #[inline]
+    pub fn get(&self, row: usize) -> &'a [u8] {
+        let (start, end) = self.bounds(row);
+        self.data.get(start..end).unwrap_or_default()
+    }
+
+    /// The row's bytes, for the writer: it copies in blocks and so looks past their end where the buffer goes on.
+    #[inline(always)]
+    pub fn span(&self, row: usize) -> Span<'a> {
+        let (start, end) = self.bounds(row);
+        Span::new(self.data, start, end)
+    }
+}
+
+/// A column's buffers, raw.
+pub(crate) struct Buffers<'a> {
+    pub(crate) valid: Option<Bits<'a>>,
+    pub(crate) first: &'a [u8],
+    pub(crate) second: &'a [u8],
+}
+
+impl<'a> Buffers<'a> {
+    pub(crate) fn column(self, storage: Storage, rows: usize) -> Result<Column<'a>, Error> {
+        let first = self.first;
+        let values = match storage {
+            Storage::Int8 => Values::Int8(Fixed::new(first, rows)?),
+            Storage::Int16 => Values::Int16(Fixed::new(first, rows)?),
+            Storage::Int32 => Values::Int32(Fixed::new(first, rows)?),
+            Storage::Int64 => Values::Int64(Fixed::new(first, rows)?),
+            Storage::UInt8 => Values::UInt8(Fixed::new(first, rows)?),
+            Storage::UInt16 => Values::UInt16(Fixed::new(first, rows)?),
+            Storage::UInt32 => Values::UInt32(Fixed::new(first, rows)?),
+            Storage::UInt64 => Values::UInt64(Fixed::new(first, rows)?),
+            Storage::Float32 => Values::Float32(Fixed::new(first, rows)?),
+            Storage::Float64 => Values::Float64(Fixed::new(first, rows)?),
+            Storage::Bits => Values::Bool(Bits::new(first, rows)?),
+            Storage::Decimal128(scale) => Values::Decimal128(Fixed::new(first, rows)?, scale),
+            Storage::Decimal256(scale) => Values::Decimal256(Fixed::new(first, rows)?, scale),
+            Storage::Bytes => Values::Bytes(Bytes::new(first, self.second, rows)?),
+            Storage::Other => return Err(Error::malformed("a column has a type that no table's column has")),
+        };
+        Ok(Column { valid: self.valid, values })
+    }
+}

@@ -1,0 +1,42 @@
+//! What a plugin says about itself.
+
+use serde_json::{Map, Value};
+
+/// A plugin's description; the host reads it as JSON.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    /// Name, such as `envelope`.
+    pub name: &'static str,
+    /// Version; `env!("CARGO_PKG_VERSION")` serves.
+    pub version: &'static str,
+    /// JSON Schema of the configuration, as text; empty: none.
+    pub config: &'static str,
+    /// Control events that it wants: `heartbeat`, `ddl`, `transaction_begin`, `transaction_end`.
+    pub controls: &'static [&'static str],
+    /// Whether batches may be processed by several instances at once.
+    pub parallel: bool,
+}
+
+impl Description {
+    pub(crate) fn to_json(&self, kind: &str) -> String {
+        let mut object = Map::new();
+        object.insert("name".into(), self.name.into());
+        object.insert("version".into(), self.version.into());
+        object.insert("kind".into(), kind.into());
+        if let Ok(config @ Value::Object(_)) = serde_json::from_str(self.config) {
+            object.insert("config".into(), config);
+        }
+        object.insert(
+            "controls".into(),
+            self.controls.iter().map(|control| Value::from(*control)).collect(),
+        );
+        object.insert("parallel".into(), self.parallel.into());
+        Value::Object(object).to_string()
+    }
+}
+
+/// Reads a configuration; an unknown or wrong member is an error that names it.
+pub(crate) fn settings<T: serde::de::DeserializeOwned>(config: &str) -> Result<T, crate::Error> {
+    let config = if config.trim().is_empty() { "{}" } else { config };
+    serde_json::from_str(config).map_err(|cause| crate::Error::new("bad-configuration", format!("reading the configuration: {cause}")))
+}

@@ -1,0 +1,198 @@
+//! Strings, and constant fragments that are copied in blocks.
+
+use super::Cursor;
+use super::cursor::escapes;
+
+/// Up to this length a string's worst case is taken as all escapes; a longer one is scanned for what it really takes.
+const ESTIMATED_BYTES: usize = 1024;
+
+/// Longest fragment that is copied in blocks; from here on one bulk copy is faster, in WASM too.
+const BLOCKWISE_BYTES: usize = 256;
+
+/// Bytes within a longer buffer. The writer reads whole blocks, so it looks past their end where the buffer goes on.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    whole: &'a [u8],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> From<&'a [u8]> for Span<'a> {
+    fn from(whole: &'a [u8]) -> Self {
+        Self {
+            whole,
+            start: 0,
+            end: whole.len(),
+        }
+    }
+}
+
+impl<'a> Span<'a> {
+    /// Bytes `start..end` of `whole`; cut where they reach past it.
+    #[inline(always)]
+    pub fn new(whole: &'a [u8], start: usize, end: usize) -> Self {
+        let end = end.min(whole.len());
+        Self {
+            whole,
+            start: start.min(end),
+            end,
+        }
+    }
+
+    /// Bytes that it takes as a JSON string, at most: quotes included.
+    #[inline(always)]
+    pub fn worst(&self) -> usize {
+        let length = self.end - self.start;
+        if length <= ESTIMATED_BYTES {
+            6 * length + 2
+        } else {
+            self.scanned()
+        }
+    }
+
+    #[inline(never)]
+    fn scanned(&self) -> usize {
+        let mut worst = self.end - self.start + 2;
+        let mut at = self.start;
+        while at < self.end {
+            worst += 5 * usize::try_from(self.hits(at).1.count_ones()).unwrap_or(16);
+            at += 16;
+        }
+        worst
+    }
+
+    /// The block at `at` (before the end) and which of its bytes that belong to the span must be escaped.
+    #[inline(always)]
+    fn hits(&self, at: usize) -> ([u8; 16], u32) {
+        let block = match self.whole.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+            Some(block) => *block,
+            None => tail(self.whole.get(at..).unwrap_or_default()),
+        };
+        let left = (self.end - at).min(16);
+        (block, escapes(block) & ((1 << left) - 1))
+    }
+}
+
+/// A block of what is shorter than one.
+#[cold]
+#[inline(never)]
+fn tail(bytes: &[u8]) -> [u8; 16] {
+    let mut block = [0; 16];
+    for (to, from) in block.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    block
+}
+
+impl Cursor<'_> {
+    /// A JSON string, quotes included: at most `span.worst()` bytes. `"`, `\` and control characters are escaped, the
+    /// rest is written as it is.
+    #[inline(always)]
+    pub fn string(self, span: Span<'_>) -> Self {
+        let mut cursor = self.byte(b'"');
+        let mut at = span.start;
+        while at < span.end {
+            let (block, hits) = span.hits(at);
+            if hits == 0 {
+                cursor = cursor.block(block, span.end - at);
+                at += 16;
+            } else {
+                let clean = usize::try_from(hits.trailing_zeros()).unwrap_or(0);
+                cursor = cursor.block(block, clean).escape(span.whole.get(at + clean).copied().unwrap_or(0));
+                at += clean + 1;
+            }
+        }
+        cursor.byte(b'"')
+    }
+
+    #[inline(never)]
+    fn escape(self, byte: u8) -> Self {
+        let short = match byte {
+            b'"' | b'\\' => byte,
+            0x08 => b'b',
+            0x0c => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            _ => {
+                let hex = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
+                return self.word(
+                    u64::from_le_bytes([b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15), 0, 0]),
+                    6,
+                );
+            }
+        };
+        self.byte(b'\\').byte(short)
+    }
+
+    /// A constant, in blocks: for what is known when the schema is opened.
+    #[inline(always)]
+    pub fn fragment(self, span: Span<'_>) -> Self {
+        let mut cursor = self;
+        let mut at = span.start;
+        if span.end - at > BLOCKWISE_BYTES {
+            return cursor.raw(span.whole.get(at..span.end).unwrap_or_default());
+        }
+        while at < span.end {
+            let block = match span.whole.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+                Some(block) => *block,
+                None => tail(span.whole.get(at..).unwrap_or_default()),
+            };
+            cursor = cursor.block(block, span.end - at);
+            at += 16;
+        }
+        cursor
+    }
+}
+
+/// Constant texts in one buffer, padded so that each can be copied in blocks.
+#[derive(Debug, Clone, Default)]
+pub struct Fragments {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Fragments {
+    /// Adds a text and gives its number.
+    pub fn push(&mut self, text: &[u8]) -> usize {
+        let end = self.ends.last().copied().unwrap_or(0);
+        self.bytes.truncate(end);
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
+        self.bytes.extend_from_slice(&[0; 16]);
+        self.ends.len() - 1
+    }
+
+    /// Text `i`; empty past the end.
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> Span<'_> {
+        let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(0) };
+        Span::new(&self.bytes, start, self.ends.get(i).copied().unwrap_or(0).max(start))
+    }
+}
+
+impl Span<'_> {
+    /// The same bytes without the first `count`.
+    #[inline(always)]
+    #[must_use]
+    pub fn skip(self, count: usize) -> Self {
+        Self {
+            start: (self.start + count).min(self.end),
+            ..self
+        }
+    }
+
+    /// Number of bytes.
+    #[inline(always)]
+    pub fn length(&self) -> usize {
+        self.end - self.start
+    }
+}
+
+/// A text as a JSON string, quotes included: for constants.
+pub fn string(text: &str) -> Vec<u8> {
+    let span = Span::from(text.as_bytes());
+    let mut buffer = Vec::new();
+    super::write(&mut buffer, span.worst(), |cursor| (cursor.string(span), ()));
+    buffer
+}

@@ -1,0 +1,250 @@
+//! Where an encoder puts its records: columns over one buffer, handed to the host 0.5 to 1 MB at a time.
+
+use crate::Error;
+use crate::json::{self, Cursor};
+
+/// From this many bytes on, what is there is handed over. The host's side of a hand-over is worth its cost from half a
+/// megabyte; past one, the buffers leave the processor's cache.
+const HAND_OVER_BYTES: usize = 768 << 10;
+
+/// A buffer that one large record has grown past this is given back.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// A record that may take more gets a hand-over of its own, so that offsets stay within 32 bits.
+const HUGE_BYTES: usize = 1 << 30;
+
+/// Partition that tells the host to hash the key.
+const HASHED: i32 = -1;
+
+/// One hand-over: the lists of `output.emit` in the WIT file. A list that may be empty there may be empty here.
+#[derive(Debug, Default)]
+pub struct HandOver {
+    /// Row of the batch that each record comes from; 0 for a control event.
+    pub rows: Vec<u32>,
+    /// Index into `topic_names`; empty: the table's own topic for all.
+    pub topics: Vec<u16>,
+    /// Full names of topics; the empty name is the table's own topic.
+    pub topic_names: Vec<String>,
+    /// Partition, or -1 to hash the key; empty: -1 for all.
+    pub partitions: Vec<i32>,
+    /// Milliseconds since 1970-01-01T00:00Z; empty: the row's `ts` for all.
+    pub timestamps: Vec<i64>,
+    /// Bit 0: no key; bit 1: null value; empty: 0 for all.
+    pub flags: Vec<u8>,
+    /// 2n + 1 offsets into `data`: key, value, key, value, …
+    pub bounds: Vec<u32>,
+    /// Number of headers up to and with each record; empty: no headers.
+    pub header_ends: Vec<u32>,
+    /// 2h + 1 offsets into `header_data`: name, value, …
+    pub header_bounds: Vec<u32>,
+    /// Names and values of headers.
+    pub header_data: Vec<u8>,
+    /// Keys and values.
+    pub data: Vec<u8>,
+}
+
+impl HandOver {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn clear(&mut self) {
+        for list in [&mut self.rows, &mut self.bounds, &mut self.header_ends, &mut self.header_bounds] {
+            list.clear();
+        }
+        self.topics.clear();
+        self.partitions.clear();
+        self.timestamps.clear();
+        self.flags.clear();
+        self.header_data.clear();
+        self.data.clear();
+        if self.data.capacity() > KEPT_BYTES {
+            self.data = Vec::new();
+        }
+    }
+}
+
+/// What a record is besides its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Record {
+    /// Row of the batch that it comes from; 0 for a control event.
+    pub row: usize,
+    /// What `Output::topic` gave; the default is the table's own topic.
+    pub topic: u16,
+    /// A partition; none hashes the key, and without a key it is partition 0.
+    pub partition: Option<i32>,
+    /// Milliseconds since 1970-01-01T00:00Z; none: the row's `ts`.
+    pub timestamp: Option<i64>,
+}
+
+/// Marks where the key ends while a record is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Key {
+    /// The record has none.
+    None,
+    /// It ends at this `Cursor::position`.
+    Ends(usize),
+}
+
+/// Takes what is handed over.
+pub type Sink = Box<dyn FnMut(&HandOver)>;
+
+/// An encoder's output. Buffers are kept from one batch to the next.
+pub struct Output {
+    open: HandOver,
+    sink: Sink,
+}
+
+impl Output {
+    /// An output that hands over to `sink`.
+    pub fn new(sink: Sink) -> Self {
+        Self {
+            open: HandOver {
+                topic_names: vec![String::new()],
+                ..HandOver::default()
+            },
+            sink,
+        }
+    }
+
+    /// Writes one record, at most `worst` bytes of key and value: `fill` writes the key if there is one, notes where it
+    /// ends, and goes on with the value.
+    ///
+    /// # Panics
+    /// Where `fill` writes more than `worst` bytes.
+    #[inline(always)]
+    pub fn record(&mut self, record: Record, worst: usize, fill: impl for<'a> FnOnce(Cursor<'a>) -> (Cursor<'a>, Key)) {
+        if self.open.data.len() >= HAND_OVER_BYTES || worst > HUGE_BYTES {
+            self.hand_over();
+        }
+        let start = self.open.data.len();
+        let key = json::write(&mut self.open.data, worst, fill);
+        let end = self.open.data.len();
+        let key_end = match key {
+            Key::None => {
+                self.flag(1);
+                start
+            }
+            Key::Ends(at) => at.clamp(start, end),
+        };
+        self.note(record, key_end, end);
+    }
+
+    /// Writes a record whose value is null: a tombstone of the key.
+    pub fn tombstone(&mut self, record: Record, key: &[u8]) {
+        if self.open.data.len() >= HAND_OVER_BYTES {
+            self.hand_over();
+        }
+        self.flag(2);
+        self.open.data.extend_from_slice(key);
+        let end = self.open.data.len();
+        self.note(record, end, end);
+    }
+
+    /// Adds a header to the record that was written last.
+    pub fn header(&mut self, name: &str, value: &[u8]) {
+        let open = &mut self.open;
+        if open.header_bounds.is_empty() {
+            open.header_bounds.push(0);
+        }
+        for part in [name.as_bytes(), value] {
+            open.header_data.extend_from_slice(part);
+            open.header_bounds.push(narrow(open.header_data.len()));
+        }
+        let count = narrow(open.header_bounds.len() / 2);
+        // Records before the first that has headers have none; every later one starts with those of its predecessor.
+        let records = open.rows.len();
+        open.header_ends.resize(records, 0);
+        if let Some(last) = open.header_ends.last_mut() {
+            *last = count;
+        }
+    }
+
+    /// The number of a topic, by its full name. It holds until the call ends.
+    ///
+    /// # Errors
+    /// `too-many-topics` past 65,536 in one call.
+    pub fn topic(&mut self, name: &str) -> Result<u16, Error> {
+        let names = &mut self.open.topic_names;
+        let index = names.iter().position(|known| known == name).unwrap_or(names.len());
+        let number = u16::try_from(index).map_err(|_| Error::new("too-many-topics", "naming a topic: a call may name 65,535"))?;
+        if index == names.len() {
+            names.push(name.to_owned());
+        }
+        Ok(number)
+    }
+
+    /// Hands over what is there. The runner does so at the end of every call.
+    #[inline(never)]
+    pub fn hand_over(&mut self) {
+        if !self.open.is_empty() {
+            (self.sink)(&self.open);
+        }
+        self.open.clear();
+    }
+
+    /// Ends a call: what is there is handed over, or thrown away where the call failed.
+    pub(crate) fn end_call(&mut self, succeeded: bool) {
+        if succeeded {
+            self.hand_over();
+        }
+        self.open.clear();
+        self.open.topic_names.truncate(1);
+    }
+
+    #[inline(always)]
+    fn flag(&mut self, flag: u8) {
+        self.open.flags.resize(self.open.rows.len(), 0);
+        self.open.flags.push(flag);
+    }
+
+    #[inline(always)]
+    fn note(&mut self, record: Record, key_end: usize, end: usize) {
+        let open = &mut self.open;
+        if open.bounds.is_empty() {
+            open.bounds.push(0);
+        }
+        open.bounds.push(narrow(key_end));
+        open.bounds.push(narrow(end));
+        let before = open.rows.len();
+        open.rows.push(narrow(record.row));
+        sparse(&mut open.topics, before, record.topic, 0);
+        sparse(&mut open.partitions, before, record.partition.unwrap_or(HASHED), HASHED);
+        if let Some(timestamp) = record.timestamp {
+            // A list is whole or empty: an encoder gives a timestamp to every record of a call or to none.
+            open.timestamps.resize(before, timestamp);
+            open.timestamps.push(timestamp);
+        }
+        if !open.flags.is_empty() {
+            open.flags.resize(before + 1, 0);
+        }
+        if let Some(last) = open.header_ends.last().copied() {
+            open.header_ends.push(last);
+        }
+    }
+}
+
+/// Adds to a list that stays empty while every entry is the default.
+#[inline(always)]
+fn sparse<T: Copy + PartialEq>(list: &mut Vec<T>, before: usize, entry: T, default: T) {
+    if !list.is_empty() || entry != default {
+        list.resize(before, default);
+        list.push(entry);
+    }
+}
+
+#[inline(always)]
+fn narrow(number: usize) -> u32 {
+    #[expect(
+        clippy::as_conversions,
+        reason = "hand-overs end far below 4 GiB: `record` begins a new one before"
+    )]
+    let number = number as u32;
+    number
+}

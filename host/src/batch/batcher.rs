@@ -1,0 +1,256 @@
+//! Keeps one open batch for each table, fills them side by side, and cuts them by rows and bytes. When to cut by time, at a
+//! commit point or at a barrier is for the pipeline to say.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::anyhow;
+
+use super::Batch;
+use super::builder::{Builder, FIRST_OF_TRANSACTION, Stamp};
+use super::cursor::Cursor;
+use super::image::Place;
+use crate::config;
+use crate::fault::Fault;
+use crate::source::{Rows, Server, Table, Transaction};
+
+/// Plans of tables that have no open rows are forgotten at a commit point once there are more than this.
+const IDLE_PLANS: usize = 1024;
+
+/// Open batches of all tables.
+///
+/// Contract: the rows of a table leave in binlog order, and a batch holds one version of one table. Batches of different
+/// tables may overtake each other between two calls of `close_all`.
+#[derive(Debug)]
+pub struct Batcher {
+    limits: config::BatchLimits,
+    /// Bytes of the images of one row.
+    row_limit: usize,
+    server: Server,
+    topics: config::Topics,
+    /// By the table's version.
+    open: HashMap<u32, Builder>,
+    full: VecDeque<Batch>,
+    bytes: usize,
+    transaction: Current,
+}
+
+/// The transaction that rows are being added for.
+#[derive(Debug, Default)]
+struct Current {
+    /// What it is; stale between two transactions.
+    about: Transaction,
+    is_open: bool,
+    rows: u64,
+    /// Versions of the tables whose open batch has entered it.
+    entered: Vec<u32>,
+    /// Version of the table of its newest row.
+    last: Option<u32>,
+}
+
+impl Batcher {
+    /// Without rows. `row_limit` is `limits.row`, in bytes; `server` and `topics` go into the schemas' metadata.
+    pub fn new(limits: config::BatchLimits, row_limit: usize, server: Server, topics: config::Topics) -> Self {
+        Self {
+            limits,
+            row_limit,
+            server,
+            topics,
+            open: HashMap::new(),
+            full: VecDeque::new(),
+            bytes: 0,
+            transaction: Current::default(),
+        }
+    }
+
+    /// Decodes every row of an event; each takes one number of `sequence`. May fill several batches.
+    ///
+    /// # Errors
+    /// `Stop` for bytes that can't be decoded, by table, column and row: rows before that one have been added. `Reject` for an
+    /// event with a row above `limits.row`: none of its rows has been added, and `sequence` is unchanged.
+    pub fn add(&mut self, rows: &Rows<'_>, transaction: &Transaction, sequence: &mut u64) -> Result<(), Fault> {
+        self.prepare(rows.table)?;
+        self.enter(rows.table.version, transaction);
+        let Some(builder) = self.open.get_mut(&rows.table.version) else {
+            return Ok(());
+        };
+        // A row can't be larger than all of them together, so most events need no closer look.
+        if rows.data.len() > self.row_limit {
+            let (bytes, row) = builder
+                .largest_row(rows)
+                .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
+            if bytes > self.row_limit {
+                return Err(too_large(rows, transaction, row, bytes, self.row_limit));
+            }
+        }
+        let stamp = Stamp {
+            ts: transaction.commit_time_ms.unwrap_or(i64::from(rows.timestamp) * 1000),
+            checkpoint_ts: transaction.checkpoint_time_ms,
+        };
+        let mut cursor = Cursor::new(rows.data);
+        let mut row = 0;
+        while !cursor.rest().is_empty() {
+            let flags = if self.transaction.rows == 0 { FIRST_OF_TRANSACTION } else { 0 };
+            if builder.has_no_transaction() {
+                builder.enter(transaction);
+            }
+            let left = cursor.rest().len();
+            builder
+                .push(rows, &mut cursor, *sequence, flags, stamp)
+                .map_err(|place| undecodable(rows, transaction, row, place))?;
+            self.bytes += left - cursor.rest().len();
+            *sequence += 1;
+            self.transaction.rows += 1;
+            self.transaction.last = Some(rows.table.version);
+            row += 1;
+            if builder.rows() >= self.limits.max_rows || builder.bytes() >= self.limits.max_bytes {
+                self.bytes = self.bytes.saturating_sub(builder.bytes());
+                self.full.extend(builder.finish()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The transaction of the rows added last has ended: its last row is marked and its id noted in the batches that are still
+    /// open. `xid` is 0 where it has none.
+    pub fn end_transaction(&mut self, xid: u64) {
+        if !self.transaction.is_open {
+            return;
+        }
+        self.transaction.is_open = false;
+        for version in self.transaction.entered.drain(..) {
+            if let Some(builder) = self.open.get_mut(&version)
+                && builder.rows() > 0
+            {
+                builder.leave(xid, self.transaction.last == Some(version));
+            }
+        }
+    }
+
+    /// The oldest batch that is full.
+    pub fn next_full(&mut self) -> Option<Batch> {
+        self.full.pop_front()
+    }
+
+    /// Closes every open batch: all rows so far, in order of first `seq`, full batches that nobody took included.
+    ///
+    /// # Errors
+    /// `Stop` where Arrow refuses a batch, which would be a defect of this program.
+    pub fn close_all(&mut self) -> Result<Vec<Batch>, Fault> {
+        let mut versions: Vec<(u64, u32)> = self
+            .open
+            .iter()
+            .filter_map(|(version, builder)| Some((builder.first_seq()?, *version)))
+            .collect();
+        versions.sort_unstable();
+        for (_, version) in versions {
+            self.close_version(version)?;
+        }
+        if self.open.len() > IDLE_PLANS {
+            self.open.clear();
+        }
+        Ok(self.full.drain(..).collect())
+    }
+
+    /// Closes a table's open batch, whatever its version: it becomes a full one. For barriers; the table is planned anew when
+    /// its next row comes.
+    ///
+    /// # Errors
+    /// As `close_all`.
+    pub fn close_table(&mut self, database: &str, name: &str) -> Result<(), Fault> {
+        let versions: Vec<u32> = self
+            .open
+            .iter()
+            .filter(|(_, builder)| builder.table().database == database && builder.table().name == name)
+            .map(|(version, _)| *version)
+            .collect();
+        for version in versions {
+            self.close_version(version)?;
+            self.open.remove(&version);
+        }
+        Ok(())
+    }
+
+    /// Whether no row is held.
+    pub fn is_empty(&self) -> bool {
+        self.full.is_empty() && self.open.values().all(|builder| builder.rows() == 0)
+    }
+
+    /// When the oldest row of an open batch came.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.open.values().filter_map(Builder::since).min()
+    }
+
+    /// Bytes of row images in open batches.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn close_version(&mut self, version: u32) -> Result<(), Fault> {
+        if let Some(builder) = self.open.get_mut(&version) {
+            self.bytes = self.bytes.saturating_sub(builder.bytes());
+            self.full.extend(builder.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that there is a builder for this version; an older version's rows go out first.
+    fn prepare(&mut self, table: &Arc<Table>) -> Result<(), Fault> {
+        if self.open.contains_key(&table.version) {
+            return Ok(());
+        }
+        self.close_table(&table.database, &table.name)?;
+        let topic = self.topics.name(&table.database, &table.name);
+        let builder = Builder::new(table, &self.server, &topic)?;
+        self.open.insert(table.version, builder);
+        Ok(())
+    }
+
+    /// Notes which transaction the next rows of this table belong to.
+    fn enter(&mut self, version: u32, transaction: &Transaction) {
+        let current = &mut self.transaction;
+        if !current.is_open || current.about != *transaction {
+            current.about.clone_from(transaction);
+            current.is_open = true;
+            current.rows = 0;
+            current.last = None;
+            current.entered.clear();
+        }
+        if !current.entered.contains(&version) {
+            current.entered.push(version);
+            if let Some(builder) = self.open.get_mut(&version) {
+                builder.enter(transaction);
+            }
+        }
+    }
+}
+
+#[cold]
+fn undecodable(rows: &Rows<'_>, transaction: &Transaction, row: usize, place: Place) -> Fault {
+    let table = format!("{}.{}", rows.table.database, rows.table.name);
+    let at = format!(
+        "row {} of an event in the transaction at {}:{}",
+        row + 1,
+        transaction.file,
+        transaction.pos
+    );
+    let tried = match place.column.and_then(|ordinal| rows.table.columns.get(ordinal)) {
+        Some(column) => format!("decoding column `{}` ({}) of table {table}, {at}", column.name, column.type_text),
+        None => format!("decoding table {table}, {at}"),
+    };
+    Fault::stop(anyhow::Error::new(place.flaw).context(tried))
+}
+
+#[cold]
+fn too_large(rows: &Rows<'_>, transaction: &Transaction, row: usize, bytes: usize, limit: usize) -> Fault {
+    Fault::Reject(anyhow!(
+        "row {} of an event of table {}.{} in the transaction at {}:{} has {bytes} bytes, more than the {limit} that limits.row allows; \
+         raise it, and limits.memory with it",
+        row + 1,
+        rows.table.database,
+        rows.table.name,
+        transaction.file,
+        transaction.pos
+    ))
+}

@@ -1,0 +1,306 @@
+//! The open batch of one version of a table: rows go in, a [`Batch`] comes out, again and again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use arrow::array::{ArrayRef, Int64Array, UInt8Array, UInt32Array, UInt64Array};
+use arrow::datatypes::{Fields, Schema};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use super::cursor::Cursor;
+use super::fields;
+use super::image::{KeyBytes, Place, Side};
+use super::odd_dates::OddDates;
+use super::plan::Decoder;
+use super::{Batch, Shape, Transactions};
+use crate::fault::Fault;
+use crate::source::{RowOp, Rows, Server, Table, Transaction};
+
+/// Bits of the column `flags`.
+pub(super) const FIRST_OF_TRANSACTION: u8 = 1;
+pub(super) const LAST_OF_TRANSACTION: u8 = 2;
+const KEY_CHANGED: u8 = 4;
+
+/// What the rows of one event share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    /// Event time, milliseconds.
+    pub(super) ts: i64,
+    /// Header time of the transaction's first event, milliseconds.
+    pub(super) checkpoint_ts: i64,
+}
+
+/// An open batch and all that its successors need.
+#[derive(Debug)]
+pub(super) struct Builder {
+    table: Arc<Table>,
+    fields: Fields,
+    metadata: HashMap<String, String>,
+    /// One for each shape that came up.
+    schemas: HashMap<Shape, Arc<Schema>>,
+    /// Which columns belong to the key.
+    key: Vec<bool>,
+    seq: Vec<u64>,
+    op: Vec<u8>,
+    flags: Vec<u8>,
+    ts: Vec<i64>,
+    checkpoint_ts: Vec<i64>,
+    txn: Vec<u32>,
+    before: Side,
+    after: Side,
+    odd: OddDates,
+    transactions: Transactions,
+    /// Bytes of row images.
+    bytes: usize,
+    since: Option<Instant>,
+}
+
+impl Builder {
+    /// Plans the columns of a version of a table.
+    ///
+    /// # Errors
+    /// `Stop` for a type that can't be decoded, by table and column.
+    pub(super) fn new(table: &Arc<Table>, server: &Server, topic: &str) -> Result<Self, Fault> {
+        let decoders = table
+            .columns
+            .iter()
+            .map(|column| {
+                Decoder::new(&column.kind).map_err(|kind| {
+                    Fault::Stop(anyhow!(
+                        "column `{}` of table {}.{} is {kind}, which can't be decoded yet; leave the table out of source.tables",
+                        column.name,
+                        table.database,
+                        table.name
+                    ))
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            table: Arc::clone(table),
+            fields: fields::column_fields(table),
+            metadata: fields::table_metadata(server, table, topic),
+            schemas: HashMap::new(),
+            key: (0..table.columns.len()).map(|ordinal| table.key.contains(&ordinal)).collect(),
+            seq: Vec::new(),
+            op: Vec::new(),
+            flags: Vec::new(),
+            ts: Vec::new(),
+            checkpoint_ts: Vec::new(),
+            txn: Vec::new(),
+            before: Side::new(&decoders),
+            after: Side::new(&decoders),
+            odd: OddDates::default(),
+            transactions: Transactions::default(),
+            bytes: 0,
+            since: None,
+        })
+    }
+
+    /// The version that it holds rows of.
+    pub(super) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// Rows so far.
+    pub(super) fn rows(&self) -> usize {
+        self.seq.len()
+    }
+
+    /// Bytes of row images so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// When its first row came.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// `seq` of its first row.
+    pub(super) fn first_seq(&self) -> Option<u64> {
+        self.seq.first().copied()
+    }
+
+    /// Rows from now on belong to this transaction.
+    pub(super) fn enter(&mut self, transaction: &Transaction) {
+        self.transactions.push(transaction);
+    }
+
+    /// Whether no transaction has been entered since the batch was begun.
+    pub(super) fn has_no_transaction(&self) -> bool {
+        self.transactions.is_empty()
+    }
+
+    /// The newest transaction has ended: notes its id, and the flag where the row at `last` is its last one.
+    pub(super) fn leave(&mut self, xid: u64, last: bool) {
+        if let Some(known) = self.transactions.xids.last_mut() {
+            *known = xid;
+        }
+        if let Some(flags) = self.flags.last_mut()
+            && last
+        {
+            *flags |= LAST_OF_TRANSACTION;
+        }
+    }
+
+    /// Takes one row off `cursor`. After an error the batch is as it was before.
+    pub(super) fn push(&mut self, rows: &Rows<'_>, cursor: &mut Cursor<'_>, seq: u64, flags: u8, stamp: Stamp) -> Result<(), Place> {
+        let row = self.seq.len();
+        let length = cursor.rest().len();
+        let flags = match self.push_images(rows, cursor) {
+            Ok(true) => flags | KEY_CHANGED,
+            Ok(false) => flags,
+            Err(place) => {
+                self.before.truncate(row);
+                self.after.truncate(row);
+                self.odd.truncate(row);
+                return Err(place);
+            }
+        };
+        self.seq.push(seq);
+        self.op.push(match rows.op {
+            RowOp::Insert => 1,
+            RowOp::Update => 2,
+            RowOp::Delete => 3,
+        });
+        self.flags.push(flags);
+        self.ts.push(stamp.ts);
+        self.checkpoint_ts.push(stamp.checkpoint_ts);
+        self.txn.push(self.transactions.newest());
+        self.bytes += length - cursor.rest().len();
+        if row == 0 {
+            self.since = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Decodes the image or images of one row; whether an update changed the key.
+    fn push_images(&mut self, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<bool, Place> {
+        let row = self.seq.len();
+        match rows.op {
+            RowOp::Insert => {
+                self.odd.at(row, 1);
+                self.after.push(&rows.first, cursor, &mut self.odd, &[], &mut KeyBytes::new())?;
+                // While no row has an image before, that side stays empty and is left out of the batch.
+                if self.before.rows() > 0 {
+                    self.before.push_none();
+                }
+                Ok(false)
+            }
+            RowOp::Delete => {
+                self.begin_before(row);
+                self.odd.at(row, 0);
+                self.before.push(&rows.first, cursor, &mut self.odd, &[], &mut KeyBytes::new())?;
+                self.after.push_none();
+                Ok(false)
+            }
+            RowOp::Update => {
+                self.begin_before(row);
+                let (mut old, mut new) = (KeyBytes::new(), KeyBytes::new());
+                self.odd.at(row, 0);
+                self.before.push(&rows.first, cursor, &mut self.odd, &self.key, &mut old)?;
+                self.odd.at(row, 1);
+                self.after.push(&rows.second, cursor, &mut self.odd, &self.key, &mut new)?;
+                Ok(key_changed(&old, &new))
+            }
+        }
+    }
+
+    fn begin_before(&mut self, row: usize) {
+        while self.before.rows() < row {
+            self.before.push_none();
+        }
+    }
+
+    /// Bytes of the largest row at `cursor`, and its number from 0.
+    pub(super) fn largest_row(&self, rows: &Rows<'_>) -> Result<(usize, usize), (usize, Place)> {
+        let mut cursor = Cursor::new(rows.data);
+        let (mut largest, mut at, mut row) = (0, 0, 0);
+        while !cursor.rest().is_empty() {
+            let mut bytes = self.after.measure(&rows.first, &mut cursor).map_err(|place| (row, place))?;
+            if rows.op == RowOp::Update {
+                bytes += self.after.measure(&rows.second, &mut cursor).map_err(|place| (row, place))?;
+            }
+            if bytes > largest {
+                (largest, at) = (bytes, row);
+            }
+            row += 1;
+        }
+        Ok((largest, at))
+    }
+
+    /// The batch of all rows so far; `None` without any. The builder is empty afterwards.
+    ///
+    /// # Errors
+    /// `Stop` where Arrow refuses what was built, which would be a defect of this program.
+    pub(super) fn finish(&mut self) -> Result<Option<Batch>, Fault> {
+        if self.seq.is_empty() {
+            return Ok(None);
+        }
+        let shape = Shape {
+            before: self.before.rows() > 0,
+            partial: self.before.is_partial() || self.after.is_partial(),
+            odd_dates: !self.odd.is_empty(),
+        };
+        let rows = self.record_batch(shape).map_err(|error| {
+            let tried = format!("building a batch of table {}.{}", self.table.database, self.table.name);
+            Fault::stop(anyhow::Error::new(error).context(tried))
+        })?;
+        self.bytes = 0;
+        self.since = None;
+        let transactions = std::mem::take(&mut self.transactions);
+        Ok(Some(Batch {
+            table: Arc::clone(&self.table),
+            shape,
+            bytes: rows.get_array_memory_size() + transactions.bytes(),
+            rows,
+            transactions,
+        }))
+    }
+
+    fn record_batch(&mut self, shape: Shape) -> Result<RecordBatch, ArrowError> {
+        let rows = self.seq.len();
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from(renew(&mut self.seq))),
+            Arc::new(UInt8Array::from(renew(&mut self.op))),
+            Arc::new(UInt8Array::from(renew(&mut self.flags))),
+            Arc::new(Int64Array::from(renew(&mut self.ts))),
+            Arc::new(Int64Array::from(renew(&mut self.checkpoint_ts))),
+            Arc::new(UInt32Array::from(renew(&mut self.txn))),
+        ];
+        if shape.before {
+            columns.push(self.before.finish(&self.fields)?);
+        }
+        columns.push(self.after.finish(&self.fields)?);
+        if shape.partial && shape.before {
+            columns.push(self.before.finish_present(rows)?);
+        }
+        if shape.partial {
+            columns.push(self.after.finish_present(rows)?);
+        }
+        if shape.odd_dates {
+            columns.push(self.odd.finish(rows)?);
+        }
+        let schema = self
+            .schemas
+            .entry(shape)
+            .or_insert_with(|| fields::schema(&self.fields, shape, &self.metadata));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+    }
+}
+
+/// The values, with an empty list of as much room in their place.
+fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = values.len() + values.len() / 16;
+    std::mem::replace(values, Vec::with_capacity(room))
+}
+
+/// Whether a key column that both images hold differs. One that only one of them holds was not changed.
+fn key_changed(old: &KeyBytes<'_>, new: &KeyBytes<'_>) -> bool {
+    old.iter()
+        .any(|(ordinal, bytes)| new.iter().any(|(other, value)| other == ordinal && value != bytes))
+}

@@ -1,0 +1,144 @@
+//! A table's version as an Arrow schema, with the metadata that `docs/plugin-contract.md` lists.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+
+use super::Shape;
+use super::odd_dates::OddDates;
+use super::text;
+use crate::source::{Column, ColumnType, Flavor, Server, Table};
+
+/// Metadata of every schema of a table's version.
+pub(super) fn table_metadata(server: &Server, table: &Table, topic: &str) -> HashMap<String, String> {
+    let flavor = match server.flavor {
+        Flavor::Mysql => "mysql",
+        Flavor::Mariadb => "mariadb",
+    };
+    [
+        ("rowmill.flavor", flavor.to_owned()),
+        ("rowmill.server_version", server.version.clone()),
+        ("rowmill.database", table.database.clone()),
+        ("rowmill.table", table.name.clone()),
+        ("rowmill.key", json_list(&table.key)),
+        ("rowmill.time_zone", server.time_zone.clone()),
+        ("rowmill.topic", topic.to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// The fields of `before` and `after`.
+pub(super) fn column_fields(table: &Table) -> Fields {
+    table.columns.iter().map(column_field).collect()
+}
+
+/// The schema of a batch of one shape.
+pub(super) fn schema(columns: &Fields, shape: Shape, metadata: &HashMap<String, String>) -> Arc<Schema> {
+    let mut fields = vec![
+        Field::new("seq", DataType::UInt64, false),
+        Field::new("op", DataType::UInt8, false),
+        Field::new("flags", DataType::UInt8, false),
+        Field::new("ts", DataType::Int64, false),
+        Field::new("checkpoint_ts", DataType::Int64, false),
+        Field::new("txn", DataType::UInt32, false),
+    ];
+    let present = DataType::FixedSizeBinary(i32::try_from(columns.len().div_ceil(8)).unwrap_or(i32::MAX));
+    if shape.before {
+        fields.push(Field::new("before", DataType::Struct(columns.clone()), true));
+    }
+    fields.push(Field::new("after", DataType::Struct(columns.clone()), true));
+    if shape.partial && shape.before {
+        fields.push(Field::new("before_present", present.clone(), true));
+    }
+    if shape.partial {
+        fields.push(Field::new("after_present", present, true));
+    }
+    if shape.odd_dates {
+        fields.push(Field::new("odd_dates", OddDates::data_type(), true));
+    }
+    Arc::new(Schema::new_with_metadata(fields, metadata.clone()))
+}
+
+/// Always nullable: a column may be missing in an image, and a row may have no image.
+fn column_field(column: &Column) -> Field {
+    let (kind, data_type) = kind_and_type(&column.kind);
+    let mut metadata = HashMap::from([
+        ("rowmill.type".to_owned(), column.type_text.clone()),
+        ("rowmill.kind".to_owned(), kind.to_owned()),
+    ]);
+    let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
+    match &column.kind {
+        ColumnType::Text { charset, .. } => {
+            note("rowmill.charset", text::name(*charset).to_owned());
+        }
+        ColumnType::Datetime { fsp } | ColumnType::Timestamp { fsp } | ColumnType::Time { fsp } => {
+            note("rowmill.fsp", fsp.to_string());
+        }
+        ColumnType::Date => {
+            note("rowmill.fsp", "0".to_owned());
+        }
+        ColumnType::Enum { labels, .. } | ColumnType::Set { labels, .. } => {
+            note("rowmill.labels", json_list(labels));
+        }
+        ColumnType::Bit { bits } => {
+            note("rowmill.length", bits.to_string());
+        }
+        ColumnType::FixedBinary { length, .. } => {
+            note("rowmill.length", length.to_string());
+        }
+        _ => {}
+    }
+    Field::new(&column.name, data_type, true).with_metadata(metadata)
+}
+
+/// `rowmill.kind` and the Arrow type of a column type.
+pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
+    match *kind {
+        ColumnType::Int { bytes, unsigned } => ("int", int_type(bytes, unsigned)),
+        ColumnType::Year => ("year", DataType::UInt16),
+        ColumnType::Bit { bits: 1 } => ("bit", DataType::Boolean),
+        ColumnType::Bit { .. } => ("bit", DataType::UInt64),
+        ColumnType::Float => ("float", DataType::Float32),
+        ColumnType::Double => ("double", DataType::Float64),
+        ColumnType::Decimal { precision, scale } => {
+            // MySQL's scale ends at 30, so the conversion always holds.
+            let scale = i8::try_from(scale).unwrap_or(i8::MAX);
+            if precision <= 38 {
+                ("decimal", DataType::Decimal128(precision, scale))
+            } else {
+                ("decimal", DataType::Decimal256(precision, scale))
+            }
+        }
+        ColumnType::Date => ("date", DataType::Date32),
+        ColumnType::Datetime { .. } => ("datetime", DataType::Timestamp(TimeUnit::Microsecond, None)),
+        ColumnType::Timestamp { .. } => ("timestamp", DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))),
+        ColumnType::Time { .. } => ("time", DataType::Duration(TimeUnit::Microsecond)),
+        ColumnType::Text { .. } => ("string", DataType::Utf8),
+        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } => ("binary", DataType::Binary),
+        ColumnType::Enum { .. } => ("enum", DataType::UInt16),
+        ColumnType::Set { .. } => ("set", DataType::UInt64),
+        ColumnType::Json { .. } => ("json", DataType::Utf8),
+        // Refused before a schema is made.
+        ColumnType::Unsupported(_) => ("unsupported", DataType::Null),
+    }
+}
+
+fn int_type(bytes: u8, unsigned: bool) -> DataType {
+    match (bytes, unsigned) {
+        (1, false) => DataType::Int8,
+        (1, true) => DataType::UInt8,
+        (2, false) => DataType::Int16,
+        (2, true) => DataType::UInt16,
+        (8, false) => DataType::Int64,
+        (8, true) => DataType::UInt64,
+        (_, false) => DataType::Int32,
+        (_, true) => DataType::UInt32,
+    }
+}
+
+fn json_list<T: Into<serde_json::Value> + Clone>(items: &[T]) -> String {
+    serde_json::Value::Array(items.iter().cloned().map(Into::into).collect()).to_string()
+}

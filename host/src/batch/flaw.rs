@@ -1,0 +1,51 @@
+//! What can be wrong with the bytes of one value. Where it stood (table, column, row) is added further up.
+
+/// Why a value could not be decoded. The text never holds the value itself.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Flaw {
+    /// Fewer bytes than the value needs.
+    #[error("the value goes on past the end of the event")]
+    Short,
+    /// Rows that take no bytes could not be counted.
+    #[error("a row image without any byte")]
+    NoBytes,
+    /// Text that its character set does not allow.
+    #[error("bytes that are not {0}; mend the value or the column's character set at the source")]
+    Charset(&'static str),
+    /// A group of decimal digits out of range.
+    #[error("a decimal group out of range")]
+    Decimal,
+    /// A part of a date or time out of range.
+    #[error("{part} {value} in a {kind}")]
+    Temporal {
+        /// Such as `month`.
+        part: &'static str,
+        /// What it was.
+        value: u64,
+        /// Such as `DATE`.
+        kind: &'static str,
+    },
+    /// An index past the labels.
+    #[error("index {index} into an ENUM of {labels} labels")]
+    Enum {
+        /// What was stored.
+        index: u16,
+        /// How many there are.
+        labels: u16,
+    },
+    /// Bits past the labels.
+    #[error("the bits {0:#x} in a SET that has no labels for them")]
+    Set(u64),
+    /// More bits than the column is wide.
+    #[error("a BIT value wider than its column")]
+    Bit,
+    /// More bytes than BINARY(n) holds.
+    #[error("{0} bytes in a shorter BINARY column")]
+    TooWide(usize),
+    /// A binary JSON document that contradicts itself.
+    #[error("binary JSON in which {0}")]
+    Json(&'static str),
+    /// Arrow's offsets are 32 bits wide.
+    #[error("more than 2 GiB of text in one batch; lower batch.max_bytes")]
+    TooMuchText,
+}

@@ -1,0 +1,142 @@
+//! One attempt of a connector: from the checkpoint to the first fault.
+
+use std::collections::HashMap;
+
+use anyhow::anyhow;
+use tracing::{info, warn};
+
+use super::counters::Counters;
+use super::decode::{Parts, now_ms};
+use super::stages::{self, Stages};
+use super::Stop;
+use crate::batch::Batcher;
+use crate::checkpoint::{self, Checkpoint};
+use crate::config::{Config, SourceKind, Start};
+use crate::fault::Fault;
+use crate::plugin::Chain;
+use crate::position::Position;
+use crate::sink::{self, TopicSpec};
+use crate::source::{self, Catalog, FileSource, Interpreter, Level, MysqlSource, Server, Source, TableRef};
+
+/// Sequence numbers per millisecond of the first start: the factor of `sequenceId`.
+const SEQUENCES_PER_MS: u64 = 1_000_000;
+
+/// What differs between a server and files.
+struct Origin {
+    source: Box<dyn Source>,
+    server: Server,
+    tables: Vec<TableRef>,
+    catalog: Catalog,
+}
+
+/// Starts at the checkpoint (made first where there is none) and runs until `stop` or a fault. The chain outlives attempts:
+/// compiling it again would only delay the retry.
+pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
+    let mut origin = open_origin(config)?;
+    let mut sink = sink::connect(config, stop.flag())?;
+    sink.prepare(&topics_of(config, &origin.tables)?)?;
+    let checkpoint = load_or_create(config)?;
+    if chain.is_none() {
+        *chain = Some(Chain::load(config, &origin.server)?);
+    }
+    let Some(chain) = chain.as_mut() else { return Ok(()) };
+    info!(connector = %config.name, position = %checkpoint.position, "streaming");
+    origin.source.open(&checkpoint.position)?;
+    let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog);
+    if let Some(time_ms) = checkpoint.skip_before_ms {
+        interpreter = interpreter.skip_before(time_ms);
+    }
+    let decode = Parts {
+        interpreter,
+        batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone()),
+        topics: config.sink.topics.clone(),
+        owners: owners(config, &origin.tables),
+        next_sequence: checkpoint.next_sequence,
+        commit_interval: config.sink.commit_interval,
+    };
+    let stages = Stages { source: origin.source, decode, chain, sink, limits: config.limits, shutdown_timeout: config.shutdown_timeout, counters };
+    stages::run(stages, stop)
+}
+
+fn open_origin(config: &Config) -> Result<Origin, Fault> {
+    match &config.source.kind {
+        SourceKind::File(files) => {
+            let source = FileSource::new(files.clone());
+            let server = source.server()?;
+            Ok(Origin { source: Box::new(source), server, tables: Vec::new(), catalog: Catalog::none() })
+        }
+        SourceKind::Mysql => {
+            let server = source::server(config)?;
+            let findings = source::preflight(config);
+            source::demand(&findings).map_err(|fault| fault.context("checking the server"))?;
+            for finding in findings.iter().filter(|finding| finding.level == Level::Warn) {
+                warn!(check = finding.name, mend = finding.mend, "{}", finding.message);
+            }
+            let tables = source::tables(config)?;
+            Ok(Origin { source: Box::new(MysqlSource::new(config)), server, tables, catalog: Catalog::of_server(config) })
+        }
+    }
+}
+
+/// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves
+/// the start nor changes the sequence numbers.
+fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
+    let mut store = checkpoint::open(config);
+    if let Some(found) = store.load()? {
+        return Ok(found);
+    }
+    let now = now_ms();
+    let first = Checkpoint {
+        position: first_position(config)?,
+        next_sequence: u64::try_from(now).unwrap_or(0).saturating_mul(SEQUENCES_PER_MS),
+        saved_at_ms: now,
+        skip_before_ms: match config.source.start {
+            Start::Time(ms) => Some(ms),
+            _ => None,
+        },
+    };
+    store.save(&first)?;
+    Ok(first)
+}
+
+fn first_position(config: &Config) -> Result<Position, Fault> {
+    match &config.source.kind {
+        SourceKind::Mysql => source::resolve_start(config),
+        SourceKind::File(_) => Ok(Position::default()),
+    }
+}
+
+/// The topics of the chosen tables that exist now.
+///
+/// # Errors
+/// `Stop` where two tables go to one topic, and what asking the source meets.
+pub fn topics(config: &Config) -> Result<Vec<TopicSpec>, Fault> {
+    match &config.source.kind {
+        SourceKind::Mysql => topics_of(config, &source::tables(config)?),
+        SourceKind::File(_) => Ok(Vec::new()),
+    }
+}
+
+fn topics_of(config: &Config, tables: &[TableRef]) -> Result<Vec<TopicSpec>, Fault> {
+    let mut specs: Vec<TopicSpec> = Vec::new();
+    for table in tables {
+        let name = config.sink.topics.name(&table.database, &table.name);
+        let owner = format!("{}.{}", table.database, table.name);
+        if let Some(other) = specs.iter().find(|spec| spec.name == name) {
+            return Err(Fault::stop(anyhow!(
+                "tables {} and {owner} both go to topic {name}: put {{database}} into sink.topic or choose one of them",
+                other.table
+            )));
+        }
+        specs.push(TopicSpec { name, table: owner, keyed: table.has_key });
+    }
+    Ok(specs)
+}
+
+fn owners(config: &Config, tables: &[TableRef]) -> HashMap<std::sync::Arc<str>, (String, String)> {
+    let owner = |table: &TableRef| {
+        let name = config.sink.topics.name(&table.database, &table.name);
+        (name.into(), (table.database.clone(), table.name.clone()))
+    };
+    tables.iter().map(owner).collect()
+}

@@ -1,0 +1,266 @@
+//! Second stage: events → batches, and the points at which everything so far may be committed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use tracing::{debug, info};
+
+use super::queue::{CloseOnDrop, Popped, Queue};
+use super::{STOP_CHECK, Stop};
+use crate::batch::{Batch, Batcher};
+use crate::checkpoint::Checkpoint;
+use crate::config::Topics;
+use crate::fault::Fault;
+use crate::sink::TopicSpec;
+use crate::source::{Change, Event, Interpreter, Table, Transaction};
+
+/// The input counts as paused when nothing has come for this long: short enough to be unnoticed, long enough that a
+/// steady stream of small transactions is not cut into batches of one row.
+const PAUSE: Duration = Duration::from_millis(1);
+/// While the connector is behind, commit points move apart up to this, so that batches fill.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(500);
+/// Changes older than this mean that the connector is behind.
+const BEHIND_MS: i64 = 2_000;
+/// A position that moved without any row of a chosen table is committed this often.
+const QUIET_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What goes to the plugins, in order.
+pub(super) enum Job {
+    /// A topic that the following batches go to, seen for the first time.
+    Topic(TopicSpec),
+    /// Rows, and the topic of their table.
+    Batch(Box<Batch>, Arc<str>),
+    /// Everything before it may be committed with this checkpoint.
+    Commit(Box<Checkpoint>),
+}
+
+/// What the stage is made from.
+pub(super) struct Parts {
+    pub(super) interpreter: Interpreter,
+    pub(super) batcher: Batcher,
+    pub(super) topics: Topics,
+    /// Topics that are known to exist, by name, and the table that owns each.
+    pub(super) owners: HashMap<Arc<str>, (String, String)>,
+    pub(super) next_sequence: u64,
+    pub(super) commit_interval: Duration,
+}
+
+/// How a stop reaches the stage.
+pub(super) struct Ending {
+    /// Leave between two transactions.
+    pub(super) stop: Stop,
+    /// Leave anywhere: the transaction's end did not come in time.
+    pub(super) give_up: Stop,
+}
+
+/// The running stage.
+struct Stage<'a> {
+    parts: Parts,
+    output: &'a Queue<Job>,
+    transaction: Transaction,
+    in_transaction: bool,
+    /// Rows of the open transaction that are in builders or already on their way.
+    open_rows: u64,
+    moved: bool,
+    last_commit: Instant,
+    first_uncommitted: Option<Instant>,
+    batch_cut: bool,
+    behind: bool,
+}
+
+/// Runs until the input ends or is to end.
+pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, ending: &Ending) -> Result<(), Fault> {
+    let _close = CloseOnDrop(output);
+    let _let_reader_go = CloseOnDrop(input);
+    let mut stage = Stage {
+        parts,
+        output,
+        transaction: Transaction::default(),
+        in_transaction: false,
+        open_rows: 0,
+        moved: false,
+        last_commit: Instant::now(),
+        first_uncommitted: None,
+        batch_cut: false,
+        behind: false,
+    };
+    match stage.serve(input, ending) {
+        Ok(()) | Err(End::Left) => Ok(()),
+        Err(End::Fault(fault)) => {
+            // Whole transactions before the event at fault are delivered, so that the connector stops right at it.
+            if stage.open_rows == 0 {
+                let _ = stage.commit_point();
+            }
+            Err(fault)
+        }
+    }
+}
+
+/// Why the stage ends early.
+enum End {
+    /// The next stage has left; the reason is its own.
+    Left,
+    /// This stage met a fault.
+    Fault(Fault),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Stage<'_> {
+    fn serve(&mut self, input: &Queue<Vec<Event>>, ending: &Ending) -> Result<(), End> {
+        loop {
+            let waiting = self.first_uncommitted.is_some();
+            match input.pop(if waiting { PAUSE } else { STOP_CHECK }) {
+                Popped::Item(events) => {
+                    for event in &events {
+                        self.event(event)?;
+                        if ending.stop.requested() && !self.in_transaction {
+                            return self.commit_point();
+                        }
+                    }
+                }
+                Popped::Empty => self.pause()?,
+                Popped::Closed => {
+                    if self.open_rows == 0 {
+                        self.commit_point()?;
+                    }
+                    return Ok(());
+                }
+            }
+            if ending.stop.requested() && !self.in_transaction {
+                return self.commit_point();
+            }
+            if ending.give_up.requested() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), End> {
+        match self.parts.interpreter.read(event)? {
+            Change::Nothing => {}
+            Change::Begin(transaction) => {
+                self.behind = now_ms() - transaction.checkpoint_time_ms > BEHIND_MS;
+                self.transaction.clone_from(transaction);
+                self.in_transaction = true;
+            }
+            Change::Rows(rows) => {
+                let before = self.parts.next_sequence;
+                self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
+                self.open_rows += self.parts.next_sequence - before;
+                self.first_uncommitted.get_or_insert_with(Instant::now);
+                self.send_full()?;
+            }
+            Change::Commit { xid } => {
+                self.parts.batcher.end_transaction(xid);
+                self.end_transaction()?;
+            }
+            Change::Ddl { database, text: _ } => {
+                debug!(database, "ddl statement");
+                self.moved = true;
+                self.in_transaction = false;
+                self.commit_point()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_transaction(&mut self) -> Result<(), End> {
+        self.in_transaction = false;
+        self.open_rows = 0;
+        self.moved = true;
+        let Some(first) = self.first_uncommitted else { return Ok(()) };
+        let waited = first.elapsed();
+        let due = if self.behind {
+            // Behind, a commit point that cuts builders short would only make more of them.
+            self.batch_cut && waited >= self.parts.commit_interval || waited >= CATCH_UP_INTERVAL
+        } else {
+            waited >= self.parts.commit_interval
+        };
+        if due { self.commit_point() } else { Ok(()) }
+    }
+
+    /// Nothing came for a while: what is complete goes out at once.
+    fn pause(&mut self) -> Result<(), End> {
+        if self.in_transaction {
+            return Ok(());
+        }
+        if self.first_uncommitted.is_some() || (self.moved && self.last_commit.elapsed() >= QUIET_INTERVAL) {
+            self.commit_point()?;
+        }
+        Ok(())
+    }
+
+    fn send_full(&mut self) -> Result<(), End> {
+        while let Some(batch) = self.parts.batcher.next_full() {
+            self.batch_cut = true;
+            self.send(batch)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, batch: Batch) -> Result<(), End> {
+        let topic = self.topic(&batch.table)?;
+        let bytes = batch.bytes;
+        if self.output.push(Job::Batch(Box::new(batch), topic), bytes) { Ok(()) } else { Err(End::Left) }
+    }
+
+    /// Closes every builder and asks for a commit of all whole transactions so far.
+    fn commit_point(&mut self) -> Result<(), End> {
+        for batch in self.parts.batcher.close_all()? {
+            self.send(batch)?;
+        }
+        if self.moved {
+            let checkpoint = Checkpoint {
+                position: self.parts.interpreter.position().clone(),
+                next_sequence: self.parts.next_sequence,
+                saved_at_ms: now_ms(),
+                skip_before_ms: self.parts.interpreter.skips_before(),
+            };
+            if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
+                return Err(End::Left);
+            }
+        }
+        self.moved = false;
+        self.batch_cut = false;
+        self.first_uncommitted = None;
+        self.last_commit = Instant::now();
+        Ok(())
+    }
+
+    /// The topic of a table; its first use announces it, so that it is made before the first record.
+    fn topic(&mut self, table: &Table) -> Result<Arc<str>, End> {
+        let name = self.parts.topics.name(&table.database, &table.name);
+        if let Some((topic, (database, owner))) = self.parts.owners.get_key_value(name.as_str()) {
+            if *database == table.database && *owner == table.name {
+                return Ok(Arc::clone(topic));
+            }
+            return Err(Fault::stop(anyhow!(
+                "tables {database}.{owner} and {}.{} both go to topic {name}: put {{database}} into sink.topic or choose one of them",
+                table.database,
+                table.name
+            ))
+            .into());
+        }
+        let topic: Arc<str> = name.as_str().into();
+        info!(table = format!("{}.{}", table.database, table.name), %topic, "table joined the stream");
+        let spec = TopicSpec { name, table: format!("{}.{}", table.database, table.name), keyed: !table.key.is_empty() };
+        self.parts.owners.insert(Arc::clone(&topic), (table.database.clone(), table.name.clone()));
+        if self.output.push(Job::Topic(spec), 0) { Ok(topic) } else { Err(End::Left) }
+    }
+}
+
+/// Milliseconds since 1970; 0 on a clock before it.
+pub(super) fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or(0)
+}

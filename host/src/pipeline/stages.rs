@@ -1,0 +1,92 @@
+//! Wires the stages to each other and gives each its thread; waits for all and keeps the first fault.
+
+use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::counters::Counters;
+use super::decode::{self, Ending, Job, Parts};
+use super::mill::{self, Delivery};
+use super::queue::Queue;
+use super::{STOP_CHECK, Stop, deliver, read};
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::plugin::Chain;
+use crate::sink::Sink;
+use crate::source::{Event, Source};
+
+/// Share of `limits.memory` that raw events between reading and decoding may take.
+const EVENTS_SHARE: usize = 48;
+/// Share of batches between decoding and the plugins.
+const BATCHES_SHARE: usize = 48;
+/// Share of records between the plugins and the sink; the sink's own share is its own.
+const RECORDS_SHARE: usize = 32;
+
+/// What the stages are made from.
+pub(super) struct Stages<'a> {
+    pub(super) source: Box<dyn Source>,
+    pub(super) decode: Parts,
+    pub(super) chain: &'a mut Chain,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) limits: Limits,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) counters: &'a Counters,
+}
+
+/// Runs until the source ends, `stop` is requested, or a stage meets a fault: the first one is returned.
+pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
+    let Stages { mut source, decode, chain, mut sink, limits, shutdown_timeout, counters } = stages;
+    let events: Queue<Vec<Event>> = Queue::new(limits.memory / EVENTS_SHARE);
+    let jobs: Queue<Job> = Queue::new(limits.memory / BATCHES_SHARE);
+    let deliveries: Queue<Delivery> = Queue::new(limits.memory / RECORDS_SHARE);
+    let first: Mutex<Option<Fault>> = Mutex::new(None);
+    let ending = Ending { stop: stop.clone(), give_up: Stop::new() };
+    let keep = |outcome: Result<(), Fault>| {
+        if let Err(fault) = outcome {
+            first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+        }
+    };
+    std::thread::scope(|scope| {
+        let spawn = std::thread::Builder::new;
+        let threads = [
+            spawn().name("read".into()).spawn_scoped(scope, || keep(read::run(source.as_mut(), &events))),
+            spawn().name("decode".into()).spawn_scoped(scope, || keep(decode::run(decode, &events, &jobs, &ending))),
+            spawn().name("mill".into()).spawn_scoped(scope, || keep(mill::run(chain, &jobs, &deliveries, counters))),
+            spawn().name("deliver".into()).spawn_scoped(scope, || keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, counters))),
+        ];
+        if threads.iter().any(Result::is_err) {
+            // Without one stage the others would wait for ever.
+            events.close();
+            jobs.close();
+            deliveries.close();
+        }
+        for (thread, name) in threads.into_iter().zip(["read", "decode", "mill", "deliver"]) {
+            match thread {
+                Ok(handle) => keep(wait(handle, name, &ending, shutdown_timeout)),
+                Err(error) => keep(Err(Fault::retry(anyhow::Error::from(error).context(format!("starting the thread of stage {name}"))))),
+            }
+        }
+    });
+    match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(fault) => Err(fault),
+        None => Ok(()),
+    }
+}
+
+/// Waits for a stage. A stop that takes more than half of its time inside a transaction is no longer waited for: the
+/// transaction is read again at the next start.
+fn wait(handle: ScopedJoinHandle<'_, ()>, name: &str, ending: &Ending, limit: Duration) -> Result<(), Fault> {
+    let mut asked: Option<Instant> = None;
+    while !handle.is_finished() {
+        std::thread::park_timeout(STOP_CHECK);
+        if ending.stop.requested() && asked.get_or_insert_with(Instant::now).elapsed() > limit / 2 {
+            ending.give_up.request();
+        }
+    }
+    handle.join().map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        Fault::stop(anyhow!("stage {name} panicked: {}", text.unwrap_or_default()).context("this is a defect of rowmill: please report it"))
+    })
+}

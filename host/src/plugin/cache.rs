@@ -1,0 +1,154 @@
+//! Compiled components on disk: written atomically, verified before they are trusted, recompiled when in doubt.
+//!
+//! An entry is the SHA-256 of what follows, then wasmtime's serialized component. Its name holds the SHA-256 of the
+//! plugin and of the engine's settings, so that neither a new plugin nor a new rowmill ever meets an old entry.
+#![expect(
+    unsafe_code,
+    reason = "wasmtime trusts serialized components; this file is where that trust is earned"
+)]
+
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Bytes of a SHA-256.
+const DIGEST: usize = 32;
+
+/// A folder of compiled components that only this user can write. Without one, everything is compiled anew.
+#[derive(Debug, Clone)]
+pub(super) struct Cache {
+    dir: Option<PathBuf>,
+}
+
+impl Cache {
+    /// Uses `dir`, made with mode 0700 where it is missing. A folder that others may write to is not used, with a warning.
+    pub(super) fn open(dir: &Path) -> Self {
+        match prepare(dir) {
+            Ok(()) => Self { dir: Some(dir.to_owned()) },
+            Err(error) => {
+                tracing::warn!(dir = %dir.display(), error = %format_args!("{error:#}"), "no plugin cache: plugins are compiled at every start");
+                Self { dir: None }
+            }
+        }
+    }
+
+    /// The component of `wasm`, from the cache or compiled and then cached.
+    ///
+    /// # Errors
+    /// Where `wasm` does not compile. Trouble with the cache is logged, never returned.
+    pub(super) fn component(&self, engine: &Engine, wasm: &[u8]) -> anyhow::Result<Component> {
+        let Some(path) = self.dir.as_ref().map(|dir| dir.join(entry_name(engine, wasm))) else {
+            return compile(engine, wasm);
+        };
+        match recall(engine, &path) {
+            Ok(Some(component)) => return Ok(component),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), error = %format_args!("{error:#}"), "bad entry in the plugin cache: compiling again");
+            }
+        }
+        let component = compile(engine, wasm)?;
+        if let Err(error) = keep(&component, &path) {
+            tracing::warn!(path = %path.display(), error = %format_args!("{error:#}"), "can't keep a compiled plugin");
+        }
+        Ok(component)
+    }
+}
+
+fn compile(engine: &Engine, wasm: &[u8]) -> anyhow::Result<Component> {
+    Component::from_binary(engine, wasm).map_err(|error| anyhow::Error::from(error).context("compile it"))
+}
+
+fn prepare(dir: &Path) -> anyhow::Result<()> {
+    if !dir.exists() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .context("make the folder")?;
+    }
+    let metadata = dir.metadata().context("look at the folder")?;
+    if !metadata.is_dir() {
+        bail!("it is not a folder");
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        bail!("its mode is {mode:03o} where 700 is needed: chmod 700 it, or set another folder");
+    }
+    // Root may enter anybody's folder, but must not trust what lies there. /proc tells who we are without a system call.
+    if let Ok(own) = std::fs::metadata("/proc/self")
+        && own.uid() != metadata.uid()
+    {
+        bail!("it belongs to user {} and not to user {}", metadata.uid(), own.uid());
+    }
+    Ok(())
+}
+
+fn entry_name(engine: &Engine, wasm: &[u8]) -> String {
+    let mut settings = HashOf(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    format!("{}-{}.component", hex(&Sha256::digest(wasm)), hex(&settings.0.finalize()))
+}
+
+/// The entry at `path`, or `None` where there is none.
+fn recall(engine: &Engine, path: &Path) -> anyhow::Result<Option<Component>> {
+    let entry = match std::fs::read(path) {
+        Ok(entry) => entry,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context("read it"),
+    };
+    let Some((digest, compiled)) = entry.split_at_checked(DIGEST) else {
+        bail!("it is cut short");
+    };
+    if Sha256::digest(compiled).as_slice() != digest {
+        bail!("its digest does not match");
+    }
+    // SAFETY: these bytes are what `keep` wrote: the digest holds, and the folder is writable by this user alone.
+    let component = unsafe { Component::deserialize(engine, compiled) }.map_err(anyhow::Error::from)?;
+    Ok(Some(component))
+}
+
+/// Writes the entry beside its place and renames it, so that no reader ever sees half of it.
+fn keep(component: &Component, path: &Path) -> anyhow::Result<()> {
+    let compiled = component.serialize().map_err(anyhow::Error::from).context("serialize it")?;
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let written = std::fs::File::create(&beside)
+        .and_then(|mut file| {
+            file.write_all(&Sha256::digest(&compiled))?;
+            file.write_all(&compiled)?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.context("write it")
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Lets anything that is `Hash` be digested: std's own hasher has 64 bits, too few for a name that stands for code.
+struct HashOf(Sha256);
+
+impl Hasher for HashOf {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}

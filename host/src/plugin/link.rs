@@ -1,0 +1,287 @@
+//! One link of the chain: the plugin at work, its second attempt, its successor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::error::{Breakage, Error};
+use super::instance::{Bounds, CallError, Instance};
+use super::ipc::{Item, Schemas};
+use super::output::Call;
+use super::state::Moment;
+use super::watch::Successor;
+use super::wire::{FlushReason, Outcome};
+use super::workshop::{Description, Loaded, Workshop};
+use crate::batch::{Records, Transactions};
+use crate::config::{self, OnError};
+use crate::fault::Fault;
+
+/// Attempts at one call: a trap may come from what an earlier call left in the instance, so a new instance tries once more.
+const ATTEMPTS: usize = 2;
+
+/// A plugin of a connector.
+pub(super) struct Link {
+    /// What its code says of itself.
+    pub description: Description,
+    /// Where a new version is handed over, if it is a file.
+    pub successor: Option<Arc<Successor>>,
+    settings: config::Plugin,
+    bounds: Bounds,
+    loaded: Arc<Loaded>,
+    instance: Option<Instance>,
+    counters: BTreeMap<String, f64>,
+    swapped: u64,
+}
+
+/// What a link is called with, for messages and for what the guest may see and do.
+pub(super) struct Work<'a> {
+    /// What the plugin is given, such as `512 rows of shop.orders`.
+    pub what: &'a dyn Fn() -> String,
+    /// Time and chance.
+    pub moment: Moment,
+    /// What may be handed over.
+    pub call: &'a dyn Fn() -> Call,
+}
+
+impl Link {
+    /// A plugin that is loaded and has a first, configured instance.
+    ///
+    /// # Errors
+    /// Where it can't be instantiated, described or configured.
+    pub(super) fn start(settings: &config::Plugin, loaded: Arc<Loaded>) -> anyhow::Result<Self> {
+        let bounds = bounds(settings);
+        let (instance, description) = trial(&loaded, settings, &bounds)?;
+        Ok(Self {
+            description,
+            successor: None,
+            settings: settings.clone(),
+            bounds,
+            loaded,
+            instance: Some(instance),
+            counters: BTreeMap::new(),
+            swapped: 0,
+        })
+    }
+
+    /// SHA-256 of the plugin at work.
+    pub(super) fn digest(&self) -> &str {
+        &self.loaded.digest
+    }
+
+    /// Runs an encoder over one batch.
+    pub(super) fn encode(
+        &mut self,
+        work: &Work<'_>,
+        item: &Item,
+        schemas: &mut Schemas,
+        transactions: &Transactions,
+    ) -> Result<Vec<Records>, Fault> {
+        let message = schemas.write(item).map_err(Fault::stop)?;
+        let encoded = self.attempt(work, |instance| {
+            instance.open(&item.announced)?;
+            instance.encode(item.announced.id, message, transactions.into())
+        });
+        encoded.map(|((), records)| records)
+    }
+
+    /// Runs a transform over one batch; `None` where it dropped all of it.
+    pub(super) fn process(
+        &mut self,
+        work: &Work<'_>,
+        item: &Item,
+        schemas: &mut Schemas,
+        transactions: &Transactions,
+    ) -> Result<Option<Item>, Fault> {
+        let processed = self.attempt(work, |instance| {
+            instance.open(&item.announced)?;
+            let message = schemas
+                .write(item)
+                .map_err(|error| CallError::Broken(Breakage::Trapped(format!("{error:#}"))))?;
+            Ok(match instance.process(item.announced.id, message, transactions.into())? {
+                Outcome::Unchanged => Some(item.clone()),
+                Outcome::Dropped => None,
+                Outcome::Changed(batch) => Some(Schemas::changed(item, &batch)?),
+                Outcome::Reshaped(reshaped) => Some(schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?),
+            })
+        });
+        processed.map(|(item, _)| item)
+    }
+
+    /// Hands a control event to an encoder.
+    pub(super) fn control(&mut self, work: &Work<'_>, event: &str) -> Result<Vec<Records>, Fault> {
+        self.attempt(work, |instance| instance.control(event)).map(|((), records)| records)
+    }
+
+    /// Asks for what the plugin holds back. There is no second attempt: what a broken instance held is gone, and a new one
+    /// would succeed with nothing.
+    pub(super) fn flush(&mut self, work: &Work<'_>, reason: FlushReason) -> Result<Vec<Records>, Fault> {
+        let Some(instance) = self.instance.as_mut() else {
+            return Ok(Vec::new());
+        };
+        instance.begin(work.moment, (work.call)());
+        let flushed = instance.flush(reason);
+        let records = instance.finish();
+        match flushed {
+            Ok(()) => Ok(records),
+            Err(CallError::Refused(error)) => Err(self.refused(work, error)),
+            Err(CallError::Broken(cause)) => {
+                self.instance = None;
+                Err(self.broken(work, cause))
+            }
+        }
+    }
+
+    /// Tells the plugin that these schemas will not come again. A plugin that breaks over it gets a new instance.
+    pub(super) fn close(&mut self, schemas: &[u32]) {
+        let Some(instance) = self.instance.as_mut() else {
+            return;
+        };
+        if let Some(cause) = schemas.iter().find_map(|id| instance.close(*id).err()) {
+            tracing::warn!(plugin = %self.settings.name, error = %cause, "plugin broke while closing a schema: starting it again");
+            self.instance = None;
+        }
+    }
+
+    /// Puts a new version in the place of the old one, which was flushed before.
+    pub(super) fn replace(&mut self, loaded: Arc<Loaded>) {
+        match trial(&loaded, &self.settings, &self.bounds) {
+            Ok((instance, description)) => {
+                tracing::info!(plugin = %self.settings.name, old = self.loaded.short_digest(), new = loaded.short_digest(), version = %description.version, "plugin swapped");
+                self.instance = Some(instance);
+                self.description = description;
+                self.loaded = loaded;
+                self.swapped += 1;
+            }
+            Err(error) => {
+                tracing::warn!(plugin = %self.settings.name, kept = self.loaded.short_digest(), refused = loaded.short_digest(), error = %format_args!("{error:#}"), "new version of a plugin does not start: the old one goes on");
+            }
+        }
+    }
+
+    /// How many new versions were put in place, and how many refused.
+    pub(super) fn swaps(&self) -> (u64, u64) {
+        (self.swapped, self.successor.as_ref().map_or(0, |successor| successor.refused()))
+    }
+
+    /// What the plugin counted so far.
+    pub(super) fn counters(&self) -> &BTreeMap<String, f64> {
+        &self.counters
+    }
+
+    /// Calls the guest; a broken instance is thrown away and the call made again with a new one. What the failed attempt
+    /// handed over is thrown away with it, so that nothing is delivered twice.
+    fn attempt<R>(
+        &mut self,
+        work: &Work<'_>,
+        mut run: impl FnMut(&mut Instance) -> Result<R, CallError>,
+    ) -> Result<(R, Vec<Records>), Fault> {
+        let mut attempt = 1;
+        loop {
+            let done = self.ready(work.moment).and_then(|instance| {
+                instance.begin(work.moment, (work.call)());
+                let outcome = run(instance);
+                let records = instance.finish();
+                outcome.map(|returned| (returned, records, instance.counters()))
+            });
+            match done {
+                Ok((returned, records, counters)) => {
+                    for (name, value) in counters {
+                        *self.counters.entry(name).or_insert(0.0) += value;
+                    }
+                    return Ok((returned, records));
+                }
+                Err(CallError::Refused(error)) => return Err(self.refused(work, error)),
+                Err(CallError::Broken(cause)) => {
+                    self.instance = None;
+                    if attempt == ATTEMPTS {
+                        return Err(self.broken(work, cause));
+                    }
+                    attempt += 1;
+                    tracing::warn!(plugin = %self.settings.name, at = (work.what)(), error = %cause, "plugin broke: trying once more with a new instance");
+                }
+            }
+        }
+    }
+
+    /// The instance at work, or a new one, configured.
+    fn ready(&mut self, moment: Moment) -> Result<&mut Instance, CallError> {
+        let instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => {
+                let mut instance = Instance::start(&self.loaded, &self.bounds, moment)?;
+                instance.configure(&self.settings.config.to_string())?;
+                instance
+            }
+        };
+        Ok(self.instance.insert(instance))
+    }
+
+    fn refused(&self, work: &Work<'_>, error: super::wire::GuestError) -> Fault {
+        let what = match error.row {
+            Some(row) => format!("row {row} of {}", (work.what)()),
+            None => (work.what)(),
+        };
+        let retryable = error.retryable;
+        let refusal = Error::Refused {
+            plugin: self.settings.name.clone(),
+            what,
+            code: error.code,
+            message: error.message,
+            row: error.row,
+        };
+        match self.settings.on_error {
+            _ if retryable => Fault::retry(refusal),
+            OnError::Stop => Fault::stop(refusal),
+            OnError::DeadLetter | OnError::Skip => Fault::reject(refusal),
+        }
+    }
+
+    fn broken(&self, work: &Work<'_>, cause: Breakage) -> Fault {
+        Fault::stop(Error::Broken {
+            plugin: self.settings.name.clone(),
+            what: (work.what)(),
+            cause,
+        })
+    }
+}
+
+/// A plugin's bounds from its settings.
+pub(super) fn bounds(settings: &config::Plugin) -> Bounds {
+    Bounds {
+        plugin: settings.name.clone(),
+        memory: settings.memory,
+        timeout: settings.call_timeout,
+    }
+}
+
+/// An instance that has described itself and taken its configuration.
+///
+/// # Errors
+/// Where it breaks, refuses the configuration, or describes something else than it is.
+pub(super) fn trial(loaded: &Arc<Loaded>, settings: &config::Plugin, bounds: &Bounds) -> anyhow::Result<(Instance, Description)> {
+    use anyhow::Context;
+    let mut instance = Instance::start(loaded, bounds, Moment::default()).context("start an instance")?;
+    let text = instance.describe().context("call describe")?;
+    let description = loaded.description(&text)?;
+    settled(instance.configure(&settings.config.to_string())).context("configure it")?;
+    Ok((instance, description))
+}
+
+/// A call's error as one that can be shown.
+pub(super) fn settled<T>(called: Result<T, CallError>) -> anyhow::Result<T> {
+    called.map_err(|error| match error {
+        CallError::Broken(cause) => anyhow::Error::from(cause),
+        CallError::Refused(error) => anyhow::anyhow!("{} (code {})", error.message, error.code),
+    })
+}
+
+/// Reads and loads a plugin for the first time.
+///
+/// # Errors
+/// Says what the file is or lacks.
+pub(super) fn load(workshop: &Workshop, settings: &config::Plugin) -> anyhow::Result<Link> {
+    let loaded = match &settings.origin {
+        config::PluginOrigin::Builtin(name) => workshop.load(super::builtin::component(name)?)?,
+        config::PluginOrigin::File(path) => workshop.load(&super::contents::read(path)?)?,
+    };
+    Link::start(settings, loaded)
+}

@@ -1,0 +1,51 @@
+//! Builds the guests of `tests/guests` once a test run, into a folder beside the host's own build.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What the mark in a probe looks like before it is patched.
+const MARK: &[u8] = b"PROBE-MARK-AAAA!";
+
+/// The encoder that does as it is told, with `AAAA`, `BBBB`, … as its mark.
+pub(super) fn probe(mark: char) -> Vec<u8> {
+    let mut wasm = std::fs::read(built().join("probe.wasm")).unwrap();
+    let at = wasm.windows(MARK.len()).position(|window| window == MARK).unwrap();
+    for byte in &mut wasm[at + 11..at + 15] {
+        *byte = u8::try_from(mark).unwrap();
+    }
+    wasm
+}
+
+/// The transform that does as it is told.
+pub(super) fn sieve() -> Vec<u8> {
+    std::fs::read(built().join("sieve.wasm")).unwrap()
+}
+
+/// A plugin cache that stays from one test run to the next.
+pub(super) fn shared_cache() -> PathBuf {
+    target().join("cache")
+}
+
+/// A folder beside the host's own build: the test binary is <target>/<profile>/deps/<name>.
+fn target() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("guests-test")
+}
+
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = target();
+        let made = Command::new(env!("CARGO"))
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests"))
+            .args(["build", "--release", "--locked", "--target", "wasm32-wasip2", "--target-dir"])
+            .arg(&target)
+            .env_remove("RUSTC_WORKSPACE_WRAPPER")
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        target.join("wasm32-wasip2/release")
+    })
+}

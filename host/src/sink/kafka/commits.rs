@@ -1,0 +1,90 @@
+//! Which checkpoint may be stored next. Plain bookkeeping: a commit waits for the lots before it, at most one checkpoint
+//! is on its way, and a newer one that is ready makes older ones needless.
+
+use std::collections::VecDeque;
+
+use crate::sink::Commit;
+
+/// Commits that were asked for and are not durable yet.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    /// With the lot that must be the oldest unfinished one before the commit is ready.
+    waiting: VecDeque<(u64, Commit)>,
+    /// Number of the commit whose checkpoint is on its way.
+    sent: Option<u64>,
+    durable: u64,
+}
+
+impl Commits {
+    /// Asks for a commit of every lot before `barrier`.
+    pub(super) fn push(&mut self, barrier: u64, commit: Commit) {
+        self.waiting.push_back((barrier, commit));
+    }
+
+    /// The commit to store now, where `oldest` is the oldest unfinished lot. Counts as sent.
+    pub(super) fn take(&mut self, oldest: u64) -> Option<Commit> {
+        if self.sent.is_some() {
+            return None;
+        }
+        let mut newest = None;
+        while let Some((_, commit)) = self.waiting.pop_front_if(|(barrier, _)| *barrier <= oldest) {
+            newest = Some(commit);
+        }
+        self.sent = newest.as_ref().map(|commit| commit.number);
+        newest
+    }
+
+    /// The checkpoint on its way is stored.
+    pub(super) fn stored(&mut self) {
+        if let Some(number) = self.sent.take() {
+            self.durable = number;
+        }
+    }
+
+    /// The newest durable commit; 0 before the first.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// Whether every commit is durable.
+    pub(super) fn settled(&self) -> bool {
+        self.sent.is_none() && self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(number: u64) -> Commit {
+        Commit {
+            number,
+            checkpoint: vec![],
+        }
+    }
+
+    #[test]
+    fn a_commit_waits_for_every_record_before_it() {
+        let mut commits = Commits::default();
+        commits.push(3, commit(1));
+        assert_eq!(commits.take(2), None);
+        assert_eq!(commits.take(3), Some(commit(1)));
+        assert_eq!((commits.durable(), commits.settled()), (0, false));
+        commits.stored();
+        assert_eq!((commits.durable(), commits.settled()), (1, true));
+    }
+
+    #[test]
+    fn one_checkpoint_is_on_its_way_and_the_newest_ready_one_follows() {
+        let mut commits = Commits::default();
+        for number in 1..=4 {
+            commits.push(number, commit(number));
+        }
+        assert_eq!(commits.take(1), Some(commit(1)));
+        assert_eq!(commits.take(3), None, "the first is still on its way");
+        commits.stored();
+        assert_eq!(commits.take(3), Some(commit(3)));
+        commits.stored();
+        assert_eq!((commits.durable(), commits.settled()), (3, false));
+    }
+}

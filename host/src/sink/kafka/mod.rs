@@ -1,0 +1,314 @@
+//! The Kafka sink: an idempotent producer whose messages point into the encoder's own buffers, and checkpoints that
+//! follow the acknowledgement of everything before them.
+//!
+//! At least once: after a crash, what was acknowledged after the last stored checkpoint is sent again. Transactions
+//! will make it exactly once, in these places: *begin* in `write` before the first record after a commit, *commit* in
+//! `drive` (the checkpoint's record and the records before it in one transaction), *abort* where `fail` notes a failure.
+
+mod commits;
+mod failure;
+mod logs;
+mod lots;
+mod native;
+mod positions;
+mod settings;
+mod topics;
+mod write;
+
+pub(super) use logs::Logs;
+pub(super) use positions::{load, passing, save};
+pub(super) use settings::reader;
+pub(super) use topics::POSITIONS;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use self::commits::Commits;
+use self::failure::Failure;
+use self::native::{Producer, Refusal, Served, TopicId};
+use self::topics::Existing;
+use super::{Commit, Finding, Sink, TopicSpec, names};
+use crate::batch::Records;
+use crate::config::Config;
+use crate::fault::Fault;
+
+/// Between two looks at the stop signal while the sink waits.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Records to Kafka. After a failure every call fails with it: a new sink starts at the checkpoint.
+pub(super) struct KafkaSink {
+    config: Config,
+    producer: Producer,
+    /// Topics that records have gone to, or that `prepare` has seen.
+    routes: HashMap<Arc<str>, Route>,
+    existing: Existing,
+    positions: Option<TopicId>,
+    commits: Commits,
+    /// The bound of `producer.lots().bytes()`.
+    in_flight: usize,
+    message_max: usize,
+    stop: Arc<AtomicBool>,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    topic: TopicId,
+    partitions: i32,
+}
+
+impl KafkaSink {
+    /// Makes the client; a broker is asked for in `prepare`. Once `stop` is set, a call that waits for the broker gives
+    /// up after the configured shutdown timeout.
+    ///
+    /// # Errors
+    /// `Stop` for properties that librdkafka refuses or that the sink sets itself.
+    pub(super) fn new(config: &Config, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
+        let client = settings::producer(config)?;
+        let message_max = settings::message_max_bytes(&client);
+        let producer = Producer::new(&client).map_err(|e| Fault::stop(anyhow::Error::new(e).context("reading sink.properties")))?;
+        Ok(Self {
+            in_flight: settings::in_flight(&config.limits),
+            config: config.clone(),
+            producer,
+            routes: HashMap::new(),
+            existing: Existing::new(),
+            positions: None,
+            commits: Commits::default(),
+            message_max,
+            stop,
+            failure: None,
+        })
+    }
+
+    /// Handles what a poll brought, then stores the next checkpoint if one is ready.
+    fn serve(&mut self, wait: Duration) -> Result<(), Fault> {
+        self.healthy()?;
+        let served = self.producer.poll(wait);
+        for _ in 0..served.copies {
+            self.commits.stored();
+        }
+        self.note(served)?;
+        self.drive()
+    }
+
+    fn note(&mut self, served: Served) -> Result<(), Fault> {
+        if let Some(lost) = served.undelivered {
+            let tried = format!("delivering a record of {} bytes to topic {:?}", lost.size, lost.topic);
+            return Err(self.fail(lost.refusal, tried));
+        }
+        if let Some(trouble) = served.trouble {
+            // Only a fatal state ends the producer; lost connections it mends itself, within delivery.timeout.ms.
+            if self.producer.client().fatal_error().is_some() {
+                return Err(self.fail(trouble, format!("writing to {:?}", self.config.sink.brokers)));
+            }
+            tracing::debug!(code = ?trouble.code, reason = trouble.reason, "broker trouble");
+        }
+        Ok(())
+    }
+
+    /// Sends the newest checkpoint whose records are all acknowledged, if none is on its way.
+    fn drive(&mut self) -> Result<(), Fault> {
+        let Some(commit) = self.commits.take(self.producer.lots().oldest()) else {
+            return Ok(());
+        };
+        let topic = self.positions_topic()?;
+        let key = self.config.name.clone();
+        self.send(
+            |producer| producer.send_copy(topic, key.as_bytes(), Some(&commit.checkpoint)),
+            || format!("storing a position of {} bytes in topic {POSITIONS:?}", commit.checkpoint.len()),
+        )
+    }
+
+    fn positions_topic(&mut self) -> Result<TopicId, Fault> {
+        if let Some(topic) = self.positions {
+            return Ok(topic);
+        }
+        if !self.existing.contains_key(POSITIONS) {
+            self.look_up(&[])?;
+        }
+        let route = self.route(&Arc::from(POSITIONS))?;
+        self.positions = Some(route.topic);
+        Ok(route.topic)
+    }
+
+    /// Where a topic's records go; makes a topic that no table announced, such as one that a plugin routes to.
+    fn route(&mut self, name: &Arc<str>) -> Result<Route, Fault> {
+        if let Some(route) = self.routes.get(name) {
+            return Ok(*route);
+        }
+        if !self.existing.contains_key(&**name) {
+            let spec = TopicSpec {
+                name: name.to_string(),
+                table: format!("(topic {name:?} of a plugin)"),
+                keyed: true,
+            };
+            self.look_up(&[spec])?;
+        }
+        let tried = || format!("opening topic {name:?}");
+        let partitions = self.existing.get(&**name).copied();
+        let topic = self.producer.topic(name);
+        let topic = topic.map_err(|error| Failure::new(error.into(), tried()))?;
+        let route = Route {
+            topic,
+            partitions: partitions.unwrap_or(1),
+        };
+        self.routes.insert(Arc::clone(name), route);
+        Ok(route)
+    }
+
+    /// Finds out which topics there are, and makes those of `topics` that are missing.
+    fn look_up(&mut self, topics: &[TopicSpec]) -> Result<(), Fault> {
+        let refused = names::findings(topics);
+        if !refused.is_empty() {
+            return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
+        }
+        self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+        let new = topics::missing(&self.existing, topics, &self.config.sink.topics);
+        if !new.is_empty() {
+            self.existing = topics::make(&mut self.producer, &new, &self.config.sink)?;
+            for topic in &new {
+                tracing::info!(topic = topic.name, partitions = topic.partitions, "topic made");
+            }
+        }
+        Ok(())
+    }
+
+    /// Repeats a send while librdkafka's queue is full, serving reports in between.
+    fn send(&mut self, once: impl Fn(&mut Producer) -> Result<(), Refusal>, tried: impl Fn() -> String) -> Result<(), Fault> {
+        let waiting = Instant::now();
+        loop {
+            match once(&mut self.producer) {
+                Ok(()) => return Ok(()),
+                Err(refusal) if refusal.code == rdkafka::error::RDKafkaErrorCode::QueueFull => {}
+                Err(refusal) => return Err(self.fail(refusal, tried())),
+            }
+            let served = self.producer.poll(LOOK);
+            for _ in 0..served.copies {
+                self.commits.stored();
+            }
+            self.note(served)?;
+            self.still_wanted(waiting)?;
+        }
+    }
+
+    /// Fails when the pipeline is stopping and has waited long enough.
+    fn still_wanted(&self, waiting: Instant) -> Result<(), Fault> {
+        if self.stop.load(Ordering::Relaxed) && waiting.elapsed() > self.config.shutdown_timeout {
+            let text = format!("stopping, and {:?} acknowledges nothing", self.config.sink.brokers);
+            return Err(Fault::retry(anyhow::Error::msg(text)));
+        }
+        Ok(())
+    }
+
+    /// Notes a failure: nothing after it may count as delivered.
+    fn fail(&mut self, refusal: Refusal, tried: String) -> Fault {
+        let failure = Failure::new(refusal, tried);
+        let fault = failure.fault();
+        self.failure.get_or_insert(failure);
+        fault
+    }
+
+    fn healthy(&self) -> Result<(), Fault> {
+        self.failure.as_ref().map_or(Ok(()), |failure| Err(failure.fault()))
+    }
+}
+
+impl Sink for KafkaSink {
+    fn prepare(&mut self, topics: &[TopicSpec]) -> Result<(), Fault> {
+        self.healthy()?;
+        self.look_up(topics)?;
+        self.positions_topic()?;
+        for topic in topics {
+            self.route(&Arc::from(topic.name.as_str()))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, records: Records) -> Result<(), Fault> {
+        self.write_records(records)
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), Fault> {
+        self.healthy()?;
+        self.commits.push(self.producer.lots().next(), commit);
+        self.serve(Duration::ZERO)
+    }
+
+    fn committed(&mut self, wait: Duration) -> Result<u64, Fault> {
+        let (started, before) = (Instant::now(), self.commits.durable());
+        loop {
+            self.serve(wait.saturating_sub(started.elapsed()))?;
+            if self.commits.durable() != before || started.elapsed() >= wait {
+                return Ok(self.commits.durable());
+            }
+        }
+    }
+
+    fn finish(&mut self, limit: Duration) -> Result<(), Fault> {
+        let started = Instant::now();
+        loop {
+            self.serve(LOOK.min(limit.saturating_sub(started.elapsed())))?;
+            if self.commits.settled() && self.producer.lots().bytes() == 0 {
+                return Ok(());
+            }
+            if started.elapsed() >= limit {
+                let text = format!(
+                    "waiting for acknowledgements of {:?}: {} bytes are on their way after {} ms",
+                    self.config.sink.brokers,
+                    self.producer.lots().bytes(),
+                    limit.as_millis()
+                );
+                return Err(Fault::retry(anyhow::Error::msg(text)));
+            }
+        }
+    }
+}
+
+/// The fault that an error of rdkafka asks for.
+pub(super) fn fault(error: rdkafka::error::KafkaError, tried: String) -> Fault {
+    Failure::new(error.into(), tried).fault()
+}
+
+/// Checks without changing anything: names, a broker that answers, topics that it would make.
+pub(super) fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for text in names::findings(topics) {
+        found.push(Finding::fail("topic names", text, ""));
+    }
+    for (a, b) in names::collisions(topics) {
+        let text = format!("topics {a:?} and {b:?} differ only in '.' and '_', which Kafka's metrics mix up and brokers refuse");
+        found.push(Finding::warn("topic names", text, "choose another sink.topic"));
+    }
+    let sink = &config.sink;
+    let mut producer = match KafkaSink::new(config, Arc::default()) {
+        Ok(sink) => sink.producer,
+        Err(fault) => return [found, vec![Finding::fail("sink properties", fault.to_string(), "")]].concat(),
+    };
+    let existing = match topics::existing(&mut producer, &sink.brokers) {
+        Ok(existing) => existing,
+        Err(fault) => {
+            found.push(Finding::fail(
+                "brokers",
+                fault.to_string(),
+                "start the broker, or mend sink.brokers",
+            ));
+            return found;
+        }
+    };
+    found.push(Finding::ok("brokers", format!("{:?} answers", sink.brokers)));
+    if !found.iter().all(Finding::passed) {
+        return found;
+    }
+    let new = topics::missing(&existing, topics, &sink.topics);
+    match topics::check(&mut producer, &new, sink) {
+        Ok(()) => {
+            let text = format!("{} exist, {} would be made", topics.len() + 1 - new.len(), new.len());
+            found.push(Finding::ok("topics", text));
+        }
+        Err(fault) => found.push(Finding::fail("topics", fault.to_string(), "")),
+    }
+    found
+}

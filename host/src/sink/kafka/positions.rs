@@ -1,0 +1,118 @@
+//! Checkpoints in the topic of positions: the connector's name is the key, the last record of a key wins, and a record
+//! without a value means none.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::failure::Failure;
+use super::topics::POSITIONS;
+use super::{KafkaSink, Logs, settings};
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::sink::{Commit, Sink};
+
+/// How long finding the broker and the topic's end may take.
+const REACH: Duration = Duration::from_secs(10);
+/// How long the reading may stand still.
+const STILL: Duration = Duration::from_secs(15);
+/// Offsets that are read first, from the end; each further window is this many times larger.
+const FIRST_WINDOW: i64 = 2_000;
+const GROWTH: i64 = 16;
+
+/// The checkpoint stored last under the connector's name; `None` where there is none.
+///
+/// A running connector's own record is near the end of the log, so that the end is read first and earlier windows only
+/// while nothing was found: a topic that was not compacted for long does not make a start slow.
+pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
+    let tried = || {
+        format!(
+            "reading positions of {:?} from topic {POSITIONS:?} at {:?}",
+            config.name, config.sink.brokers
+        )
+    };
+    let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
+    // Asking first makes a dead broker a clear error, and a missing topic none at all.
+    let mut sink = KafkaSink::new(config, Arc::default())?;
+    let existing = super::topics::existing(&mut sink.producer, &config.sink.brokers)?;
+    drop(sink);
+    if !existing.contains_key(POSITIONS) {
+        return Ok(None);
+    }
+    let client = settings::reader(&config.sink.brokers, &config.sink.properties, true);
+    let reader: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
+    let (low, high) = reader.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
+    let (mut end, mut window) = (high, FIRST_WINDOW);
+    while end > low {
+        let start = end.saturating_sub(window).max(low);
+        match last_in(&reader, config.name.as_bytes(), start..end) {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(Some(error)) => return Err(failed(error)),
+            Err(None) => {
+                return Err(Fault::retry(
+                    anyhow::anyhow!("no answer for {} s", STILL.as_secs()).context(tried()),
+                ));
+            }
+        }
+        (end, window) = (start, window.saturating_mul(GROWTH));
+    }
+    Ok(None)
+}
+
+/// The last record of the key in these offsets: nothing, a tombstone, or a value. The error is none when nothing came.
+fn last_in(reader: &BaseConsumer<Logs>, key: &[u8], offsets: Range<i64>) -> Result<Option<Option<Vec<u8>>>, Option<KafkaError>> {
+    let mut partitions = TopicPartitionList::new();
+    partitions
+        .add_partition_offset(POSITIONS, 0, Offset::Offset(offsets.start))
+        .map_err(Some)?;
+    reader.assign(&partitions).map_err(Some)?;
+    let (mut found, mut heard) = (None, Instant::now());
+    while heard.elapsed() < STILL {
+        let message = match reader.poll(Duration::from_millis(100)) {
+            None => continue,
+            Some(Ok(message)) => message,
+            // Past the last committed record; what was there before it has been read.
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
+            Some(Err(error)) if passing(&error) => continue,
+            Some(Err(error)) => return Err(Some(error)),
+        };
+        heard = Instant::now();
+        if message.offset() >= offsets.end {
+            return Ok(found);
+        }
+        if message.key() == Some(key) {
+            found = Some(message.payload().map(<[u8]>::to_vec));
+        }
+        if message.offset() == offsets.end - 1 {
+            return Ok(found);
+        }
+    }
+    Err(None)
+}
+
+/// Errors that the reader mends itself.
+pub(in crate::sink) fn passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+        )
+    )
+}
+
+/// Stores a checkpoint by itself, waiting for its acknowledgement.
+pub(in crate::sink) fn save(config: &Config, checkpoint: Vec<u8>) -> Result<(), Fault> {
+    let mut sink = KafkaSink::new(config, Arc::default())?;
+    sink.prepare(&[])?;
+    sink.commit(Commit { number: 1, checkpoint })?;
+    sink.finish(REACH)
+}

@@ -1,0 +1,166 @@
+//! librdkafka's configuration from ours. What delivery depends on is set here and can't be set in `sink.properties`.
+
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+
+use crate::config::{Compression, Config, Limits, Secret};
+use crate::fault::Fault;
+
+/// Properties that the sink sets itself, with why. `sink.properties` may not name them.
+const RESERVED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "write sink.brokers"),
+    ("metadata.broker.list", "write sink.brokers"),
+    ("compression.codec", "write sink.compression"),
+    ("compression.type", "write sink.compression"),
+    ("enable.idempotence", "order and retries depend on it being on"),
+    ("acks", "a change counts as delivered when all in-sync replicas have it"),
+    (
+        "request.required.acks",
+        "a change counts as delivered when all in-sync replicas have it",
+    ),
+    ("retries", "librdkafka retries until delivery.timeout.ms"),
+    ("message.send.max.retries", "librdkafka retries until delivery.timeout.ms"),
+    ("transactional.id", "it follows from the connector's name"),
+    ("partitioner", "partitions are murmur2 of the key, as Java clients compute it"),
+    ("queue.buffering.max.messages", "it follows from limits.memory"),
+    ("queue.buffering.max.kbytes", "it follows from limits.memory"),
+    ("enable.gapless.guarantee", "it contradicts rejecting single records"),
+    ("delivery.report.only.error", "acknowledgements are what positions wait for"),
+    ("statistics.interval.ms", "nothing reads the statistics"),
+    ("group.id", "it follows from the connector's name"),
+    ("enable.auto.commit", "positions are not consumer offsets"),
+];
+
+/// The largest record that librdkafka takes unless `sink.properties` says otherwise.
+const MESSAGE_MAX_BYTES: usize = 1_000_000;
+/// Bytes on their way at most, whatever `limits.memory` is: more does not make a broker faster.
+const MAX_IN_FLIGHT: usize = 48 << 20;
+/// The sink's part of `limits.memory`.
+const SHARE: usize = 6;
+/// What librdkafka needs for a message beside its value: its own struct (about 200 bytes), its copy of the key, malloc.
+pub(super) const MESSAGE_OVERHEAD: usize = 272;
+
+/// Bytes of records, overhead included, that may be on their way.
+pub(super) fn in_flight(limits: &Limits) -> usize {
+    (limits.memory / SHARE).min(MAX_IN_FLIGHT)
+}
+
+/// The largest record, key, headers and overhead included.
+pub(super) fn message_max_bytes(config: &ClientConfig) -> usize {
+    config
+        .get("message.max.bytes")
+        .and_then(|bytes| bytes.parse().ok())
+        .unwrap_or(MESSAGE_MAX_BYTES)
+}
+
+/// A producer's configuration.
+///
+/// # Errors
+/// `Stop` where `sink.properties` names what the sink sets itself.
+pub(super) fn producer(config: &Config) -> Result<ClientConfig, Fault> {
+    let sink = &config.sink;
+    for (name, _) in &sink.properties {
+        if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| reserved == name) {
+            return Err(Fault::stop(anyhow::anyhow!("sink.properties can't set {name:?}: {why}")));
+        }
+    }
+    let mut client = ClientConfig::new();
+    client.set_log_level(RDKafkaLogLevel::Info);
+    client
+        .set("client.id", format!("rowmill-{}", config.name))
+        // Enough for large batches, short enough not to show in freshness.
+        .set("linger.ms", "5")
+        .set("batch.num.messages", "100000")
+        .set("batch.size", "1000000")
+        // A broker that is away longer than this is the pipeline's business: it starts again at the checkpoint.
+        .set("delivery.timeout.ms", "120000")
+        .set("socket.keepalive.enable", "true");
+    for (name, value) in &sink.properties {
+        client.set(name, value.reveal());
+    }
+    client
+        .set("bootstrap.servers", &sink.brokers)
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("compression.codec", codec(sink.compression))
+        // The sink's own account is the bound; librdkafka's only has to be above it.
+        .set(
+            "queue.buffering.max.messages",
+            (in_flight(&config.limits) / MESSAGE_OVERHEAD).max(1000).to_string(),
+        )
+        .set("queue.buffering.max.kbytes", "1048576")
+        .set("statistics.interval.ms", "0");
+    Ok(client)
+}
+
+/// A reader's configuration: it belongs to no group and commits nothing.
+pub(in crate::sink) fn reader(brokers: &str, properties: &[(String, Secret)], committed_only: bool) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set_log_level(RDKafkaLogLevel::Info);
+    for (name, value) in properties {
+        // The rest of `sink.properties` tunes the producer.
+        if [
+            "security.",
+            "sasl.",
+            "ssl.",
+            "enable.ssl.",
+            "socket.",
+            "broker.",
+            "client.",
+            "debug",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start))
+        {
+            client.set(name, value.reveal());
+        }
+    }
+    client
+        .set("bootstrap.servers", brokers)
+        // librdkafka wants one for any consumer; nothing is joined without a subscription.
+        .set("group.id", "rowmill-reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .set(
+            "isolation.level",
+            if committed_only { "read_committed" } else { "read_uncommitted" },
+        )
+        // A reader of a busy topic otherwise fetches 64 MiB ahead.
+        .set("queued.max.messages.kbytes", "16384");
+    client
+}
+
+fn codec(compression: Compression) -> &'static str {
+    match compression {
+        Compression::None => "none",
+        Compression::Gzip => "gzip",
+        Compression::Snappy => "snappy",
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_on_their_way_are_a_part_of_the_memory_limit_and_bounded() {
+        let limits = |memory| Limits { memory, row: 0 };
+        assert_eq!(in_flight(&limits(192 << 20)), 32 << 20);
+        assert_eq!(in_flight(&limits(1 << 40)), 48 << 20);
+    }
+
+    #[test]
+    fn a_reader_takes_what_the_connection_needs_and_nothing_of_the_producer() {
+        let properties = [
+            ("sasl.username".to_owned(), Secret::new("u")),
+            ("linger.ms".to_owned(), Secret::new("7")),
+        ];
+        let client = reader("b:1", &properties, true);
+        assert_eq!(client.get("sasl.username"), Some("u"));
+        assert_eq!(client.get("linger.ms"), None);
+        assert_eq!(client.get("isolation.level"), Some("read_committed"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Topics: which exist, which must be made, and the rule that all are checked before any is made.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::failure::{Failure, hopeless};
+use super::native::{NewTopic, Producer, Refusal};
+use crate::config::{Sink, Topics};
+use crate::fault::Fault;
+use crate::sink::TopicSpec;
+
+/// Topic of positions. One partition: a load reads one log to its end, and what was stored last is last.
+pub(in crate::sink) const POSITIONS: &str = "rowmill_positions";
+/// A connector stores a position up to 40 times a second, and a log's open segment is never compacted: small segments keep a
+/// load quick.
+const POSITIONS_SETTINGS: &[(&str, &str)] = &[
+    ("cleanup.policy", "compact"),
+    ("segment.bytes", "16777216"),
+    ("min.cleanable.dirty.ratio", "0.1"),
+];
+
+/// How long a first connection may take. Within it a broker that starts beside us comes up.
+const REACH: Duration = Duration::from_secs(6);
+/// How long a refused or unresolvable connection is tried again before it is reported.
+const REFUSED: Duration = Duration::from_secs(2);
+/// How long the broker may take to make topics, and to show them afterwards.
+const MAKE: Duration = Duration::from_secs(30);
+
+/// Partitions of every topic of the cluster, by name.
+pub(super) type Existing = BTreeMap<String, i32>;
+
+/// Asks the cluster for its topics, waiting for a first connection.
+pub(super) fn existing(producer: &mut Producer, brokers: &str) -> Result<Existing, Fault> {
+    let started = Instant::now();
+    let mut trouble: Option<Refusal> = None;
+    loop {
+        let refusal = match producer.client().fetch_metadata(None, Duration::from_millis(500)) {
+            Ok(metadata) => return Ok(partitions(&metadata)),
+            Err(error) => Refusal::from(error),
+        };
+        // "All brokers down" only counts them; what was said before says why.
+        if let Some(served) = producer.poll(Duration::ZERO).trouble
+            && (trouble.is_none() || served.code != RDKafkaErrorCode::AllBrokersDown)
+        {
+            trouble = Some(served);
+        }
+        let waited = started.elapsed();
+        let over = trouble.as_ref().is_some_and(|t| hopeless(t.code) || waited >= REFUSED);
+        if over || waited >= REACH {
+            let tried = format!("connecting to the brokers {brokers:?} (sink.brokers)");
+            return Err(Failure::new(trouble.unwrap_or(refusal), tried).into());
+        }
+    }
+}
+
+fn partitions(metadata: &rdkafka::metadata::Metadata) -> Existing {
+    let mut existing = Existing::new();
+    for topic in metadata.topics() {
+        // A topic that is just being made or deleted, or has no leader yet, does not count as there.
+        let led = topic.partitions().iter().all(|partition| partition.leader() >= 0);
+        if topic.error().is_none() && led && !topic.partitions().is_empty() {
+            let count = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
+            existing.insert(topic.name().to_owned(), count);
+        }
+    }
+    existing
+}
+
+/// What must be made for these topics and the positions.
+pub(super) fn missing(existing: &Existing, topics: &[TopicSpec], settings: &Topics) -> Vec<NewTopic> {
+    let mut new: Vec<NewTopic> = Vec::new();
+    for topic in topics {
+        if existing.contains_key(&topic.name) || new.iter().any(|n| n.name == topic.name) {
+            continue;
+        }
+        new.push(NewTopic {
+            name: topic.name.clone(),
+            partitions: if topic.keyed {
+                settings.partitions_with_key
+            } else {
+                settings.partitions_without_key
+            },
+            replication: settings.replication,
+            settings: &[],
+        });
+    }
+    if !existing.contains_key(POSITIONS) {
+        new.push(NewTopic {
+            name: POSITIONS.to_owned(),
+            partitions: 1,
+            replication: settings.replication,
+            settings: POSITIONS_SETTINGS,
+        });
+    }
+    new
+}
+
+/// Whether the cluster would make all of these; nothing is made.
+pub(super) fn check(producer: &mut Producer, new: &[NewTopic], sink: &Sink) -> Result<(), Fault> {
+    ask(producer, new, sink, true)
+}
+
+/// Checks all, then makes all and waits until they are to be seen.
+pub(super) fn make(producer: &mut Producer, new: &[NewTopic], sink: &Sink) -> Result<Existing, Fault> {
+    ask(producer, new, sink, true)?;
+    ask(producer, new, sink, false)?;
+    let started = Instant::now();
+    loop {
+        let existing = existing(producer, &sink.brokers)?;
+        let Some(unseen) = new.iter().find(|topic| !existing.contains_key(&topic.name)) else {
+            return Ok(existing);
+        };
+        if started.elapsed() > MAKE {
+            let reason = format!("it has no leader {} s after it was made", MAKE.as_secs());
+            return Err(Fault::retry(
+                anyhow::Error::msg(reason).context(format!("making topic {:?}", unseen.name)),
+            ));
+        }
+        // Metadata has no event to wait for; the brokers spread it within milliseconds.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn ask(producer: &mut Producer, new: &[NewTopic], sink: &Sink, only_check: bool) -> Result<(), Fault> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let what = if only_check { "checking" } else { "making" };
+    let tried = format!("{what} {} missing topics at {:?}", new.len(), sink.brokers);
+    let refused = producer
+        .create_topics(new, only_check, MAKE)
+        .map_err(|refusal| Failure::new(refusal, tried))?;
+    // Somebody else made it in between: it is there, which is what counts.
+    let refused: Vec<_> = refused
+        .into_iter()
+        .filter(|(_, r)| r.code != RDKafkaErrorCode::TopicAlreadyExists)
+        .collect();
+    let Some((name, first)) = refused.first() else { return Ok(()) };
+    let others = match refused.len() - 1 {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let none = if only_check { ", so none is made" } else { "" };
+    let wanted = new.iter().find(|topic| topic.name == *name);
+    let shape = wanted.map_or(String::new(), |t| {
+        format!(" with {} partitions and replication {}", t.partitions, t.replication)
+    });
+    let tried = format!("{what} topic {name:?}{shape}{others}{none}");
+    Err(Failure::new(first.clone(), tried).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_missing_topics_are_made_with_partitions_by_key() {
+        let settings = Topics {
+            prefix: "m".into(),
+            pattern: "{prefix}_{table}".into(),
+            partitions_with_key: 6,
+            partitions_without_key: 1,
+            replication: -1,
+        };
+        let spec = |name: &str, keyed| TopicSpec {
+            name: name.into(),
+            table: format!("d.{name}"),
+            keyed,
+        };
+        let existing = Existing::from([("m_there".to_owned(), 3)]);
+        let new = missing(
+            &existing,
+            &[spec("m_there", true), spec("m_key", true), spec("m_no_key", false)],
+            &settings,
+        );
+        let shapes: Vec<_> = new.iter().map(|t| (t.name.as_str(), t.partitions)).collect();
+        assert_eq!(shapes, [("m_key", 6), ("m_no_key", 1), (POSITIONS, 1)]);
+    }
+}

@@ -1,0 +1,145 @@
+//! The hot path: one lot of records into librdkafka's queues.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::native::{Message, Refusal};
+use super::settings::MESSAGE_OVERHEAD;
+use super::{KafkaSink, LOOK, Route};
+use crate::batch::Records;
+use crate::fault::Fault;
+use crate::sink::headers::record_headers;
+use crate::sink::murmur2;
+
+/// Bytes that a record may need in a record batch beside key, value and headers.
+const RECORD_OVERHEAD: usize = 40;
+
+/// Where a key or value lies in its lot; `None` for no key and for a tombstone.
+type Span = Option<Range<usize>>;
+
+impl KafkaSink {
+    /// See `Sink::write`. All records are checked before the first is sent, so that a `Reject` leaves none of them behind.
+    pub(super) fn write_records(&mut self, mut records: Records) -> Result<(), Fault> {
+        self.serve(Duration::ZERO)?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.check_sizes(&records)?;
+        let mut routes = vec![None; records.topic_names.len()];
+        for index in &records.topics {
+            let index = usize::from(*index);
+            if let (Some(route @ None), Some(name)) = (routes.get_mut(index), records.topic_names.get(index)) {
+                *route = Some(self.route(name)?);
+            }
+        }
+        let cost = records.data.capacity() + records.len() * MESSAGE_OVERHEAD;
+        self.make_room(cost)?;
+        let lot = self.producer.open_lot(std::mem::take(&mut records.data), cost);
+        let sent = self.send_all(lot, &records, &routes);
+        // Also after a failure: what was sent is still on its way, and its buffer with it.
+        self.producer.close_lot(lot);
+        sent
+    }
+
+    fn send_all(&mut self, lot: u64, records: &Records, routes: &[Option<Route>]) -> Result<(), Fault> {
+        let mut headers = Vec::new();
+        for i in 0..records.len() {
+            let (Some(route), Some(ranges)) = (route(records, routes, i), ranges(records, i)) else {
+                let refusal = super::native::invalid("its bounds or topic are missing");
+                return Err(self.fail(refusal, format!("sending record {i} of {}", records.len())));
+            };
+            let (key, value) = ranges;
+            let partition = match records.partitions.get(i).copied().unwrap_or(-1) {
+                -1 => key.as_ref().map_or(0, |key| {
+                    let key = self.producer.lots().data(lot).get(key.clone());
+                    murmur2::partition(key.unwrap_or_default(), route.partitions)
+                }),
+                given => given,
+            };
+            headers.clear();
+            headers.extend(record_headers(records, i));
+            let message = Message {
+                topic: route.topic,
+                partition,
+                timestamp: records.timestamps.get(i).copied().unwrap_or(0),
+                key,
+                value,
+                headers: &headers,
+            };
+            match self.producer.send(lot, &message) {
+                Ok(()) => {}
+                Err(Refusal {
+                    code: RDKafkaErrorCode::QueueFull,
+                    ..
+                }) => {
+                    self.send(|producer| producer.send(lot, &message), || tried(records, i, partition))?;
+                }
+                Err(refusal) => return Err(self.fail(refusal, tried(records, i, partition))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until `cost` bytes fit under the bound. A lot that is larger than the bound goes alone.
+    fn make_room(&mut self, cost: usize) -> Result<(), Fault> {
+        let waiting = Instant::now();
+        loop {
+            let taken = self.producer.lots().bytes();
+            if taken == 0 || taken + cost <= self.in_flight {
+                return Ok(());
+            }
+            self.serve(LOOK)?;
+            self.still_wanted(waiting)?;
+        }
+    }
+
+    /// # Errors
+    /// `Reject` for the first record that librdkafka would refuse for its size.
+    fn check_sizes(&self, records: &Records) -> Result<(), Fault> {
+        // Keys and values of all records together are mostly smaller than one record may be.
+        if records.data.len() + records.header_data.len() + RECORD_OVERHEAD <= self.message_max {
+            return Ok(());
+        }
+        for i in 0..records.len() {
+            let bound = |at: usize| records.bounds.get(at).copied().unwrap_or(0);
+            let size = usize::try_from(bound(2 * i + 2).saturating_sub(bound(2 * i))).unwrap_or(usize::MAX);
+            let headers: usize = record_headers(records, i).map(|(name, value)| name.len() + value.len() + 10).sum();
+            let size = size.saturating_add(headers).saturating_add(RECORD_OVERHEAD);
+            if size > self.message_max {
+                let topic = topic_name(records, i);
+                let text = format!(
+                    "a record of {size} bytes for topic {topic:?} is larger than message.max.bytes = {}; \
+                     raise `message.max.bytes` in sink.properties and `max.message.bytes` of the topic",
+                    self.message_max
+                );
+                return Err(Fault::reject(anyhow::Error::msg(text)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn route(records: &Records, routes: &[Option<Route>], i: usize) -> Option<Route> {
+    *routes.get(usize::from(*records.topics.get(i)?))?
+}
+
+/// Where key and value of record `i` lie.
+fn ranges(records: &Records, i: usize) -> Option<(Span, Span)> {
+    let flags = *records.flags.get(i)?;
+    let bounds = records.bounds.get(2 * i..2 * i + 3)?;
+    let [start, middle, end] = bounds else { return None };
+    let at = |bound: &u32| usize::try_from(*bound).ok();
+    let (start, middle, end) = (at(start)?, at(middle)?, at(end)?);
+    Some(((flags & 1 == 0).then_some(start..middle), (flags & 2 == 0).then_some(middle..end)))
+}
+
+fn topic_name(records: &Records, i: usize) -> &str {
+    let index = records.topics.get(i).copied().map_or(0, usize::from);
+    records.topic_names.get(index).map_or("", |name| name)
+}
+
+fn tried(records: &Records, i: usize, partition: i32) -> String {
+    format!("sending a record to partition {partition} of topic {:?}", topic_name(records, i))
+}

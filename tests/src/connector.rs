@@ -1,0 +1,115 @@
+//! A connector's configuration as a file, and the commands that take it.
+
+use std::path::PathBuf;
+
+use crate::process::{Ended, Rowmill, command};
+use crate::{Database, Kafka};
+
+/// The variable that the password is read from.
+const PASSWORD: &str = "ROWMILL_TEST_PASSWORD";
+
+/// One connector: change its fields, then `start` it as often as wanted.
+#[derive(Debug)]
+pub struct Connector {
+    /// `name`.
+    pub name: String,
+    /// Topic prefix.
+    pub prefix: String,
+    /// `source.tables`.
+    pub tables: String,
+    /// Where a first start begins: TOML.
+    pub start: String,
+    /// More lines of `[source]`.
+    pub source: String,
+    /// Lines of the only `[[plugin]]`.
+    pub plugin: String,
+    /// All lines of `[sink]` but the topic prefix.
+    pub sink: String,
+    /// Password given to the process.
+    pub password: String,
+    /// Account.
+    pub user: String,
+    /// Sections of their own, or keys before the first section where `top` is better.
+    pub sections: String,
+    database: String,
+    address: (String, u16),
+    folder: tempfile::TempDir,
+}
+
+impl Connector {
+    /// A connector of these tables of a database. It begins with what is written after this call.
+    pub fn new(database: &mut Database, kafka: &Kafka, tables: &str) -> Self {
+        let prefix = crate::unique("p");
+        Self {
+            name: prefix.replace('_', "-"),
+            prefix,
+            tables: tables.to_owned(),
+            start: format!("{{ gtid = \"{}\" }}", database.gtids()),
+            source: String::new(),
+            plugin: "builtin = \"envelope\"\nconfig = { time_zone = \"+00:00\" }".to_owned(),
+            sink: format!("brokers = \"{}\"", kafka.brokers),
+            password: database.password.clone(),
+            user: database.user.clone(),
+            sections: String::new(),
+            database: database.name.clone(),
+            address: (database.server.host.clone(), database.server.port),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// The topic of a table.
+    pub fn topic(&self, table: &str) -> String {
+        format!("{}_{table}", self.prefix)
+    }
+
+    /// A file in the connector's own folder, which is also the working directory of its processes.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The configuration as TOML.
+    pub fn toml(&self) -> String {
+        let Self {
+            name,
+            prefix,
+            tables,
+            start,
+            source,
+            plugin,
+            sink,
+            user,
+            database,
+            sections,
+            ..
+        } = self;
+        let (host, port) = &self.address;
+        format!(
+            "name = \"{name}\"\n[source]\nhost = \"{host}\"\nport = {port}\nuser = \"{user}\"\npassword = \"${{env:{PASSWORD}}}\"\n\
+             database = \"{database}\"\ntables = \"{tables}\"\nstart = {start}\nsnapshot = \"never\"\nheartbeat_interval_ms = 0\n{source}\n\
+             [[plugin]]\n{plugin}\n[sink]\ntopic_prefix = \"{prefix}\"\n{sink}\n{sections}\n"
+        )
+    }
+
+    /// Writes the file and starts a command with `-c` and its path at the end.
+    pub fn spawn(&self, arguments: &[&str]) -> Rowmill {
+        let path = self.file("connector.toml");
+        std::fs::write(&path, self.toml()).unwrap();
+        let mut command = command(arguments);
+        command
+            .arg("-c")
+            .arg(path)
+            .env(PASSWORD, &self.password)
+            .current_dir(self.folder.path());
+        Rowmill::spawn(command)
+    }
+
+    /// `rowmill run`.
+    pub fn start(&self) -> Rowmill {
+        self.spawn(&["run"])
+    }
+
+    /// `rowmill check`, to its end.
+    pub fn check(&self) -> Ended {
+        self.spawn(&["check"]).wait()
+    }
+}

@@ -1,0 +1,243 @@
+//! A Kafka broker as a consumer sees it.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Headers, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+
+use crate::environment;
+use crate::json::object_members;
+use crate::wait::{DEADLINE, until};
+
+const REQUEST: Duration = Duration::from_secs(20);
+
+/// The broker that all tests share; topics are each test's own.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// `host:port`.
+    pub brokers: String,
+}
+
+impl Kafka {
+    /// The broker of this run.
+    pub fn shared() -> Self {
+        Self {
+            brokers: environment("ROWMILL_TEST_KAFKA"),
+        }
+    }
+
+    fn settings(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    fn consumer(&self) -> BaseConsumer {
+        self.settings()
+            .set("group.id", "rowmill-tests")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "earliest")
+            .set("fetch.wait.max.ms", "20")
+            .set("topic.metadata.refresh.interval.ms", "1000")
+            .create()
+            .unwrap()
+    }
+
+    /// Makes a topic.
+    pub fn create_topic(&self, topic: &str, partitions: i32) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let admin: AdminClient<DefaultClientContext> = self.settings().create().unwrap();
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let made = runtime.block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap();
+        assert!(made.iter().all(Result::is_ok), "creating {topic}: {made:?}");
+        until("a new topic", || self.partitions(topic));
+    }
+
+    /// How many partitions a topic has; `None` where it is missing.
+    pub fn partitions(&self, topic: &str) -> Option<i32> {
+        partitions(&self.consumer(), topic)
+    }
+
+    /// Reads topics from the beginning until `done` says so of what was read, or the deadline passes. A topic that is
+    /// missing is waited for. Messages of one partition are in order; those of several are not.
+    ///
+    /// # Panics
+    /// When the deadline passes, telling what was read.
+    pub fn read_until(&self, topics: &[&str], mut done: impl FnMut(&[Message]) -> bool) -> Vec<Message> {
+        let consumer = self.consumer();
+        let mut list = TopicPartitionList::new();
+        for topic in topics {
+            let count = until(&format!("the topic {topic}"), || partitions(&consumer, topic));
+            for partition in 0..count {
+                list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+            }
+        }
+        consumer.assign(&list).unwrap();
+        let mut read = Vec::new();
+        let end = Instant::now() + DEADLINE;
+        while !done(&read) {
+            assert!(
+                Instant::now() < end,
+                "waited in vain for messages of {topics:?}; {} came, the last: {:#?}",
+                read.len(),
+                read.last()
+            );
+            take(&consumer, &mut read);
+        }
+        read
+    }
+
+    /// Reads topics from the beginning until `count` messages have come.
+    pub fn read(&self, topics: &[&str], count: usize) -> Vec<Message> {
+        self.read_until(topics, |read| read.len() >= count)
+    }
+
+    /// Reads all that is in a topic now; nothing where it is missing.
+    ///
+    /// # Panics
+    /// When the deadline passes.
+    pub fn read_to_end(&self, topic: &str) -> Vec<Message> {
+        let consumer = self.consumer();
+        let Some(count) = partitions(&consumer, topic) else {
+            return Vec::new();
+        };
+        let mut list = TopicPartitionList::new();
+        for partition in 0..count {
+            list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut read, mut ended) = (Vec::new(), std::collections::BTreeSet::new());
+        let end = Instant::now() + DEADLINE;
+        while ended.len() < usize::try_from(count).unwrap() {
+            assert!(Instant::now() < end, "the end of {topic} did not come");
+            if let Some(partition) = take(&consumer, &mut read) {
+                ended.insert(partition);
+            }
+        }
+        read
+    }
+}
+
+/// Takes one message; the partition whose end was met instead.
+fn take(consumer: &BaseConsumer, read: &mut Vec<Message>) -> Option<i32> {
+    match consumer.poll(Duration::from_millis(100)) {
+        None => None,
+        Some(Ok(message)) => {
+            read.push(Message::new(&message));
+            None
+        }
+        Some(Err(KafkaError::PartitionEOF(partition))) => Some(partition),
+        // The broker may need a moment to elect the leader of a topic that is seconds old.
+        Some(Err(KafkaError::MessageConsumption(error))) => {
+            println!("reading: {error}");
+            None
+        }
+        Some(Err(error)) => panic!("reading messages: {error}"),
+    }
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Option<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST).unwrap();
+    let found = metadata.topics().iter().find(|t| t.name() == topic)?;
+    let count = i32::try_from(found.partitions().len()).unwrap();
+    (found.error().is_none() && count > 0).then_some(count)
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// Key as text.
+    pub key: Option<String>,
+    /// Value as text.
+    pub value: String,
+    /// Names and values of headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Message {
+    fn new(message: &rdkafka::message::BorrowedMessage<'_>) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("keys and values are UTF-8");
+        let headers = message
+            .headers()
+            .map(|all| all.iter().map(|h| (h.key.to_owned(), text(h.value.unwrap_or_default()))).collect());
+        Self {
+            topic: message.topic().to_owned(),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis().unwrap_or(-1),
+            key: message.key().map(text),
+            value: text(message.payload().unwrap_or_default()),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    /// The value as JSON. Numbers with many digits lose some; `column` keeps them.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.value).unwrap_or_else(|e| panic!("{e}: {}", self.value))
+    }
+
+    /// `payload.op`.
+    pub fn op(&self) -> String {
+        self.json()["payload"]["op"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no op: {}", self.value))
+            .to_owned()
+    }
+
+    /// `payload.sequenceId`.
+    pub fn sequence(&self) -> u64 {
+        let json = self.json();
+        let text = json["payload"]["sequenceId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no sequenceId: {}", self.value));
+        assert_eq!(text.len(), 19, "a sequenceId has 19 digits: {text}");
+        text.parse().unwrap()
+    }
+
+    /// Columns of an image, `before` or `after`: name and raw JSON, in their order. Empty where the image is null.
+    pub fn image(&self, which: &str) -> Vec<(String, String)> {
+        let member = |text: &str, name: &str| -> String {
+            let found = object_members(text).into_iter().find(|(n, _)| n == name);
+            found.unwrap_or_else(|| panic!("no member {name}: {text}")).1.to_owned()
+        };
+        let image = member(&member(&self.value, "payload"), which);
+        if image == "null" {
+            return Vec::new();
+        }
+        object_members(&member(&image, "dataColumn"))
+            .into_iter()
+            .map(|(name, raw)| (name, raw.to_owned()))
+            .collect()
+    }
+
+    /// Raw JSON of a column in the after image, else in the before image.
+    pub fn column(&self, name: &str) -> Option<String> {
+        ["after", "before"]
+            .into_iter()
+            .find_map(|which| self.image(which).into_iter().find(|(n, _)| n == name))
+            .map(|(_, raw)| raw)
+    }
+
+    /// A column that holds an integer.
+    pub fn integer(&self, name: &str) -> i64 {
+        self.column(name)
+            .and_then(|raw| raw.parse().ok())
+            .unwrap_or_else(|| panic!("no integer {name}: {}", self.value))
+    }
+}

@@ -1,0 +1,206 @@
+//! A MySQL server, sessions on it, and a database with an account for each test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Row, Value};
+
+use crate::{environment, unique};
+
+/// A running MySQL server.
+#[derive(Debug)]
+pub struct Server {
+    /// Address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Folder of a server that this handle started and ends.
+    own: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// The one that all tests share: leave its global settings alone.
+    pub fn shared() -> Self {
+        Self::at(&environment("ROWMILL_TEST_MYSQL"), None)
+    }
+
+    /// Starts one with options of its own, for settings that are global. It ends with the handle.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn start(options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let output = Command::new(script()).arg("start").arg(dir.path()).args(options).output().unwrap();
+        assert!(
+            output.status.success(),
+            "starting MySQL: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Self::at(String::from_utf8(output.stdout).unwrap().trim(), Some(dir))
+    }
+
+    fn at(address: &str, own: Option<tempfile::TempDir>) -> Self {
+        let (host, port) = address.rsplit_once(':').unwrap_or_else(|| panic!("{address} is not host:port"));
+        Self {
+            host: host.to_owned(),
+            port: port.parse().unwrap(),
+            own,
+        }
+    }
+
+    /// A session of the account `root`.
+    pub fn session(&self) -> Session {
+        Session::connect(&self.host, self.port, "root", "")
+    }
+
+    /// A new database whose name begins with `stem`, with an account of its own that may do what a connector needs.
+    pub fn database(self, stem: &str) -> Database {
+        let name = unique(stem);
+        self.database_named(&name)
+    }
+
+    /// A new database with exactly this name.
+    pub fn database_named(self, name: &str) -> Database {
+        let mut session = self.session();
+        let (user, password) = (unique("u"), unique("secret"));
+        session.exec(&format!("CREATE DATABASE `{name}` CHARACTER SET utf8mb4"));
+        session.exec(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{password}'"));
+        session.exec(&format!(
+            "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{user}'@'%'"
+        ));
+        session.exec(&format!("USE `{name}`"));
+        Database {
+            name: name.to_owned(),
+            user,
+            password,
+            session,
+            server: self,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(dir) = &self.own {
+            let _ = Command::new(script()).arg("stop").arg(dir.path()).status();
+        }
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/mysql")
+}
+
+/// A test's own database and account.
+#[derive(Debug)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// The connector's account.
+    pub user: String,
+    /// That account's password; must be seen nowhere.
+    pub password: String,
+    session: Session,
+    /// Where it is.
+    pub server: Server,
+}
+
+impl Database {
+    /// Runs a statement as root, with this database as the default.
+    pub fn exec(&mut self, sql: &str) {
+        self.session.exec(sql);
+    }
+
+    /// Rows of a query as text; `None` is NULL.
+    pub fn query(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        self.session.query(sql)
+    }
+
+    /// The only value of a query.
+    pub fn value(&mut self, sql: &str) -> String {
+        self.session.value(sql)
+    }
+
+    /// Another session of root, with this database as the default.
+    pub fn session(&self) -> Session {
+        let mut session = self.server.session();
+        session.exec(&format!("USE `{}`", self.name));
+        session
+    }
+
+    /// GTIDs executed so far: a start from here on sees everything that comes after.
+    pub fn gtids(&mut self) -> String {
+        self.value("SELECT @@global.gtid_executed").replace(['\n', ' '], "")
+    }
+
+    /// Binlog file and offset of its end.
+    pub fn log_end(&mut self) -> (String, u64) {
+        let row = self.query("SHOW BINARY LOG STATUS").remove(0);
+        (row[0].clone().unwrap(), row[1].clone().unwrap().parse().unwrap())
+    }
+}
+
+/// One connection. Statements go over the text protocol, so that values are what the server prints.
+#[derive(Debug)]
+pub struct Session {
+    // Declared before the runtime: a connection is dropped while its runtime is there.
+    conn: Conn,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub fn connect(host: &str, port: u16, user: &str, password: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = OptsBuilder::default()
+            .ip_or_hostname(host)
+            .tcp_port(port)
+            .user(Some(user))
+            .pass(Some(password))
+            .prefer_socket(false)
+            .init(vec!["SET NAMES utf8mb4"]);
+        let conn = runtime
+            .block_on(Conn::new(options))
+            .unwrap_or_else(|e| panic!("connecting to MySQL at {host}:{port}: {e}"));
+        Self { conn, runtime }
+    }
+
+    /// Runs a statement.
+    ///
+    /// # Panics
+    /// Where the server refuses it.
+    pub fn exec(&mut self, sql: &str) {
+        self.runtime
+            .block_on(self.conn.query_drop(sql))
+            .unwrap_or_else(|e| panic!("{e}: {sql}"));
+    }
+
+    /// Rows of a query as text; `None` is NULL.
+    ///
+    /// # Panics
+    /// Where the server refuses it, or a value is not UTF-8.
+    pub fn query(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let rows: Vec<Row> = self.runtime.block_on(self.conn.query(sql)).unwrap_or_else(|e| panic!("{e}: {sql}"));
+        rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect()
+    }
+
+    /// The only value of a query.
+    ///
+    /// # Panics
+    /// Where there is none, or it is NULL.
+    pub fn value(&mut self, sql: &str) -> String {
+        self.query(sql).remove(0).remove(0).unwrap_or_else(|| panic!("NULL: {sql}"))
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8(bytes).expect("the session's character set is utf8mb4")),
+        other => panic!("{other:?} over the text protocol"),
+    }
+}

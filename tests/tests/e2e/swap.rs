@@ -1,0 +1,154 @@
+//! A plugin's file is replaced while rows flow.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pipeline_tests::{Connector, Database, Kafka, Server, binary};
+
+/// The envelope as a component file: `ROWMILL_TEST_ENVELOPE`, else built here beside the guests of the binary's own build.
+fn envelope() -> Vec<u8> {
+    if let Ok(path) = std::env::var("ROWMILL_TEST_ENVELOPE") {
+        return std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = binary().parent().and_then(Path::parent).unwrap().join("guests");
+    let mut cargo = Command::new("cargo");
+    cargo.args([
+        "build",
+        "--locked",
+        "--target",
+        "wasm32-wasip2",
+        "--profile",
+        "plugin",
+        "-p",
+        "rowmill-envelope",
+    ]);
+    // What the outer cargo set for this machine's own code does not hold for the guest.
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"] {
+        cargo.env_remove(name);
+    }
+    let output = cargo.env("CARGO_TARGET_DIR", &target).current_dir(&workspace).output().unwrap();
+    assert!(
+        output.status.success(),
+        "building the envelope: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let path = target.join("wasm32-wasip2/plugin/rowmill_envelope.wasm");
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The same component writing another `version` in its envelopes, so that each message tells which file made it.
+fn revised(component: &[u8]) -> Vec<u8> {
+    let (old, new) = (b"\"0.0.1\"", b"\"0.0.2\"");
+    let mut copy = component.to_vec();
+    let places: Vec<usize> = copy
+        .windows(old.len())
+        .enumerate()
+        .filter(|(_, w)| *w == old)
+        .map(|(at, _)| at)
+        .collect();
+    assert!(
+        !places.is_empty(),
+        "the component does not hold the version as one text, so that it can't be revised"
+    );
+    for at in places {
+        copy[at..at + new.len()].copy_from_slice(new);
+    }
+    copy
+}
+
+/// Puts a file in its place at once, as deployments do.
+fn replace(path: &Path, content: &[u8]) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, content).unwrap();
+    std::fs::rename(&new, path).unwrap();
+}
+
+fn prepare(stem: &str, component: &[u8]) -> (Database, Connector, PathBuf) {
+    let mut database = Server::shared().database(stem);
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
+    let mut connector = Connector::new(&mut database, &Kafka::shared(), "t");
+    let path = connector.file("encoder.wasm");
+    replace(&path, component);
+    connector.plugin = format!("path = \"{}\"", path.display());
+    connector.sink.push_str("\npartitions_with_key = 1");
+    (database, connector, path)
+}
+
+fn version(value: &str) -> &str {
+    value.rsplit("\"version\":").next().unwrap_or_default()
+}
+
+#[test]
+fn a_replaced_plugin_file_takes_over_between_two_batches_without_a_record_lost_or_repeated() {
+    let component = envelope();
+    let kafka = Kafka::shared();
+    let (mut database, connector, path) = prepare("swap", &component);
+    let topic = connector.topic("t");
+    let rowmill = connector.start();
+    let mut rows = 0;
+    let mut insert = |database: &mut Database| {
+        // A batch holds a whole transaction of these, so versions may only change between two of them.
+        let values: Vec<String> = (rows * 10..rows * 10 + 10).map(|id| format!("({id})")).collect();
+        database.exec(&format!("INSERT INTO t VALUES {}", values.join(",")));
+        rows += 1;
+        rows * 10
+    };
+    let first = insert(&mut database);
+    kafka.read(&[&topic], first);
+    replace(&path, &revised(&component));
+    // Rows flow all the while; one of them is the first of the new version.
+    let mut read = Vec::new();
+    pipeline_tests::until("a message of the new plugin", || {
+        let count = insert(&mut database);
+        read = kafka.read(&[&topic], count);
+        read.iter().any(|m| version(&m.value).contains("0.0.2")).then_some(())
+    });
+    rowmill.terminate().assert_code(0);
+    let read = kafka.read_to_end(&topic);
+    let ids: Vec<i64> = read.iter().map(|m| m.integer("id")).collect();
+    assert_eq!(
+        ids,
+        (0..i64::try_from(ids.len()).unwrap()).collect::<Vec<i64>>(),
+        "each row once, in order"
+    );
+    let changed = read.iter().position(|m| version(&m.value).contains("0.0.2")).unwrap();
+    assert!(changed >= first, "what was written before the swap is of the old version");
+    assert!(
+        read[..changed].iter().all(|m| version(&m.value).contains("0.0.1")),
+        "old before the swap"
+    );
+    assert!(
+        read[changed..].iter().all(|m| version(&m.value).contains("0.0.2")),
+        "new after the swap"
+    );
+    assert_eq!(changed % 10, 0, "a transaction's batch is not mixed");
+}
+
+#[test]
+fn a_plugin_file_that_does_not_load_leaves_the_old_one_at_work() {
+    let component = envelope();
+    let kafka = Kafka::shared();
+    let (mut database, connector, path) = prepare("broken", &component);
+    let topic = connector.topic("t");
+    let mut rowmill = connector.start();
+    database.exec("INSERT INTO t VALUES (1)");
+    kafka.read(&[&topic], 1);
+    replace(&path, b"this is no component");
+    rowmill.wait_for_log("a warning about the plugin's file", |line| {
+        line.to_lowercase().contains("warn") && line.contains("encoder")
+    });
+    database.exec("INSERT INTO t VALUES (2)");
+    kafka.read(&[&topic], 2);
+    assert!(rowmill.is_running());
+    // And a good file after the bad one still takes over.
+    replace(&path, &revised(&component));
+    let mut next = 3;
+    pipeline_tests::until("a message of the new plugin", || {
+        database.exec(&format!("INSERT INTO t VALUES ({next})"));
+        next += 1;
+        let read = kafka.read(&[&topic], next - 1);
+        version(&read.last().unwrap().value).contains("0.0.2").then_some(())
+    });
+    rowmill.terminate().assert_code(0);
+}
