@@ -4,14 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use rowmill::config::{
-    BatchLimits, Compression, Config, Ddl, Limits, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start, TableFilter,
-    TlsMode, Topics, Transactions,
+    BatchLimits, Compression, Config, Ddl, Limits, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start,
+    TableFilter, TlsMode, Topics, Transactions,
 };
 use rowmill::fault::Fault;
 use rowmill::position::Position;
@@ -37,10 +37,19 @@ impl Mysql {
         let port = port.parse().unwrap();
         let log = LOG.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let options = mysql_async::OptsBuilder::default().ip_or_hostname(host).tcp_port(port).user(Some("root"));
+        let options = mysql_async::OptsBuilder::default()
+            .ip_or_hostname(host)
+            .tcp_port(port)
+            .user(Some("root"));
         let conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
         let config = config(host, port, database, tables);
-        let mut mysql = Self { _log: log, runtime, conn, database: database.to_owned(), config };
+        let mut mysql = Self {
+            _log: log,
+            runtime,
+            conn,
+            database: database.to_owned(),
+            config,
+        };
         mysql.run(&format!("DROP DATABASE IF EXISTS {database}"));
         mysql.run(&format!("CREATE DATABASE {database}"));
         mysql.run(&format!("USE {database}"));
@@ -48,7 +57,9 @@ impl Mysql {
     }
 
     fn run(&mut self, sql: &str) {
-        self.runtime.block_on(self.conn.query_drop(sql)).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        self.runtime
+            .block_on(self.conn.query_drop(sql))
+            .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
     fn texts(&mut self, sql: &str) -> Vec<(String, String)> {
@@ -76,7 +87,11 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             password: Secret::new(""),
             databases: vec![database.to_owned()],
             tables: TableFilter {
-                named: tables.split(',').filter(|t| !t.is_empty()).map(|t| (database.to_owned(), t.to_owned())).collect(),
+                named: tables
+                    .split(',')
+                    .filter(|t| !t.is_empty())
+                    .map(|t| (database.to_owned(), t.to_owned()))
+                    .collect(),
                 databases: vec![database.to_owned()],
                 auto_add: None,
             },
@@ -91,7 +106,12 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             ddl: Ddl::Ignore,
             transaction_markers: false,
         },
-        batch: BatchLimits { max_rows: 8192, max_bytes: 1 << 20, max_delay: Duration::from_millis(20) },
+        snapshot_assumed_never: false,
+        batch: BatchLimits {
+            max_rows: 8192,
+            max_bytes: 1 << 20,
+            max_delay: Duration::from_millis(20),
+        },
         plugins: Vec::new(),
         sink: Sink {
             kind: SinkKind::Stdout,
@@ -109,7 +129,10 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             dead_letter_topic: String::new(),
             properties: Vec::new(),
         },
-        limits: Limits { memory: 1 << 27, row: 1 << 26 },
+        limits: Limits {
+            memory: 1 << 27,
+            row: 1 << 26,
+        },
         cache_dir: PathBuf::new(),
         shutdown_timeout: Duration::from_secs(10),
     }
@@ -163,7 +186,9 @@ impl Stream {
 
 /// The tables that rows came for.
 fn tables(seen: &[Seen]) -> Vec<&Arc<Table>> {
-    seen.iter().filter_map(|s| if let Seen::Rows(table, ..) = s { Some(table) } else { None }).collect()
+    seen.iter()
+        .filter_map(|s| if let Seen::Rows(table, ..) = s { Some(table) } else { None })
+        .collect()
 }
 
 /// Ends with the commit of so many row events.
@@ -188,7 +213,9 @@ const TYPES: &str = "y0 year, i1 tinyint unsigned, i1s tinyint, flag tinyint(1),
 
 #[test]
 fn column_types_are_those_of_the_servers_catalogue() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_types", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_types", "t") else {
+        return;
+    };
     mysql.run(&format!("CREATE TABLE t ({TYPES}, PRIMARY KEY (last, i4)) CHARACTER SET utf8mb4"));
     let start = source::resolve_start(&mysql.config).unwrap();
     let mut stream = Stream::open(&mysql.config, &start);
@@ -214,7 +241,9 @@ fn column_types_are_those_of_the_servers_catalogue() {
 
 #[test]
 fn a_stream_goes_on_at_its_position_by_gtid_and_by_file() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_resume", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_resume", "t") else {
+        return;
+    };
     let start = source::resolve_start(&mysql.config).unwrap();
     assert!(start.gtid.is_some() && !start.file.is_empty(), "{start}");
     mysql.run("CREATE TABLE other (id int)");
@@ -229,7 +258,10 @@ fn a_stream_goes_on_at_its_position_by_gtid_and_by_file() {
         let mut stream = Stream::open(&mysql.config, &from);
         let count = if by_gtid { 1 } else { 2 };
         let seen = stream.until(rows_and_commit(count)).unwrap();
-        assert!(seen.iter().any(|s| matches!(s, Seen::Ddl(text) if text.contains("TABLE other"))), "{seen:?}");
+        assert!(
+            seen.iter().any(|s| matches!(s, Seen::Ddl(text) if text.contains("TABLE other"))),
+            "{seen:?}"
+        );
         let middle = stream.interpreter.position().clone();
         assert_eq!(middle.gtid.is_some(), by_gtid);
         drop(stream);
@@ -238,13 +270,18 @@ fn a_stream_goes_on_at_its_position_by_gtid_and_by_file() {
         let seen = stream.until(rows_and_commit(1)).unwrap();
         assert_eq!(tables(&seen).len(), 1);
         assert!(seen.iter().any(|s| matches!(s, Seen::Rows(_, RowOp::Update, _))), "{seen:?}");
-        assert!(seen.iter().all(|s| !matches!(s, Seen::Begin(gtid) if !gtid.contains(':'))), "{seen:?}");
+        assert!(
+            seen.iter().all(|s| !matches!(s, Seen::Begin(gtid) if !gtid.contains(':'))),
+            "{seen:?}"
+        );
     }
 }
 
 #[test]
 fn a_table_changes_its_version_with_its_columns_only() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_versions", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_versions", "t") else {
+        return;
+    };
     let start = source::resolve_start(&mysql.config).unwrap();
     mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
     mysql.run("INSERT INTO t VALUES (1)");
@@ -265,14 +302,19 @@ fn a_table_changes_its_version_with_its_columns_only() {
 
 #[test]
 fn what_can_not_be_read_stops_with_the_column_named() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_stops", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_stops", "t") else {
+        return;
+    };
     let start = source::resolve_start(&mysql.config).unwrap();
     mysql.run("CREATE TABLE t (id int PRIMARY KEY, name varchar(10) CHARACTER SET gbk)");
     mysql.run("INSERT INTO t VALUES (1, 'x')");
     let mut stream = Stream::open(&mysql.config, &start);
     let fault = stream.until(|_| false).unwrap_err();
     let text = fault.to_string();
-    assert!(matches!(fault, Fault::Stop(_)) && text.contains("rowmill_source_stops.t.name is varchar(10) in character set gbk"), "{text}");
+    assert!(
+        matches!(fault, Fault::Stop(_)) && text.contains("rowmill_source_stops.t.name is varchar(10) in character set gbk"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -280,7 +322,11 @@ fn what_is_not_rows_stops_the_stream() {
     let cases = [
         ("compressed", "SET SESSION binlog_transaction_compression = ON", "compression=OFF"),
         ("statement", "SET SESSION binlog_format = STATEMENT", "binlog_format=ROW"),
-        ("partial", "SET SESSION binlog_row_value_options = PARTIAL_JSON", "JSON columns are logged as differences"),
+        (
+            "partial",
+            "SET SESSION binlog_row_value_options = PARTIAL_JSON",
+            "JSON columns are logged as differences",
+        ),
     ];
     for (name, setting, expected) in cases {
         let database = format!("rowmill_source_{name}");
@@ -298,7 +344,9 @@ fn what_is_not_rows_stops_the_stream() {
 
 #[test]
 fn tagged_gtids_are_followed() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_tagged", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_tagged", "t") else {
+        return;
+    };
     mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
     let start = source::resolve_start(&mysql.config).unwrap();
     mysql.run("SET SESSION gtid_next = 'AUTOMATIC:rowmill'");
@@ -306,7 +354,10 @@ fn tagged_gtids_are_followed() {
     mysql.run("SET SESSION gtid_next = 'AUTOMATIC'");
     let mut stream = Stream::open(&mysql.config, &start);
     let seen = stream.until(rows_and_commit(1)).unwrap();
-    assert!(seen.iter().any(|s| matches!(s, Seen::Begin(gtid) if gtid.contains(":rowmill:"))), "{seen:?}");
+    assert!(
+        seen.iter().any(|s| matches!(s, Seen::Begin(gtid) if gtid.contains(":rowmill:"))),
+        "{seen:?}"
+    );
     let after = stream.interpreter.position().clone();
     mysql.run("INSERT INTO t VALUES (2)");
     let mut stream = Stream::open(&mysql.config, &after);
@@ -316,7 +367,9 @@ fn tagged_gtids_are_followed() {
 
 #[test]
 fn a_killed_dump_asks_for_a_retry() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_killed", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_killed", "t") else {
+        return;
+    };
     let start = source::resolve_start(&mysql.config).unwrap();
     let mut stream = Stream::open(&mysql.config, &start);
     mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
@@ -335,19 +388,41 @@ fn a_killed_dump_asks_for_a_retry() {
 
 /// The line of a check.
 fn finding<'a>(findings: &'a [source::Finding], name: &str) -> &'a source::Finding {
-    findings.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("no {name} in {findings:#?}"))
+    findings
+        .iter()
+        .find(|f| f.name == name)
+        .unwrap_or_else(|| panic!("no {name} in {findings:#?}"))
 }
 
 #[test]
 fn a_preflight_names_what_is_missing_and_what_mends_it() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_preflight", "t,gone,odd") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_preflight", "t,gone,odd") else {
+        return;
+    };
     mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
     mysql.run("CREATE TABLE odd (id int, name varchar(10) CHARACTER SET gbk)");
     let findings = source::preflight(&mysql.config);
-    let failed: Vec<_> = findings.iter().filter(|f| f.level == Level::Fail).map(|f| f.name.as_str()).collect();
-    assert_eq!(failed, ["table rowmill_source_preflight.gone", "table rowmill_source_preflight.odd"], "{findings:#?}");
-    assert!(finding(&findings, "table rowmill_source_preflight.odd").message.contains("odd.name is varchar(10) in character set gbk"));
-    assert!(source::demand(&findings).unwrap_err().to_string().contains("rowmill_source_preflight.gone does not exist"));
+    let failed: Vec<_> = findings
+        .iter()
+        .filter(|f| f.level == Level::Fail)
+        .map(|f| f.name.as_str())
+        .collect();
+    assert_eq!(
+        failed,
+        ["table rowmill_source_preflight.gone", "table rowmill_source_preflight.odd"],
+        "{findings:#?}"
+    );
+    assert!(
+        finding(&findings, "table rowmill_source_preflight.odd")
+            .message
+            .contains("odd.name is varchar(10) in character set gbk")
+    );
+    assert!(
+        source::demand(&findings)
+            .unwrap_err()
+            .to_string()
+            .contains("rowmill_source_preflight.gone does not exist")
+    );
 
     mysql.run("DROP USER IF EXISTS rowmill_source_user");
     mysql.run("CREATE USER rowmill_source_user IDENTIFIED BY 'secret'");
@@ -359,36 +434,60 @@ fn a_preflight_names_what_is_missing_and_what_mends_it() {
         let findings = source::preflight(&mysql.config);
         let slave = finding(&findings, "REPLICATION SLAVE");
         assert_eq!(slave.level, Level::Fail);
-        assert_eq!(slave.mend.as_deref(), Some("GRANT REPLICATION SLAVE ON *.* TO 'rowmill_source_user'@'%';"));
-        let selects: Vec<_> = findings.iter().filter(|f| f.name == "SELECT").map(|f| f.mend.as_deref().unwrap()).collect();
+        assert_eq!(
+            slave.mend.as_deref(),
+            Some("GRANT REPLICATION SLAVE ON *.* TO 'rowmill_source_user'@'%';")
+        );
+        let selects: Vec<_> = findings
+            .iter()
+            .filter(|f| f.name == "SELECT")
+            .map(|f| f.mend.as_deref().unwrap())
+            .collect();
         assert_eq!(selects.len(), 2, "{findings:#?}");
     }
     let refused = {
         let mut source = MysqlSource::new(&mysql.config);
-        let fault = source.open(&Position::default()).and_then(|()| source.read(&mut Vec::new(), Duration::from_secs(5)).map(drop));
+        let fault = source
+            .open(&Position::default())
+            .and_then(|()| source.read(&mut Vec::new(), Duration::from_secs(5)).map(drop));
         fault.unwrap_err()
     };
-    assert!(matches!(refused, Fault::Stop(_)) && refused.to_string().contains("REPLICATION SLAVE"), "{refused}");
+    assert!(
+        matches!(refused, Fault::Stop(_)) && refused.to_string().contains("REPLICATION SLAVE"),
+        "{refused}"
+    );
 
     mysql.config.source.password = Secret::new("wrong");
     let findings = source::preflight(&mysql.config);
-    assert!(findings.len() == 1 && findings[0].message.contains("source.password"), "{findings:#?}");
+    assert!(
+        findings.len() == 1 && findings[0].message.contains("source.password"),
+        "{findings:#?}"
+    );
     assert!(!findings[0].message.contains("wrong"));
     mysql.config.source.host = "no-such-host.invalid".to_owned();
     let findings = source::preflight(&mysql.config);
-    assert!(findings.len() == 1 && findings[0].mend.as_deref().unwrap().contains("source.host"), "{findings:#?}");
+    assert!(
+        findings.len() == 1 && findings[0].mend.as_deref().unwrap().contains("source.host"),
+        "{findings:#?}"
+    );
     mysql.run("DROP USER rowmill_source_user");
 }
 
 #[test]
 fn discovery_finds_the_chosen_tables_their_keys_and_the_server() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_discovery", "a,b,c,d,missing") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_discovery", "a,b,c,d,missing") else {
+        return;
+    };
     mysql.run("CREATE TABLE a (id int PRIMARY KEY)");
     mysql.run("CREATE TABLE b (id int NOT NULL, x int NOT NULL, UNIQUE (id, x))");
     mysql.run("CREATE TABLE c (id int, UNIQUE (id))");
     mysql.run("CREATE TABLE d (id varchar(50) NOT NULL, UNIQUE (id(5)))");
     mysql.run("CREATE TABLE e (id int)");
-    let found: Vec<_> = source::tables(&mysql.config).unwrap().into_iter().map(|t| (t.name, t.has_key)).collect();
+    let found: Vec<_> = source::tables(&mysql.config)
+        .unwrap()
+        .into_iter()
+        .map(|t| (t.name, t.has_key))
+        .collect();
     let expected = [("a", true), ("b", true), ("c", false), ("d", false)].map(|(name, key)| (name.to_owned(), key));
     assert_eq!(found, expected);
     let server = source::server(&mysql.config).unwrap();
@@ -399,11 +498,16 @@ fn discovery_finds_the_chosen_tables_their_keys_and_the_server() {
 
 #[test]
 fn starts_lead_to_the_place_that_they_name() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_start", "t") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_start", "t") else {
+        return;
+    };
     mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
     mysql.config.source.start = Start::Earliest;
     let earliest = source::resolve_start(&mysql.config).unwrap();
-    assert!(earliest.pos == 4 && !earliest.file.is_empty() && earliest.gtid.is_some(), "{earliest}");
+    assert!(
+        earliest.pos == 4 && !earliest.file.is_empty() && earliest.gtid.is_some(),
+        "{earliest}"
+    );
     mysql.config.source.start = Start::Time(0);
     let oldest = source::resolve_start(&mysql.config).unwrap();
     assert_eq!((oldest.file, oldest.pos), (earliest.file, 4));
@@ -417,16 +521,12 @@ fn starts_lead_to_the_place_that_they_name() {
 
 #[test]
 fn a_server_that_is_verified_must_have_a_certificate_of_the_named_authority() {
-    let Some(mut mysql) = Mysql::start("rowmill_source_tls", "") else { return };
+    let Some(mut mysql) = Mysql::start("rowmill_source_tls", "") else {
+        return;
+    };
     for tls in [TlsMode::VerifyCa, TlsMode::VerifyIdentity] {
         mysql.config.source.tls = tls;
         let findings = source::preflight(&mysql.config);
         assert!(findings.len() == 1 && findings[0].message.contains("TLS"), "{findings:#?}");
-    }
-    if let Ok(ca) = std::env::var("ROWMILL_TEST_MYSQL_CA") {
-        mysql.config.source.tls_ca = Some(ca.into());
-        mysql.config.source.tls = TlsMode::VerifyCa;
-        let findings = source::preflight(&mysql.config);
-        assert_eq!(finding(&findings, "connection").level, Level::Ok, "{findings:#?}");
     }
 }

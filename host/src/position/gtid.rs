@@ -21,6 +21,18 @@ pub struct Gtid {
     pub number: u64,
 }
 
+impl Gtid {
+    /// Whether `number` is one that MySQL gives a transaction.
+    pub fn is_number(number: u64) -> bool {
+        (1..=LAST_NUMBER).contains(&number)
+    }
+
+    /// Whether `tag` is one: 1-32 lower-case letters, digits and underscores, no digit first; or none at all.
+    pub fn is_tag(tag: &str) -> bool {
+        tag.is_empty() || parse_tag(tag).is_some_and(|lower| lower == tag)
+    }
+}
+
 impl fmt::Display for Gtid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_uuid(f, &self.uuid)?;
@@ -55,9 +67,10 @@ impl GtidSet {
         self.add_range(gtid.uuid, &gtid.tag, gtid.number, gtid.number);
     }
 
-    /// Adds the transactions `first` to `last`, both included; nothing where `first` is 0 or past `last`.
+    /// Adds the transactions `first` to `last`, both included; nothing where `first` is past `last`, or one of
+    /// them is no transaction's number.
     pub fn add_range(&mut self, uuid: Uuid, tag: &str, first: u64, last: u64) {
-        if first == 0 || first > last {
+        if first > last || !Gtid::is_number(first) || !Gtid::is_number(last) {
             return;
         }
         let tags = self.servers.entry(uuid).or_default();
@@ -194,16 +207,14 @@ const LAST_NUMBER: u64 = i64::MAX.unsigned_abs() - 1;
 fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number: u64 = digits.then(|| text.parse().ok())??;
-    (1..=LAST_NUMBER).contains(&number).then_some(number)
+    Gtid::is_number(number).then_some(number)
 }
 
 /// 1-32 letters, digits and underscores, no digit first; lower case from then on.
 fn parse_tag(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let first = bytes.next()?;
-    let tag = (first.is_ascii_alphabetic() || first == b'_')
-        && text.len() <= 32
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let tag = (first.is_ascii_alphabetic() || first == b'_') && text.len() <= 32 && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
     tag.then(|| text.to_ascii_lowercase())
 }
 
@@ -264,13 +275,25 @@ mod tests {
 
     #[test]
     fn what_is_no_set_is_refused() {
-        for text in ["x", A, "3e11fa47:1", &format!("{A}:0"), &format!("{A}:1-"), &format!("{A}:tag"), &format!("{A}:-1")] {
+        for text in [
+            "x",
+            A,
+            "3e11fa47:1",
+            &format!("{A}:0"),
+            &format!("{A}:1-"),
+            &format!("{A}:tag"),
+            &format!("{A}:-1"),
+        ] {
             assert!(text.parse::<GtidSet>().is_err(), "{text}");
         }
     }
 
     fn gtid() -> impl Strategy<Value = Gtid> {
-        (0..3u8, "(a|b_1)?", 1..40u64).prop_map(|(server, tag, number)| Gtid { uuid: [server; 16], tag, number })
+        (0..3u8, "(a|b_1)?", 1..40u64).prop_map(|(server, tag, number)| Gtid {
+            uuid: [server; 16],
+            tag,
+            number,
+        })
     }
 
     fn collect(gtids: &BTreeSet<Gtid>) -> GtidSet {

@@ -25,7 +25,12 @@ impl Catalog {
 
     /// The catalogue of the configured server, over a connection of its own. Blocks its thread while it asks.
     pub fn of_server(config: &Config) -> Self {
-        Self { server: Some(Lookup { config: config.clone(), connection: None }) }
+        Self {
+            server: Some(Lookup {
+                config: config.clone(),
+                connection: None,
+            }),
+        }
     }
 
     /// Puts display widths that mean something into the columns' types. What can't be found out is logged and left as it is.

@@ -13,7 +13,12 @@ impl Event {
     pub(super) fn crc(&self) -> u32 {
         let header = if self.code == EventKind::FORMAT_DESCRIPTION && self.flags & IN_USE != 0 {
             let flags = self.flags & !IN_USE;
-            Self { body: Vec::new(), flags, ..*self }.header()
+            Self {
+                body: Vec::new(),
+                flags,
+                ..*self
+            }
+            .header()
         } else {
             self.header()
         };

@@ -68,15 +68,30 @@ impl Classes {
             252 => blob(length_bytes(low)?, self.encoding(description)),
             247 => self.enumeration(low, description)?,
             248 => self.set(low, description)?,
-            245 => ("json".to_owned(), ColumnType::Json { length_bytes: length_bytes(low)? }),
+            245 => (
+                "json".to_owned(),
+                ColumnType::Json {
+                    length_bytes: length_bytes(low)?,
+                },
+            ),
             255 => {
                 let kind = description.geometries.get(next(&mut self.geometries)).copied();
-                (geometry(kind).to_owned(), ColumnType::Binary { length_bytes: length_bytes(low)? })
+                (
+                    geometry(kind).to_owned(),
+                    ColumnType::Binary {
+                        length_bytes: length_bytes(low)?,
+                    },
+                )
             }
             242 => {
                 let dimensions = description.dimensions.get(next(&mut self.vectors)).copied();
                 let text = dimensions.map_or_else(|| "vector".to_owned(), |n| format!("vector({n})"));
-                (text, ColumnType::Binary { length_bytes: length_bytes(low)? })
+                (
+                    text,
+                    ColumnType::Binary {
+                        length_bytes: length_bytes(low)?,
+                    },
+                )
             }
             7 | 11 | 12 => unsupported("a temporal type in the form of MySQL 5.5 and before".to_owned()),
             code => unsupported(format!("of the type with code {code}")),
@@ -147,7 +162,10 @@ fn text(prefix: &str, bytes: u16, (collation, encoding): (Option<u64>, Option<En
     let length_bytes = if bytes > 255 { 2 } else { 1 };
     if collation == Some(BINARY) {
         let kind = match prefix {
-            "" => ColumnType::FixedBinary { length: bytes, length_bytes },
+            "" => ColumnType::FixedBinary {
+                length: bytes,
+                length_bytes,
+            },
             _ => ColumnType::Binary { length_bytes },
         };
         return (format!("{prefix}binary({bytes})"), kind);
@@ -190,13 +208,17 @@ fn temporal(name: &str, fsp: u8) -> String {
 }
 
 fn digits(fsp: u8) -> Parsed<u8> {
-    (fsp <= 6).then_some(fsp).ok_or(Malformed("a column in it has more than 6 fractional digits"))
+    (fsp <= 6)
+        .then_some(fsp)
+        .ok_or(Malformed("a column in it has more than 6 fractional digits"))
 }
 
 fn decimal(precision: u8, scale: u8) -> Parsed<ColumnType> {
     let right = (1..=65).contains(&precision) && scale <= precision && scale <= 30;
     let kind = ColumnType::Decimal { precision, scale };
-    right.then_some(kind).ok_or(Malformed("a DECIMAL column in it has impossible digits"))
+    right
+        .then_some(kind)
+        .ok_or(Malformed("a DECIMAL column in it has impossible digits"))
 }
 
 fn bits(odd: u8, bytes: u8) -> Parsed<(String, ColumnType)> {
@@ -209,7 +231,9 @@ fn bits(odd: u8, bytes: u8) -> Parsed<(String, ColumnType)> {
 
 fn length_bytes(bytes: u8) -> Parsed<u8> {
     let right = (1..=4).contains(&bytes);
-    right.then_some(bytes).ok_or(Malformed("a column in it has a length of impossible size"))
+    right
+        .then_some(bytes)
+        .ok_or(Malformed("a column in it has a length of impossible size"))
 }
 
 fn geometry(kind: Option<u64>) -> &'static str {

@@ -28,7 +28,13 @@ pub fn tables(config: &Config) -> Result<Vec<TableRef>, Fault> {
     match &config.source.kind {
         SourceKind::File(_) => {
             let named = config.source.tables.named.iter();
-            Ok(named.map(|(database, name)| TableRef { database: database.clone(), name: name.clone(), has_key: true }).collect())
+            Ok(named
+                .map(|(database, name)| TableRef {
+                    database: database.clone(),
+                    name: name.clone(),
+                    has_key: true,
+                })
+                .collect())
         }
         SourceKind::Mysql => chosen(&mut Connection::open(config)?, config),
     }
@@ -37,7 +43,12 @@ pub fn tables(config: &Config) -> Result<Vec<TableRef>, Fault> {
 /// Databases in which chosen tables may be.
 fn databases(config: &Config) -> Vec<String> {
     let filter = &config.source.tables;
-    let mut all: Vec<String> = filter.named.iter().map(|(database, _)| database.clone()).chain(filter.databases.iter().cloned()).collect();
+    let mut all: Vec<String> = filter
+        .named
+        .iter()
+        .map(|(database, _)| database.clone())
+        .chain(filter.databases.iter().cloned())
+        .collect();
     all.sort();
     all.dedup();
     all
@@ -57,7 +68,11 @@ pub(super) fn chosen(connection: &mut Connection, config: &Config) -> Result<Vec
             (&database,),
         )?;
         let wanted = names.into_iter().filter(|name| config.source.tables.selects(&database, name));
-        all.extend(wanted.map(|name| TableRef { has_key: keyed.contains(&name), database: database.clone(), name }));
+        all.extend(wanted.map(|name| TableRef {
+            has_key: keyed.contains(&name),
+            database: database.clone(),
+            name,
+        }));
     }
     Ok(all)
 }
@@ -74,8 +89,14 @@ pub fn server(config: &Config) -> Result<Server, Fault> {
 }
 
 pub(super) fn of_connection(connection: &mut Connection) -> Result<Server, Fault> {
-    let version = connection.value("SELECT @@version")?.ok_or_else(|| Fault::stop(anyhow!("the server does not tell its version")))?;
-    Ok(Server { flavor: flavor_of(&version), time_zone: time_zone(connection)?, version })
+    let version = connection
+        .value("SELECT @@version")?
+        .ok_or_else(|| Fault::stop(anyhow!("the server does not tell its version")))?;
+    Ok(Server {
+        flavor: flavor_of(&version),
+        time_zone: time_zone(connection)?,
+        version,
+    })
 }
 
 /// `@@global.time_zone`, or what `SYSTEM` stands for.
@@ -90,7 +111,12 @@ fn time_zone(connection: &mut Connection) -> Result<String, Fault> {
     }
     let sql = "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM'))";
     let minutes: i32 = connection.value(sql)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let offset = format!("{}{:02}:{:02}", if minutes < 0 { '-' } else { '+' }, minutes.abs() / 60, minutes.abs() % 60);
+    let offset = format!(
+        "{}{:02}:{:02}",
+        if minutes < 0 { '-' } else { '+' },
+        minutes.abs() / 60,
+        minutes.abs() % 60
+    );
     tracing::warn!(
         system_time_zone = system,
         offset,

@@ -43,7 +43,11 @@ pub struct MysqlSource {
 impl MysqlSource {
     /// A source that is not connected yet.
     pub fn new(config: &Config) -> Self {
-        Self { config: config.clone(), dump: None, later: None }
+        Self {
+            config: config.clone(),
+            dump: None,
+            later: None,
+        }
     }
 }
 
@@ -127,7 +131,12 @@ impl Dump {
     pub(super) fn ask(connection: Connection, request: BinlogStreamRequest<'_>) -> Result<Self, Fault> {
         let address = connection.address().to_owned();
         let (runtime, stream) = connection.dump(request)?;
-        Ok(Self { runtime, stream, heard: Instant::now(), address })
+        Ok(Self {
+            runtime,
+            stream,
+            heard: Instant::now(),
+            address,
+        })
     }
 
     /// See `Source::read`.
@@ -151,7 +160,11 @@ impl Dump {
         });
         let Some(found) = first else {
             if self.heard.elapsed() > SILENCE {
-                return Err(Fault::retry(anyhow!("{} has been silent for {} s", self.address, SILENCE.as_secs())));
+                return Err(Fault::retry(anyhow!(
+                    "{} has been silent for {} s",
+                    self.address,
+                    SILENCE.as_secs()
+                )));
             }
             return Ok(Read::Idle);
         };

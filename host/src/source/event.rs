@@ -56,7 +56,13 @@ impl Event {
         let mut body = pos.to_le_bytes().to_vec();
         body.extend_from_slice(file.as_bytes());
         let size = u32::try_from(body.len() + HEADER_LEN).unwrap_or(u32::MAX);
-        Self { code: EventKind::ROTATE, size, flags: ARTIFICIAL, body, ..Self::default() }
+        Self {
+            code: EventKind::ROTATE,
+            size,
+            flags: ARTIFICIAL,
+            body,
+            ..Self::default()
+        }
     }
 
     /// What it is.

@@ -57,7 +57,12 @@ impl FileSource {
     }
 
     fn of(inputs: Vec<Input>) -> Self {
-        Self { inputs, next: 0, log: None, later: None }
+        Self {
+            inputs,
+            next: 0,
+            log: None,
+            later: None,
+        }
     }
 
     /// The server that wrote the first file, as its format description tells.
@@ -65,13 +70,20 @@ impl FileSource {
     /// # Errors
     /// `Stop` where there is no file, or its start is none of a binlog.
     pub fn server(&self) -> Result<Server, Fault> {
-        let input = self.inputs.first().ok_or_else(|| Fault::stop(anyhow!("source.files names no file")))?;
+        let input = self
+            .inputs
+            .first()
+            .ok_or_else(|| Fault::stop(anyhow!("source.files names no file")))?;
         let mut log = Log::open(input)?;
         let event = log.next()?.ok_or_else(|| Fault::stop(anyhow!("{} holds no event", log.name)))?;
         let text = event.body.get(2..52).unwrap_or_default();
         let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
         let version = String::from_utf8_lossy(text.get(..end).unwrap_or_default()).into_owned();
-        Ok(Server { flavor: flavor_of(&version), version, time_zone: "UTC".to_owned() })
+        Ok(Server {
+            flavor: flavor_of(&version),
+            version,
+            time_zone: "UTC".to_owned(),
+        })
     }
 
     /// Opens the next input and announces it as a server does: by a rotation that is in no file.
@@ -150,7 +162,11 @@ impl Source for FileSource {
 
 /// MariaDB says so in its version.
 pub(super) fn flavor_of(version: &str) -> Flavor {
-    if version.contains("MariaDB") { Flavor::Mariadb } else { Flavor::Mysql }
+    if version.contains("MariaDB") {
+        Flavor::Mariadb
+    } else {
+        Flavor::Mysql
+    }
 }
 
 impl Input {
@@ -190,7 +206,13 @@ impl Log {
                 Box::new(BufReader::with_capacity(BUFFER, file.map_err(Fault::Stop)?))
             }
         };
-        let mut log = Self { name, stream, offset: 0, checksums: false, ahead: Vec::new() };
+        let mut log = Self {
+            name,
+            stream,
+            offset: 0,
+            checksums: false,
+            ahead: Vec::new(),
+        };
         let mut magic = [0; 4];
         log.fill(&mut magic)?;
         match magic {
@@ -204,7 +226,9 @@ impl Log {
 
     fn seek(&mut self, offset: u64) -> Result<(), Fault> {
         let result = self.stream.seek(SeekFrom::Start(offset));
-        result.with_context(|| format!("going to offset {offset} of {}", self.name)).map_err(Fault::Stop)?;
+        result
+            .with_context(|| format!("going to offset {offset} of {}", self.name))
+            .map_err(Fault::Stop)?;
         self.offset = offset;
         Ok(())
     }
@@ -283,7 +307,11 @@ impl Log {
     }
 
     fn broken(&self, problem: &str) -> Fault {
-        Fault::stop(anyhow!("the binlog file {} can't be read at offset {}: {problem}", self.name, self.offset))
+        Fault::stop(anyhow!(
+            "the binlog file {} can't be read at offset {}: {problem}",
+            self.name,
+            self.offset
+        ))
     }
 }
 

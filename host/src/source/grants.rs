@@ -31,7 +31,11 @@ impl Grants {
     pub(super) fn of(connection: &mut Connection) -> Result<Self, Fault> {
         let account = connection.value("SELECT CURRENT_USER()")?.unwrap_or_default();
         // Servers without roles don't know the function.
-        let roles = connection.value("SELECT CURRENT_ROLE()").ok().flatten().filter(|roles| roles != "NONE" && !roles.is_empty());
+        let roles = connection
+            .value("SELECT CURRENT_ROLE()")
+            .ok()
+            .flatten()
+            .filter(|roles| roles != "NONE" && !roles.is_empty());
         let using = roles.map(|roles| format!(" FOR CURRENT_USER() USING {roles}")).unwrap_or_default();
         let rows = connection.query(&format!("SHOW GRANTS{using}"))?;
         let text = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
@@ -43,18 +47,28 @@ impl Grants {
             Some((user, host)) => format!("'{user}'@'{host}'"),
             None => account.to_owned(),
         };
-        Self { account, lines: lines.filter_map(|line| Grant::parse(&line)).collect() }
+        Self {
+            account,
+            lines: lines.filter_map(|line| Grant::parse(&line)).collect(),
+        }
     }
 
     /// Whether a privilege holds for everything.
     pub(super) fn global(&self, privilege: &str) -> bool {
-        self.lines.iter().any(|g| !g.revoked && g.has(privilege) && g.database == "*" && g.table == "*")
+        self.lines
+            .iter()
+            .any(|g| !g.revoked && g.has(privilege) && g.database == "*" && g.table == "*")
     }
 
     /// Whether a privilege holds for a table.
     pub(super) fn table(&self, privilege: &str, database: &str, table: &str) -> bool {
         let covers = |g: &&Grant| g.has(privilege) && like(&g.database, database) && (g.table == "*" || g.table == table);
-        let granted = |global: bool| self.lines.iter().filter(covers).any(|g| !g.revoked && (g.database == "*") == global);
+        let granted = |global: bool| {
+            self.lines
+                .iter()
+                .filter(covers)
+                .any(|g| !g.revoked && (g.database == "*") == global)
+        };
         let revoked = self.lines.iter().filter(covers).any(|g| g.revoked);
         granted(false) || (granted(true) && !revoked)
     }
@@ -72,12 +86,22 @@ impl Grant {
         let mut names = scope.trim_start_matches("TABLE ").split('.');
         let mut name = || names.next().map(|name| name.trim_matches('`').replace("``", "`"));
         let (database, table) = (name()?, name()?);
-        let privileges = split_outside_brackets(privileges).filter(|p| !p.contains('(')).map(str::to_ascii_uppercase).collect();
-        Some(Self { revoked, privileges, database, table })
+        let privileges = split_outside_brackets(privileges)
+            .filter(|p| !p.contains('('))
+            .map(str::to_ascii_uppercase)
+            .collect();
+        Some(Self {
+            revoked,
+            privileges,
+            database,
+            table,
+        })
     }
 
     fn has(&self, privilege: &str) -> bool {
-        self.privileges.iter().any(|p| p == privilege || p == "ALL PRIVILEGES" || p == "ALL")
+        self.privileges
+            .iter()
+            .any(|p| p == privilege || p == "ALL PRIVILEGES" || p == "ALL")
     }
 }
 
@@ -107,7 +131,10 @@ fn like(pattern: &str, name: &str) -> bool {
         Some('%') => {
             let rest = pattern.as_str();
             // Names have 64 characters at most, so trying every tail is cheap.
-            name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| name.get(at..).is_some_and(|tail| like_rest(rest, tail)))
+            name.char_indices()
+                .map(|(at, _)| at)
+                .chain([name.len()])
+                .any(|at| name.get(at..).is_some_and(|tail| like_rest(rest, tail)))
         }
         Some('_') => name_chars.next().is_some() && like_rest(pattern.as_str(), name_chars.as_str()),
         Some('\\') => pattern.next() == name_chars.next() && like_rest(pattern.as_str(), name_chars.as_str()),
@@ -146,7 +173,10 @@ mod tests {
 
     #[test]
     fn all_privileges_are_all_and_partial_revokes_take_away() {
-        let all = grants(&["GRANT ALL PRIVILEGES ON *.* TO `u`@`%` WITH GRANT OPTION", "REVOKE SELECT ON `secret`.* FROM `u`@`%`"]);
+        let all = grants(&[
+            "GRANT ALL PRIVILEGES ON *.* TO `u`@`%` WITH GRANT OPTION",
+            "REVOKE SELECT ON `secret`.* FROM `u`@`%`",
+        ]);
         assert!(all.global("REPLICATION SLAVE") && all.table("SELECT", "a", "t"));
         assert!(!all.table("SELECT", "secret", "t"));
     }

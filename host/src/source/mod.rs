@@ -14,6 +14,7 @@ mod place;
 mod connection;
 mod catalog;
 mod tables;
+mod refusal;
 mod stream;
 mod dump;
 mod start;

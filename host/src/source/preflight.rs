@@ -38,11 +38,21 @@ pub enum Level {
 
 impl Finding {
     fn ok(name: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { name: name.into(), level: Level::Ok, message: message.into(), mend: None }
+        Self {
+            name: name.into(),
+            level: Level::Ok,
+            message: message.into(),
+            mend: None,
+        }
     }
 
     fn new(level: Level, name: impl Into<String>, message: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { name: name.into(), level, message: message.into(), mend: Some(mend.into()) }
+        Self {
+            name: name.into(),
+            level,
+            message: message.into(),
+            mend: Some(mend.into()),
+        }
     }
 }
 
@@ -61,7 +71,12 @@ pub fn preflight(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(fault) = server(&mut connection, config, &mut findings) {
         let message = format!("a check could not be made: {fault}");
-        findings.push(Finding::new(Level::Fail, "connection", message, "check that the server stays up and the account may read its settings"));
+        findings.push(Finding::new(
+            Level::Fail,
+            "connection",
+            message,
+            "check that the server stays up and the account may read its settings",
+        ));
     }
     findings
 }
@@ -77,8 +92,14 @@ fn file(path: &std::path::Path) -> Finding {
 fn unreachable(config: &Config, fault: &Fault) -> Finding {
     let source = &config.source;
     let mend = match fault {
-        Fault::Stop(_) => format!("set source.user and source.password to an account of {}:{}, and source.tls to what it offers", source.host, source.port),
-        _ => format!("check source.host and source.port ({}:{}), the name look-up, firewalls, and that the server runs", source.host, source.port),
+        Fault::Stop(_) => format!(
+            "set source.user and source.password to an account of {}:{}, and source.tls to what it offers",
+            source.host, source.port
+        ),
+        _ => format!(
+            "check source.host and source.port ({}:{}), the name look-up, firewalls, and that the server runs",
+            source.host, source.port
+        ),
     };
     Finding::new(Level::Fail, "connection", fault.to_string(), mend)
 }
@@ -87,7 +108,12 @@ fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Findi
     let server = of_connection(connection)?;
     let about = format!("{} {}, time zone {}", connection.address(), server.version, server.time_zone);
     if server.flavor == Flavor::Mariadb {
-        findings.push(Finding::new(Level::Fail, "connection", format!("{about}: MariaDB's events are not read yet"), "use a MySQL server"));
+        findings.push(Finding::new(
+            Level::Fail,
+            "connection",
+            format!("{about}: MariaDB's events are not read yet"),
+            "use a MySQL server",
+        ));
     } else {
         findings.push(Finding::ok("connection", about));
     }
@@ -124,19 +150,33 @@ fn privileges(grants: &Grants, config: &Config, tables: &[TableRef], findings: &
     all.sort();
     all.dedup();
     let count = all.len();
-    let lacking: Vec<_> = all.into_iter().filter(|(database, name)| !grants.table("SELECT", database, name)).collect();
+    let lacking: Vec<_> = all
+        .into_iter()
+        .filter(|(database, name)| !grants.table("SELECT", database, name))
+        .collect();
     if lacking.is_empty() {
         findings.push(Finding::ok("SELECT", format!("{account} has it on all {count} chosen tables")));
     }
     for (database, name) in lacking {
         let message = format!("{account} lacks the privilege SELECT on {database}.{name}");
-        findings.push(Finding::new(Level::Fail, "SELECT", message, format!("GRANT SELECT ON `{database}`.`{name}` TO {account};")));
+        findings.push(Finding::new(
+            Level::Fail,
+            "SELECT",
+            message,
+            format!("GRANT SELECT ON `{database}`.`{name}` TO {account};"),
+        ));
     }
 }
 
 /// A setting, what it should be, what it costs where it is not, what mends it.
 const SETTINGS: [(&str, &[&str], Level, &str, &str); 5] = [
-    ("log_bin", &["ON"], Level::Fail, "the server writes no binlog", "start the server with log_bin"),
+    (
+        "log_bin",
+        &["ON"],
+        Level::Fail,
+        "the server writes no binlog",
+        "start the server with log_bin",
+    ),
     (
         "binlog_format",
         &["ROW"],
@@ -187,7 +227,12 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
     let options = connection.global("binlog_row_value_options")?.unwrap_or_default();
     if !options.is_empty() {
         let message = format!("it is {options}: JSON columns are logged as differences, which is not read yet");
-        findings.push(Finding::new(Level::Fail, "binlog_row_value_options", message, "SET GLOBAL binlog_row_value_options = '';"));
+        findings.push(Finding::new(
+            Level::Fail,
+            "binlog_row_value_options",
+            message,
+            "SET GLOBAL binlog_row_value_options = '';",
+        ));
     }
     Ok(())
 }
@@ -197,7 +242,9 @@ fn gtids(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(),
     findings.push(if mode == "ON" {
         Finding::ok("gtid_mode", mode)
     } else {
-        let message = format!("it is {mode}, expected ON: the position is kept by file and offset, which another server does not share after a failover");
+        let message = format!(
+            "it is {mode}, expected ON: the position is kept by file and offset, which another server does not share after a failover"
+        );
         let mend = "SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL gtid_mode = OFF_PERMISSIVE, then ON_PERMISSIVE, then ON";
         Finding::new(Level::Warn, "gtid_mode", message, mend)
     });
@@ -207,10 +254,20 @@ fn gtids(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(),
 fn server_id(connection: &mut Connection, config: &Config, findings: &mut Vec<Finding>) -> Result<(), Fault> {
     let id = connection.value("SELECT @@GLOBAL.server_id")?.unwrap_or_default();
     findings.push(if id == "0" {
-        Finding::new(Level::Fail, "server_id", "the server's is 0: it refuses replicas", "SET GLOBAL server_id = 1;")
+        Finding::new(
+            Level::Fail,
+            "server_id",
+            "the server's is 0: it refuses replicas",
+            "SET GLOBAL server_id = 1;",
+        )
     } else if id == config.source.server_id.to_string() {
         let message = format!("source.server_id {id} is the server's own");
-        Finding::new(Level::Fail, "server_id", message, "set source.server_id to another number, or to 0 to have one derived from the name")
+        Finding::new(
+            Level::Fail,
+            "server_id",
+            message,
+            "set source.server_id to another number, or to 0 to have one derived from the name",
+        )
     } else {
         Finding::ok("server_id", format!("the server's is {id}, ours {}", config.source.server_id))
     });
@@ -223,7 +280,10 @@ fn expiry(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<()
     let seconds = match connection.global(name)? {
         Some(seconds) => seconds.parse().unwrap_or(0),
         None => {
-            let days: u64 = connection.global("expire_logs_days")?.and_then(|days| days.parse().ok()).unwrap_or(0);
+            let days: u64 = connection
+                .global("expire_logs_days")?
+                .and_then(|days| days.parse().ok())
+                .unwrap_or(0);
             days * 86_400
         }
     };
@@ -253,12 +313,22 @@ fn existence(config: &Config, tables: &[TableRef], findings: &mut Vec<Finding>) 
         let title = format!("table {database}.{name}");
         if found.is_none() {
             let message = format!("{database}.{name} does not exist, or the account may not see it");
-            findings.push(Finding::new(Level::Fail, title, message, "create it, grant SELECT on it, or take it out of source.tables"));
+            findings.push(Finding::new(
+                Level::Fail,
+                title,
+                message,
+                "create it, grant SELECT on it, or take it out of source.tables",
+            ));
         }
     }
     if tables.is_empty() && config.source.tables.named.is_empty() {
         let message = "source.auto_add matches no table yet";
-        findings.push(Finding::new(Level::Warn, "tables", message, "check source.database and source.auto_add"));
+        findings.push(Finding::new(
+            Level::Warn,
+            "tables",
+            message,
+            "check source.database and source.auto_add",
+        ));
     }
 }
 
@@ -288,7 +358,12 @@ fn columns(connection: &mut Connection, table: &TableRef, findings: &mut Vec<Fin
     }
     if problems == 0 && !table.has_key {
         let message = format!("{count} columns, no key: all of it goes to partition 0, without a record key");
-        findings.push(Finding::new(Level::Warn, title, message, "add a primary key, or a UNIQUE key over NOT NULL columns"));
+        findings.push(Finding::new(
+            Level::Warn,
+            title,
+            message,
+            "add a primary key, or a UNIQUE key over NOT NULL columns",
+        ));
     } else if problems == 0 {
         findings.push(Finding::ok(title, format!("{count} columns")));
     }
@@ -307,5 +382,9 @@ pub fn demand(findings: &[Finding]) -> Result<(), Fault> {
             None => format!("{}: {}", finding.name, finding.message),
         })
         .collect();
-    if lines.is_empty() { Ok(()) } else { Err(Fault::stop(anyhow!("{}", lines.join("; ")))) }
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        Err(Fault::stop(anyhow!("{}", lines.join("; "))))
+    }
 }

@@ -63,7 +63,12 @@ impl<'a> Reader<'a> {
 
     /// `n` bytes, 8 at most.
     pub(super) fn uint(&mut self, n: usize) -> Parsed<u64> {
-        Ok(self.take(n)?.iter().rev().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte)))
+        Ok(self
+            .take(n)?
+            .iter()
+            .rev()
+            .take(8)
+            .fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
     /// MySQL's length-encoded integer.

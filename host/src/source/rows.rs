@@ -52,7 +52,13 @@ impl<'a> Head<'a> {
             RowOp::Update => Some(reader.take(width.div_ceil(8))?),
             _ => None,
         };
-        Ok(Self { width, op, first, second, data: reader.rest() })
+        Ok(Self {
+            width,
+            op,
+            first,
+            second,
+            data: reader.rest(),
+        })
     }
 
     /// Columns of the first or only image.
@@ -75,5 +81,8 @@ fn image(bitmap: &[u8], width: usize) -> Image {
         *last &= (1 << (width % 8)) - 1;
     }
     let set: u32 = present.iter().map(|byte| byte.count_ones()).sum();
-    Image { whole: usize::try_from(set).is_ok_and(|set| set == width), present }
+    Image {
+        whole: usize::try_from(set).is_ok_and(|set| set == width),
+        present,
+    }
 }

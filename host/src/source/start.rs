@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use mysql_async::BinlogStreamRequest;
 
 use super::connection::{Connection, TextRow};
+use super::dump::Dump;
 use super::event::{Event, EventKind};
 use super::transaction_id::previous;
-use super::dump::Dump;
 use crate::config::{Config, SourceKind, Start};
 use crate::fault::Fault;
 use crate::position::{GtidSet, Position};
@@ -25,8 +25,15 @@ const FIRST_EVENTS_TIMEOUT: Duration = Duration::from_secs(20);
 /// `Retry` where the server can't be reached, `Stop` where it refuses, writes no binlog, or has no GTIDs and they were asked for.
 pub fn resolve_start(config: &Config) -> Result<Position, Fault> {
     match (&config.source.start, &config.source.kind) {
-        (Start::File { file, pos }, _) => Ok(Position { gtid: None, file: file.clone(), pos: *pos }),
-        (Start::Gtid(set), SourceKind::File(_)) => Ok(Position { gtid: Some(set.clone()), ..Position::default() }),
+        (Start::File { file, pos }, _) => Ok(Position {
+            gtid: None,
+            file: file.clone(),
+            pos: *pos,
+        }),
+        (Start::Gtid(set), SourceKind::File(_)) => Ok(Position {
+            gtid: Some(set.clone()),
+            ..Position::default()
+        }),
         // Files are all there is: their first event is the start, and a time is the interpreter's business.
         (_, SourceKind::File(_)) => Ok(Position::default()),
         (Start::Latest, SourceKind::Mysql) => latest(&mut Connection::open(config)?),
@@ -38,7 +45,10 @@ pub fn resolve_start(config: &Config) -> Result<Position, Fault> {
                     "source.start names GTIDs, but the server's gtid_mode is not ON; run SET GLOBAL gtid_mode=ON (by its steps), or start by file"
                 )));
             }
-            Ok(Position { gtid: Some(set.clone()), ..Position::default() })
+            Ok(Position {
+                gtid: Some(set.clone()),
+                ..Position::default()
+            })
         }
         (Start::Time(time_ms), SourceKind::Mysql) => at_time(config, *time_ms),
     }
@@ -61,14 +71,19 @@ pub(super) fn log_status(connection: &mut Connection) -> Result<Option<TextRow>,
 fn latest(connection: &mut Connection) -> Result<Position, Fault> {
     let row = log_status(connection)?.ok_or_else(|| Fault::stop(anyhow!("the server writes no binlog; start it with log_bin")))?;
     let field = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-    let pos = field(1).parse().map_err(|_| Fault::stop(anyhow!("the server shows no position of its binlog")))?;
+    let pos = field(1)
+        .parse()
+        .map_err(|_| Fault::stop(anyhow!("the server shows no position of its binlog")))?;
     let gtid = if has_gtids(connection)? { Some(gtid_set(&field(4))?) } else { None };
     Ok(Position { gtid, file: field(0), pos })
 }
 
 fn earliest(connection: &mut Connection) -> Result<Position, Fault> {
     let files = files(connection)?;
-    let file = files.into_iter().next().ok_or_else(|| Fault::stop(anyhow!("the server writes no binlog; start it with log_bin")))?;
+    let file = files
+        .into_iter()
+        .next()
+        .ok_or_else(|| Fault::stop(anyhow!("the server writes no binlog; start it with log_bin")))?;
     let gtid = if has_gtids(connection)? {
         Some(gtid_set(&connection.value("SELECT @@GLOBAL.gtid_purged")?.unwrap_or_default())?)
     } else {
@@ -100,7 +115,11 @@ fn at_time(config: &Config, time_ms: i64) -> Result<Position, Fault> {
         let file = files.get(middle).cloned().unwrap_or_default();
         let (began_ms, executed) = head(config, &file)?;
         if began_ms <= time_ms || middle == 0 {
-            found = Some(Position { gtid: executed.filter(|_| gtids), file, pos: FIRST });
+            found = Some(Position {
+                gtid: executed.filter(|_| gtids),
+                file,
+                pos: FIRST,
+            });
             low = middle + 1;
         } else {
             high = middle;
@@ -111,7 +130,9 @@ fn at_time(config: &Config, time_ms: i64) -> Result<Position, Fault> {
 
 /// When a file was begun, milliseconds since 1970, and the GTIDs of the files before it.
 fn head(config: &Config, file: &str) -> Result<(i64, Option<GtidSet>), Fault> {
-    let request = BinlogStreamRequest::new(config.source.server_id).with_filename(file.as_bytes()).with_pos(FIRST);
+    let request = BinlogStreamRequest::new(config.source.server_id)
+        .with_filename(file.as_bytes())
+        .with_pos(FIRST);
     let mut dump = Dump::ask(Connection::open(config)?, request)?;
     let deadline = Instant::now() + FIRST_EVENTS_TIMEOUT;
     let mut began = None;

@@ -22,7 +22,10 @@ impl<'a> Query<'a> {
         reader.take(variables)?;
         let database = reader.take(database)?;
         reader.u8()?;
-        Ok(Self { database, text: reader.rest() })
+        Ok(Self {
+            database,
+            text: reader.rest(),
+        })
     }
 
     /// What it means.
@@ -41,7 +44,12 @@ impl<'a> Query<'a> {
             w if is(w, "XA") && (is(second, "START") || is(second, "BEGIN")) => Meaning::Begin,
             w if is(w, "XA") && is(second, "END") => Meaning::Savepoint,
             w if is(w, "XA") => Meaning::XaOutcome,
-            w if ["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH"].iter().any(|name| is(w, name)) => Meaning::Rows,
+            w if ["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH"]
+                .iter()
+                .any(|name| is(w, name)) =>
+            {
+                Meaning::Rows
+            }
             _ => Meaning::Ddl,
         }
     }
@@ -84,7 +92,10 @@ pub(super) enum Meaning {
 
 /// The first word, and what follows it and white space.
 fn word(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_').unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+        .unwrap_or(text.len());
     let (word, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
     (word, after_comments(rest))
 }
@@ -113,7 +124,11 @@ mod tests {
     use super::{Meaning, Query};
 
     fn meaning(text: &str) -> Meaning {
-        Query { database: b"d", text: text.as_bytes() }.meaning()
+        Query {
+            database: b"d",
+            text: text.as_bytes(),
+        }
+        .meaning()
     }
 
     #[test]
@@ -133,7 +148,13 @@ mod tests {
 
     #[test]
     fn an_emptied_table_is_recognised_only_in_the_servers_own_form() {
-        let emptied = |text: &str| Query { database: b"", text: text.as_bytes() }.emptied_table();
+        let emptied = |text: &str| {
+            Query {
+                database: b"",
+                text: text.as_bytes(),
+            }
+            .emptied_table()
+        };
         assert_eq!(emptied("DELETE FROM `a`.`b`"), Some(("a".to_owned(), "b".to_owned())));
         assert_eq!(emptied("DELETE FROM `a`.`b` WHERE c"), None);
         assert_eq!(emptied("DELETE FROM b"), None);

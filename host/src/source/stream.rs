@@ -10,6 +10,7 @@ use super::catalog::Catalog;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
+use super::refusal::{COMPRESSED, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::statement::{Meaning, Query};
@@ -128,7 +129,11 @@ pub struct Interpreter {
 impl Interpreter {
     /// Starts at `start`, where the source was opened. Transactions whose GTID `start` has are passed over.
     pub fn new(start: Position, filter: TableFilter, catalog: Catalog) -> Self {
-        let place = Place { file: start.file.clone(), start: start.pos, end: start.pos };
+        let place = Place {
+            file: start.file.clone(),
+            start: start.pos,
+            end: start.pos,
+        };
         Self {
             place,
             committed: start,
@@ -211,7 +216,8 @@ impl Interpreter {
     fn rotate(&mut self, event: &Event, first: bool) -> Result<(), Fault> {
         let mut reader = Reader::new(&event.body);
         let pos = reader.u64().map_err(|m| self.malformed(event, m))?;
-        let file = std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
+        let file =
+            std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
         if event.is_made_up() && (first || file == self.place.file) {
             // The server says where it begins to read: before the start where it searches by GTID. That moves nothing.
             self.place.rotate(file, pos.max(4));
@@ -298,7 +304,11 @@ impl Interpreter {
                 }
                 self.announce_alone(event);
                 self.open = true;
-                Ok(if self.skipping { Change::Nothing } else { Change::Begin(&self.transaction) })
+                Ok(if self.skipping {
+                    Change::Nothing
+                } else {
+                    Change::Begin(&self.transaction)
+                })
             }
             Meaning::Commit => self.commit(event, 0),
             Meaning::Rollback if self.delivered => Err(self.stop(event, ROLLED_BACK)),
@@ -331,7 +341,10 @@ impl Interpreter {
                     return Ok(Change::Nothing);
                 }
                 let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                Ok(Change::Ddl { database: text(query.database), text: text(query.text) })
+                Ok(Change::Ddl {
+                    database: text(query.database),
+                    text: text(query.text),
+                })
             }
         }
     }
@@ -420,7 +433,14 @@ impl Interpreter {
         }
         self.delivered = true;
         let (first, second) = (head.first(), head.second());
-        Ok(Change::Rows(Rows { table, op: head.op, first, second, data: head.data, timestamp: event.timestamp }))
+        Ok(Change::Rows(Rows {
+            table,
+            op: head.op,
+            first,
+            second,
+            data: head.data,
+            timestamp: event.timestamp,
+        }))
     }
 
     fn partial_update(&self, event: &Event) -> Result<(), Fault> {
@@ -447,7 +467,11 @@ impl Interpreter {
 
     /// That no transaction is open: what `event` is can't stand within one.
     fn unbroken(&self, event: &Event) -> Result<(), Fault> {
-        if self.open || self.announced { Err(self.broken_off(event)) } else { Ok(()) }
+        if self.open || self.announced {
+            Err(self.broken_off(event))
+        } else {
+            Ok(())
+        }
     }
 
     fn broken_off(&self, event: &Event) -> Fault {
@@ -468,29 +492,6 @@ impl Interpreter {
         Fault::stop(anyhow!("{}: {problem}", self.place.describe(event)))
     }
 }
-
-/// The reason that an INCIDENT event gives.
-fn incident(body: &[u8]) -> &'static str {
-    match body {
-        [1, 0, ..] => "the server lost events; what changed since is unknown. Take a new snapshot, then start at the server's present position",
-        _ => "the server reports an incident; what changed is unknown. Take a new snapshot, then start at the server's present position",
-    }
-}
-
-const COMPRESSED: &str = "the transaction is compressed, which is not read yet; run SET GLOBAL binlog_transaction_compression=OFF on the server \
-     (and leave it off in sessions), then start after this transaction";
-const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
-     sessions, then take a new snapshot or start after this transaction";
-const MARIADB: &str = "events that only MariaDB writes are not read yet; use a MySQL server as the source";
-const UNKNOWN: &str = "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
-const PARTIAL_JSON: &str = "JSON columns are logged as differences, which is not read yet; run SET GLOBAL binlog_row_value_options='' on the server, then \
-     start after this transaction";
-const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \
-     this transaction";
-const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that it logged before; a mix of tables with and without transactions can't be \
-     followed. Start after this transaction";
-const MIDDLE: &str = "it is in the middle of a transaction: the start position is not between two transactions; start at one that SHOW BINARY LOG STATUS or \
-     the position of a transaction's first event gives";
 
 #[cfg(test)]
 mod tests;

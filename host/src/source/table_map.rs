@@ -28,7 +28,13 @@ impl<'a> Name<'a> {
         let identity = reader.rest();
         let database = name(&mut reader)?;
         let table = name(&mut reader)?;
-        Ok(Self { table_id, database, table, identity, rest: reader.rest() })
+        Ok(Self {
+            table_id,
+            database,
+            table,
+            identity,
+            rest: reader.rest(),
+        })
     }
 }
 
@@ -83,7 +89,11 @@ pub(super) struct Collations {
 impl Collations {
     /// The collation of the class's column number `at`.
     pub(super) fn get(&self, at: usize) -> Option<u64> {
-        let exception = self.exceptions.iter().find(|(place, _)| *place == at).map(|(_, collation)| *collation);
+        let exception = self
+            .exceptions
+            .iter()
+            .find(|(place, _)| *place == at)
+            .map(|(_, collation)| *collation);
         self.each.get(at).copied().or(exception).or(self.default)
     }
 
@@ -110,7 +120,11 @@ impl<'a> Description<'a> {
         let codes = reader.take(width)?;
         let mut metadata = Reader::new(reader.counted()?);
         let nullable = reader.take(width.div_ceil(8))?;
-        let mut description = Self { width, nullable, ..Self::default() };
+        let mut description = Self {
+            width,
+            nullable,
+            ..Self::default()
+        };
         for code in codes {
             match column(*code, &mut metadata)? {
                 Some(column) => description.columns.push(column),

@@ -43,7 +43,12 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn new(filter: TableFilter, catalog: Catalog) -> Self {
-        Self { filter, catalog, ids: HashMap::new(), versions: HashMap::new() }
+        Self {
+            filter,
+            catalog,
+            ids: HashMap::new(),
+            versions: HashMap::new(),
+        }
     }
 
     /// Forgets all ids: after a restart of the server they mean other tables.

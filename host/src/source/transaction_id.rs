@@ -19,7 +19,14 @@ impl Header {
         reader.u8()?;
         let uuid = reader.array()?;
         let number = reader.u64()?;
-        let gtid = (!anonymous).then(|| Gtid { uuid, tag: String::new(), number });
+        if !anonymous && !Gtid::is_number(number) {
+            return Err(NO_NUMBER);
+        }
+        let gtid = (!anonymous).then(|| Gtid {
+            uuid,
+            tag: String::new(),
+            number,
+        });
         let mut header = Self { gtid, commit_us: None };
         // MySQL 5.6 ends here, 5.7 after the two logical timestamps of 8 bytes that the 2 announces.
         if reader.is_empty() || reader.u8()? != 2 || reader.take(16).is_err() || reader.rest().len() < 7 {
@@ -41,7 +48,11 @@ impl Header {
         }
         reader.varlen()?;
         reader.varlen()?;
-        let mut gtid = Gtid { uuid: [0; 16], tag: String::new(), number: 0 };
+        let mut gtid = Gtid {
+            uuid: [0; 16],
+            tag: String::new(),
+            number: 0,
+        };
         let (mut immediate, mut original) = (None, None);
         while !reader.is_empty() {
             match reader.varlen()? {
@@ -56,12 +67,17 @@ impl Header {
                 _ => break,
             }
         }
-        if gtid.number == 0 {
-            return Err(Malformed("it has no transaction number"));
+        if !Gtid::is_number(gtid.number) {
+            return Err(NO_NUMBER);
         }
-        Ok(Self { gtid: Some(gtid), commit_us: original.or(immediate) })
+        Ok(Self {
+            gtid: Some(gtid),
+            commit_us: original.or(immediate),
+        })
     }
 }
+
+const NO_NUMBER: Malformed = Malformed("its number is none that a transaction can have");
 
 fn uuid(reader: &mut Reader<'_>) -> Parsed<Uuid> {
     let mut uuid = [0; 16];
@@ -74,9 +90,8 @@ fn uuid(reader: &mut Reader<'_>) -> Parsed<Uuid> {
 fn tag(reader: &mut Reader<'_>) -> Parsed<String> {
     let length = usize::try_from(reader.varlen()?).map_err(|_| Malformed("its tag is too long"))?;
     let bytes = reader.take(length)?;
-    let valid = length <= 32 && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_');
     match std::str::from_utf8(bytes) {
-        Ok(text) if valid => Ok(text.to_owned()),
+        Ok(text) if Gtid::is_tag(text) => Ok(text.to_owned()),
         _ => Err(Malformed("its tag is none")),
     }
 }
@@ -94,10 +109,11 @@ pub(super) fn previous(body: &[u8]) -> Parsed<GtidSet> {
         let tag = if tagged { tag(&mut reader)? } else { String::new() };
         for _ in 0..reader.u64()? {
             let (first, end) = (reader.u64()?, reader.u64()?);
-            if first == 0 || end <= first {
-                return Err(Malformed("an interval in it is empty"));
+            let last = end.saturating_sub(1);
+            if last < first || !Gtid::is_number(first) || !Gtid::is_number(last) {
+                return Err(Malformed("an interval in it is none"));
             }
-            set.add_range(uuid, &tag, first, end - 1);
+            set.add_range(uuid, &tag, first, last);
         }
     }
     Ok(set)

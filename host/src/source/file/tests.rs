@@ -24,7 +24,13 @@ fn file(checksums: bool) -> (Vec<u8>, Vec<u64>) {
         let extra = if checksums || code == 15 { 4 } else { 0 };
         let size = u32::try_from(19 + body.len() + extra).unwrap();
         let end_pos = u32::try_from(bytes.len()).unwrap() + size;
-        let event = Event { code, size, end_pos, body, ..Event::default() };
+        let event = Event {
+            code,
+            size,
+            end_pos,
+            body,
+            ..Event::default()
+        };
         bytes.extend_from_slice(&event.header());
         bytes.extend_from_slice(&event.body);
         let crc = if checksums { event.crc() } else { 0 };
@@ -64,7 +70,13 @@ fn a_file_is_read_to_its_clean_end_with_and_without_checksums() {
 fn a_start_in_the_middle_still_brings_the_files_name_and_format() {
     let (bytes, offsets) = file(true);
     let mut source = source(bytes);
-    source.open(&Position { gtid: None, file: "binlog.000001".to_owned(), pos: offsets[2] }).unwrap();
+    source
+        .open(&Position {
+            gtid: None,
+            file: "binlog.000001".to_owned(),
+            pos: offsets[2],
+        })
+        .unwrap();
     let mut events = Vec::new();
     source.read(&mut events, Duration::ZERO).unwrap();
     let codes: Vec<_> = events.iter().map(|e| (e.code, e.is_made_up())).collect();
@@ -80,11 +92,30 @@ fn files_are_read_in_order_and_named() {
         std::fs::write(path, file(true).0).unwrap();
     }
     let mut source = FileSource::new(paths);
-    source.open(&Position { gtid: None, file: "a.1".to_owned(), pos: 4 }).unwrap();
+    source
+        .open(&Position {
+            gtid: None,
+            file: "a.1".to_owned(),
+            pos: 4,
+        })
+        .unwrap();
     assert_eq!(read(&mut source).0.len(), 4);
-    source.open(&Position { gtid: None, file: "a.2".to_owned(), pos: 4 }).unwrap();
+    source
+        .open(&Position {
+            gtid: None,
+            file: "a.2".to_owned(),
+            pos: 4,
+        })
+        .unwrap();
     assert_eq!(read(&mut source).0.len(), 2);
-    let missing = source.open(&Position { gtid: None, file: "a.3".to_owned(), pos: 4 }).unwrap_err().to_string();
+    let missing = source
+        .open(&Position {
+            gtid: None,
+            file: "a.3".to_owned(),
+            pos: 4,
+        })
+        .unwrap_err()
+        .to_string();
     assert!(missing.contains("a.3:4"), "{missing}");
 }
 
@@ -99,7 +130,10 @@ fn a_flipped_bit_anywhere_in_an_event_stops_at_its_offset() {
         let (_, end) = read(&mut source);
         let text = end.unwrap_err();
         let offset = offsets.iter().rfind(|o| **o <= u64::try_from(at).unwrap()).unwrap();
-        assert!(text.contains("binlog.000001") && text.contains(&format!("offset {offset}:")), "{at}: {text}");
+        assert!(
+            text.contains("binlog.000001") && text.contains(&format!("offset {offset}:")),
+            "{at}: {text}"
+        );
     }
 }
 
@@ -121,7 +155,11 @@ fn a_file_that_is_cut_within_an_event_stops_and_what_came_before_is_delivered() 
 
 #[test]
 fn what_is_no_binlog_is_refused() {
-    for (bytes, expected) in [(&b"\xfdbin"[..], "encrypted"), (b"PNG\n", "does not begin like a binlog"), (b"\xfe", "ends within")] {
+    for (bytes, expected) in [
+        (&b"\xfdbin"[..], "encrypted"),
+        (b"PNG\n", "does not begin like a binlog"),
+        (b"\xfe", "ends within"),
+    ] {
         let text = source(bytes.to_vec()).server().unwrap_err().to_string();
         assert!(text.contains(expected), "{text}");
     }

@@ -31,7 +31,10 @@ struct Log {
 impl Log {
     /// The rotation that begins a dump, and the head of a file.
     fn start() -> Self {
-        let mut log = Self { events: Vec::new(), end: 4 };
+        let mut log = Self {
+            events: Vec::new(),
+            end: 4,
+        };
         log.events.push(Event::made_up_rotation("log.1", 4));
         let mut format = 4_u16.to_le_bytes().to_vec();
         format.extend_from_slice(&[0; 55]);
@@ -43,7 +46,15 @@ impl Log {
         let size = u32::try_from(body.len() + 19 + 4).unwrap();
         self.end += u64::from(size);
         let end_pos = u32::try_from(self.end & 0xffff_ffff).unwrap();
-        self.events.push(Event { timestamp: 1_700_000_000, code, server_id: 1, size, end_pos, flags: 0, body });
+        self.events.push(Event {
+            timestamp: 1_700_000_000,
+            code,
+            server_id: 1,
+            size,
+            end_pos,
+            flags: 0,
+            body,
+        });
         self
     }
 
@@ -100,7 +111,10 @@ fn table_map(id: u8, table: &str, names: bool) -> Vec<u8> {
 }
 
 fn interpreter(from: Position) -> Interpreter {
-    let filter = TableFilter { named: vec![("d".to_owned(), "t".to_owned())], ..TableFilter::default() };
+    let filter = TableFilter {
+        named: vec![("d".to_owned(), "t".to_owned())],
+        ..TableFilter::default()
+    };
     Interpreter::new(from, filter, Catalog::none())
 }
 
@@ -135,7 +149,10 @@ fn a_transaction_is_begin_rows_commit_and_moves_the_position() {
     assert_eq!(position.gtid.as_ref().unwrap().to_string(), format!("{UUID}:1"));
     let transaction = interpreter.transaction();
     assert_eq!(transaction.gtid, format!("{UUID}:1"));
-    assert_eq!((transaction.commit_time_ms, transaction.checkpoint_time_ms), (Some(3000), 1_700_000_000_000));
+    assert_eq!(
+        (transaction.commit_time_ms, transaction.checkpoint_time_ms),
+        (Some(3000), 1_700_000_000_000)
+    );
 }
 
 #[test]
@@ -144,8 +161,15 @@ fn a_table_map_tells_names_types_and_the_key_in_its_order() {
     let mut interpreter = interpreter(Position::default());
     let (last, before) = log.events.split_last().unwrap();
     words(&mut interpreter, before).unwrap();
-    let Change::Rows(rows) = interpreter.read(last).unwrap() else { panic!("no rows") };
-    let columns: Vec<_> = rows.table.columns.iter().map(|c| format!("{} {} {}", c.name, c.type_text, c.nullable)).collect();
+    let Change::Rows(rows) = interpreter.read(last).unwrap() else {
+        panic!("no rows")
+    };
+    let columns: Vec<_> = rows
+        .table
+        .columns
+        .iter()
+        .map(|c| format!("{} {} {}", c.name, c.type_text, c.nullable))
+        .collect();
     assert_eq!(columns, ["id int unsigned false", "name varchar(10) true"]);
     assert_eq!(rows.table.columns[0].kind, ColumnType::Int { bytes: 4, unsigned: true });
     assert_eq!(rows.table.key, [1, 0]);
@@ -167,15 +191,27 @@ fn the_position_stays_before_a_transaction_until_it_ends() {
 #[test]
 fn tables_nobody_chose_are_not_looked_into() {
     let mut log = Log::start().gtid(1).query("BEGIN");
-    log = log.add(TABLE_MAP, [&[9, 0, 0, 0, 0, 0, 1, 0, 1, b'd', 0, 1, b'u', 0][..], &[0xff; 9]].concat()).write().xid();
-    assert_eq!(words(&mut interpreter(Position::default()), &log.events).unwrap(), ["begin", "commit"]);
+    log = log
+        .add(
+            TABLE_MAP,
+            [&[9, 0, 0, 0, 0, 0, 1, 0, 1, b'd', 0, 1, b'u', 0][..], &[0xff; 9]].concat(),
+        )
+        .write()
+        .xid();
+    assert_eq!(
+        words(&mut interpreter(Position::default()), &log.events).unwrap(),
+        ["begin", "commit"]
+    );
 }
 
 #[test]
 fn a_map_without_names_stops_with_the_setting_that_mends_it() {
     let log = Log::start().gtid(1).query("BEGIN").add(TABLE_MAP, table_map(9, "t", false));
     let text = words(&mut interpreter(Position::default()), &log.events).unwrap_err().to_string();
-    assert!(text.contains("d.t") && text.contains("SET GLOBAL binlog_row_metadata=FULL"), "{text}");
+    assert!(
+        text.contains("d.t") && text.contains("SET GLOBAL binlog_row_metadata=FULL"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -191,7 +227,10 @@ fn the_same_table_under_another_id_is_the_same_version() {
 
 #[test]
 fn transactions_that_the_position_has_are_passed_over() {
-    let from = Position { gtid: Some(format!("{UUID}:1").parse().unwrap()), ..Position::default() };
+    let from = Position {
+        gtid: Some(format!("{UUID}:1").parse().unwrap()),
+        ..Position::default()
+    };
     let mut interpreter = interpreter(from);
     let log = Log::start().transaction(1, "t").transaction(2, "t");
     assert_eq!(words(&mut interpreter, &log.events).unwrap(), ["begin", "insert", "commit"]);
@@ -200,7 +239,12 @@ fn transactions_that_the_position_has_are_passed_over() {
 
 #[test]
 fn transactions_before_a_time_are_passed_over_unparsed() {
-    let mut log = Log::start().gtid(1).query("BEGIN").add(TABLE_MAP, table_map(9, "t", false)).write().xid();
+    let mut log = Log::start()
+        .gtid(1)
+        .query("BEGIN")
+        .add(TABLE_MAP, table_map(9, "t", false))
+        .write()
+        .xid();
     for event in &mut log.events {
         event.timestamp = event.timestamp.saturating_sub(10);
     }
@@ -227,17 +271,25 @@ fn rows_that_are_taken_back_stop_the_stream() {
         assert!(matches!(fault, Fault::Stop(_)), "{text}");
     }
     let empty = Log::start().gtid(1).query("BEGIN").query("ROLLBACK");
-    assert_eq!(words(&mut interpreter(Position::default()), &empty.events).unwrap(), ["begin", "commit"]);
+    assert_eq!(
+        words(&mut interpreter(Position::default()), &empty.events).unwrap(),
+        ["begin", "commit"]
+    );
 }
 
 #[test]
 fn rows_in_the_form_of_mysql_5_5_are_read() {
     let log = Log::start().query("BEGIN").map("t");
-    let log = log.add(UPDATE_V1, [9, 0, 0, 0, 0, 0, 1, 0, 2, 0xff, 0b01, 0, 1, 0, 0, 0, 1, b'x', 0, 2, 0, 0, 0].to_vec());
+    let log = log.add(
+        UPDATE_V1,
+        [9, 0, 0, 0, 0, 0, 1, 0, 2, 0xff, 0b01, 0, 1, 0, 0, 0, 1, b'x', 0, 2, 0, 0, 0].to_vec(),
+    );
     let (last, before) = log.events.split_last().unwrap();
     let mut interpreter = interpreter(Position::default());
     words(&mut interpreter, before).unwrap();
-    let Change::Rows(rows) = interpreter.read(last).unwrap() else { panic!("no rows") };
+    let Change::Rows(rows) = interpreter.read(last).unwrap() else {
+        panic!("no rows")
+    };
     assert!(rows.op == RowOp::Update && rows.first.whole && !rows.second.whole && rows.second.present == [1]);
     assert_eq!(rows.data.len(), 12);
 }
@@ -258,14 +310,29 @@ fn statements_in_place_of_rows_stop_the_stream() {
     let log = Log::start().gtid(1).query("BEGIN").query("UPDATE t SET a = 1");
     let text = words(&mut interpreter(Position::default()), &log.events).unwrap_err().to_string();
     assert!(text.contains("binlog_format=ROW"), "{text}");
-    let emptied = Log::start().gtid(1).query("BEGIN").query("DELETE FROM `d`.`memory_table`").query("COMMIT");
-    assert_eq!(words(&mut interpreter(Position::default()), &emptied.events).unwrap(), ["begin", "commit"]);
+    let emptied = Log::start()
+        .gtid(1)
+        .query("BEGIN")
+        .query("DELETE FROM `d`.`memory_table`")
+        .query("COMMIT");
+    assert_eq!(
+        words(&mut interpreter(Position::default()), &emptied.events).unwrap(),
+        ["begin", "commit"]
+    );
 }
 
 #[test]
 fn a_transaction_that_breaks_off_asks_for_a_retry() {
-    let log = Log::start().gtid(1).query("BEGIN").map("t").write().add(ROTATE, [&4_u64.to_le_bytes()[..], b"log.2"].concat());
-    assert!(matches!(words(&mut interpreter(Position::default()), &log.events), Err(Fault::Retry(_))));
+    let log = Log::start()
+        .gtid(1)
+        .query("BEGIN")
+        .map("t")
+        .write()
+        .add(ROTATE, [&4_u64.to_le_bytes()[..], b"log.2"].concat());
+    assert!(matches!(
+        words(&mut interpreter(Position::default()), &log.events),
+        Err(Fault::Retry(_))
+    ));
 }
 
 #[test]
@@ -281,18 +348,30 @@ fn positions_go_on_past_four_gigabytes() {
 
 #[test]
 fn rotations_lead_to_the_next_file_and_made_up_ones_at_the_start_move_nothing() {
-    let from = Position { gtid: Some(format!("{UUID}:1-9").parse().unwrap()), file: "log.7".to_owned(), pos: 1234 };
+    let from = Position {
+        gtid: Some(format!("{UUID}:1-9").parse().unwrap()),
+        file: "log.7".to_owned(),
+        pos: 1234,
+    };
     let mut interpreter = interpreter(from.clone());
     words(&mut interpreter, &[Event::made_up_rotation("log.3", 4)]).unwrap();
     assert_eq!(*interpreter.position(), from);
-    let next = Log { events: Vec::new(), end: 4 }.add(ROTATE, [&4_u64.to_le_bytes()[..], b"log.4"].concat());
+    let next = Log {
+        events: Vec::new(),
+        end: 4,
+    }
+    .add(ROTATE, [&4_u64.to_le_bytes()[..], b"log.4"].concat());
     words(&mut interpreter, &next.events).unwrap();
     assert_eq!((interpreter.position().file.as_str(), interpreter.position().pos), ("log.4", 4));
 }
 
 #[test]
 fn anonymous_transactions_leave_no_gtid_set_behind() {
-    let log = Log::start().transaction(1, "t").add(ANONYMOUS, vec![0; 25]).query("BEGIN").query("COMMIT");
+    let log = Log::start()
+        .transaction(1, "t")
+        .add(ANONYMOUS, vec![0; 25])
+        .query("BEGIN")
+        .query("COMMIT");
     let mut interpreter = interpreter(Position::default());
     words(&mut interpreter, &log.events).unwrap();
     assert_eq!(interpreter.position().gtid, None);

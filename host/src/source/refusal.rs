@@ -1,0 +1,27 @@
+//! Why an event stops the connector, and what to do about it.
+
+/// The reason that an INCIDENT event gives.
+pub(super) fn incident(body: &[u8]) -> &'static str {
+    match body {
+        [1, 0, ..] => {
+            "the server lost events; what changed since is unknown. Take a new snapshot, then start at the server's present position"
+        }
+        _ => "the server reports an incident; what changed is unknown. Take a new snapshot, then start at the server's present position",
+    }
+}
+
+pub(super) const COMPRESSED: &str = "the transaction is compressed, which is not read yet; run SET GLOBAL binlog_transaction_compression=OFF on the server \
+     (and leave it off in sessions), then start after this transaction";
+pub(super) const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
+     sessions, then take a new snapshot or start after this transaction";
+pub(super) const MARIADB: &str = "events that only MariaDB writes are not read yet; use a MySQL server as the source";
+pub(super) const UNKNOWN: &str =
+    "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
+pub(super) const PARTIAL_JSON: &str = "JSON columns are logged as differences, which is not read yet; run SET GLOBAL binlog_row_value_options='' on the server, then \
+     start after this transaction";
+pub(super) const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \
+     this transaction";
+pub(super) const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that it logged before; a mix of tables with and without transactions can't be \
+     followed. Start after this transaction";
+pub(super) const MIDDLE: &str = "it is in the middle of a transaction: the start position is not between two transactions; start at one that SHOW BINARY LOG STATUS or \
+     the position of a transaction's first event gives";
