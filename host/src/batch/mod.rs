@@ -19,7 +19,11 @@ mod records;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod oracle_moments;
+#[cfg(test)]
 mod promises;
+#[cfg(test)]
+mod hostile;
 
 pub use batcher::Batcher;
 pub use records::{Entry, Records};
