@@ -25,7 +25,7 @@ pub struct Batch<'a> {
     checkpoint_ts: Fixed<'a, 8>,
     txn: Fixed<'a, 4>,
     odd_dates: Option<OddDates<'a>>,
-    #[cfg_attr(not(any(feature = "arrow", feature = "harness")), expect(dead_code, reason = "only `to_arrow` reads it"))]
+    #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only `to_arrow` reads it"))]
     pub(crate) message: &'a [u8],
 }
 
@@ -85,7 +85,9 @@ impl Image<'_> {
     /// Whether the row's image has every column.
     #[inline]
     pub fn is_whole(&self, row: usize) -> bool {
-        self.present.as_ref().is_none_or(|present| present.valid.is_some_and(|valid| !valid.get(row)))
+        self.present
+            .as_ref()
+            .is_none_or(|present| present.valid.is_some_and(|valid| !valid.get(row)))
     }
 
     /// Whether the column is in the row's image. One that is not is absent, which is not NULL.
@@ -103,7 +105,11 @@ struct Present<'a> {
 
 impl Present<'_> {
     fn get(&self, row: usize, column: usize) -> bool {
-        column / 8 < self.width && self.bytes.get(row * self.width + column / 8).is_some_and(|byte| byte >> (column % 8) & 1 == 1)
+        column / 8 < self.width
+            && self
+                .bytes
+                .get(row * self.width + column / 8)
+                .is_some_and(|byte| byte >> (column % 8) & 1 == 1)
     }
 }
 
@@ -127,12 +133,19 @@ impl<'a> Batch<'a> {
             return Err(Error::malformed("it is compressed"));
         }
         let rows = usize::try_from(header.i64(0)?).map_err(|_| Error::malformed("it has a negative length"))?;
-        let frame = Frame { body, rows, nodes: header.pairs(1)?, buffers: header.pairs(2)? };
+        let frame = Frame {
+            body,
+            rows,
+            nodes: header.pairs(1)?,
+            buffers: header.pairs(2)?,
+        };
         let places = &schema.places;
         let image = |place: &ImagePlace, present: Option<Place>| -> Result<Image<'a>, Error> {
             let columns = schema.columns.iter().zip(&place.columns);
             Ok(Image {
-                columns: columns.map(|(field, at)| frame.buffers(*at)?.column(field.storage, rows)).collect::<Result<_, _>>()?,
+                columns: columns
+                    .map(|(field, at)| frame.buffers(*at)?.column(field.storage, rows))
+                    .collect::<Result<_, _>>()?,
                 valid: frame.valid(place.at)?,
                 present: present.map(|at| frame.present(at, schema.columns.len())).transpose()?,
             })
@@ -140,7 +153,11 @@ impl<'a> Batch<'a> {
         Ok(Self {
             schema,
             transactions,
-            before: places.before.as_ref().map(|place| image(place, places.before_present)).transpose()?,
+            before: places
+                .before
+                .as_ref()
+                .map(|place| image(place, places.before_present))
+                .transpose()?,
             after: image(&places.after, places.after_present)?,
             rows,
             seq: frame.fixed(places.seq)?,
@@ -214,7 +231,11 @@ impl<'a> Batch<'a> {
         if odd.valid.is_some_and(|valid| !valid.get(row)) {
             return None;
         }
-        let bound = |at: usize| odd.offsets.get(at).and_then(|offset| usize::try_from(i32::from_le_bytes(*offset)).ok());
+        let bound = |at: usize| {
+            odd.offsets
+                .get(at)
+                .and_then(|offset| usize::try_from(i32::from_le_bytes(*offset)).ok())
+        };
         let found = |i: &usize| odd.image.u8(*i) == u8::from(after) && usize::from(odd.column.u16(*i)) == column;
         (bound(row)?..bound(row + 1)?.min(odd.items)).find(found).map(|i| odd.text.get(i))
     }
@@ -231,7 +252,10 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     fn buffer(&self, i: usize) -> Result<&'a [u8], Error> {
         let (at, length) = self.buffers.get(i)?;
-        self.body.get(at..).and_then(|rest| rest.get(..length)).ok_or_else(|| Error::malformed("a buffer lies outside of the body"))
+        self.body
+            .get(at..)
+            .and_then(|rest| rest.get(..length))
+            .ok_or_else(|| Error::malformed("a buffer lies outside of the body"))
     }
 
     fn valid_of(&self, at: Place, rows: usize) -> Result<Option<Bits<'a>>, Error> {
@@ -239,7 +263,11 @@ impl<'a> Frame<'a> {
         if length != rows {
             return Err(Error::malformed("a column has another length than its batch"));
         }
-        if nulls == 0 { Ok(None) } else { Bits::new(self.buffer(at.buffer)?, rows).map(Some) }
+        if nulls == 0 {
+            Ok(None)
+        } else {
+            Bits::new(self.buffer(at.buffer)?, rows).map(Some)
+        }
     }
 
     fn valid(&self, at: Place) -> Result<Option<Bits<'a>>, Error> {
@@ -268,7 +296,11 @@ impl<'a> Frame<'a> {
         let width = columns.div_ceil(8);
         let bytes = self.buffer(at.buffer + 1)?;
         match self.rows.checked_mul(width).and_then(|length| bytes.get(..length)) {
-            Some(bytes) => Ok(Present { valid: self.valid(at)?, bytes, width }),
+            Some(bytes) => Ok(Present {
+                valid: self.valid(at)?,
+                bytes,
+                width,
+            }),
             None => Err(Error::malformed("a presence bitset is shorter than its batch")),
         }
     }
@@ -282,7 +314,13 @@ impl<'a> Frame<'a> {
         if self.rows > 0 && offsets.len() <= self.rows {
             return Err(Error::malformed("an offset buffer is shorter than its batch"));
         }
-        let text = self.buffers_of(Place { node: node + 4, buffer: buffer + 7 }, items)?;
+        let text = self.buffers_of(
+            Place {
+                node: node + 4,
+                buffer: buffer + 7,
+            },
+            items,
+        )?;
         Ok(OddDates {
             valid,
             offsets,
@@ -293,4 +331,3 @@ impl<'a> Frame<'a> {
         })
     }
 }
-

@@ -51,7 +51,10 @@ pub struct Bits<'a>(&'a [u8]);
 
 impl<'a> Bits<'a> {
     pub(crate) fn new(bytes: &'a [u8], rows: usize) -> Result<Self, Error> {
-        bytes.get(..rows.div_ceil(8)).map(Self).ok_or_else(|| Error::malformed("a bitmap is shorter than its batch"))
+        bytes
+            .get(..rows.div_ceil(8))
+            .map(Self)
+            .ok_or_else(|| Error::malformed("a bitmap is shorter than its batch"))
     }
 
     /// Bit of the row; false past the end.
@@ -68,7 +71,10 @@ pub struct Fixed<'a, const N: usize>(&'a [[u8; N]]);
 impl<'a, const N: usize> Fixed<'a, N> {
     pub(crate) fn new(bytes: &'a [u8], rows: usize) -> Result<Self, Error> {
         let chunks: &'a [[u8; N]] = bytes.as_chunks().0;
-        chunks.get(..rows).map(Self).ok_or_else(|| Error::malformed("a value buffer is shorter than its batch"))
+        chunks
+            .get(..rows)
+            .map(Self)
+            .ok_or_else(|| Error::malformed("a value buffer is shorter than its batch"))
     }
 
     /// The row's bytes.
@@ -119,7 +125,11 @@ impl<'a> Bytes<'a> {
         if rows == 0 {
             return Ok(Self { offsets: &[], data });
         }
-        let offsets = offsets.as_chunks().0.get(..=rows).ok_or_else(|| Error::malformed("an offset buffer is shorter than its batch"))?;
+        let offsets = offsets
+            .as_chunks()
+            .0
+            .get(..=rows)
+            .ok_or_else(|| Error::malformed("an offset buffer is shorter than its batch"))?;
         let mut last = 0;
         let mut ascending = true;
         for offset in offsets {

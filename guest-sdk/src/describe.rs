@@ -26,7 +26,10 @@ impl Description {
         if let Ok(config @ Value::Object(_)) = serde_json::from_str(self.config) {
             object.insert("config".into(), config);
         }
-        object.insert("controls".into(), self.controls.iter().map(|control| Value::from(*control)).collect());
+        object.insert(
+            "controls".into(),
+            self.controls.iter().map(|control| Value::from(*control)).collect(),
+        );
         object.insert("parallel".into(), self.parallel.into());
         Value::Object(object).to_string()
     }

@@ -79,7 +79,11 @@ pub struct EncoderRunner<E: Encoder> {
 impl<E: Encoder> EncoderRunner<E> {
     /// A runner that is not configured yet; hand-overs go to `output`.
     pub fn new(output: Output) -> Self {
-        Self { encoder: None, tables: HashMap::new(), output }
+        Self {
+            encoder: None,
+            tables: HashMap::new(),
+            output,
+        }
     }
 
     /// The description as JSON.
@@ -150,10 +154,7 @@ impl<E: Encoder> EncoderRunner<E> {
     }
 
     fn close(output: &mut Output, done: Result<(), Error>) -> Result<(), Error> {
-        match done {
-            Ok(()) => output.hand_over(),
-            Err(_) => output.discard(),
-        }
+        output.end_call(done.is_ok());
         done
     }
 }

@@ -19,7 +19,12 @@ impl Error {
     /// An error of the whole batch, or of whatever was asked for.
     #[cold]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), row: None, retryable: false }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            row: None,
+            retryable: false,
+        }
     }
 
     /// The same error, of one row of the batch.

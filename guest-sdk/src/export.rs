@@ -25,8 +25,8 @@ macro_rules! export {
                 }
             }
             type Component = $crate::export::EncoderComponent<$plugin>;
-            $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
-            $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
+    $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+    $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
         };
     };
     ($plugin:ty: transform) => {
@@ -42,13 +42,13 @@ macro_rules! export {
                 }
             }
             type Component = $crate::export::TransformComponent<$plugin>;
-            $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
-            $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
+    $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+    $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
         };
     };
 }
 
-/// A plugin that a component is made of: reaches the component's one instance of it.
+/// A plugin that has its one instance in this component.
 pub trait Instance {
     /// What runs it.
     type Runner;
@@ -84,13 +84,24 @@ pub fn host_output() -> Output {
 
 impl From<Error> for types::Error {
     fn from(error: Error) -> Self {
-        Self { code: error.code, message: error.message, row: error.row, retryable: error.retryable }
+        Self {
+            code: error.code,
+            message: error.message,
+            row: error.row,
+            retryable: error.retryable,
+        }
     }
 }
 
 impl From<types::Transactions> for Transactions {
     fn from(from: types::Transactions) -> Self {
-        Self { gtids: from.gtids, gtid_ends: from.gtid_ends, places: from.places, place_ends: from.place_ends, xids: from.xids }
+        Self {
+            gtids: from.gtids,
+            gtid_ends: from.gtid_ends,
+            places: from.places,
+            place_ends: from.place_ends,
+            xids: from.xids,
+        }
     }
 }
 
@@ -135,28 +146,24 @@ macro_rules! lifecycle {
 lifecycle!(EncoderComponent, Encoder, EncoderRunner);
 lifecycle!(TransformComponent, Transform, TransformRunner);
 
-impl<P: Encoder + Instance<Runner = EncoderRunner<P>>> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<P> {
-    fn encode(
-        schema: u32,
-        batch: Vec<u8>,
-        transactions: types::Transactions,
-    ) -> Result<(), types::Error> {
-        Ok(P::with(|runner| runner.encode(schema, &batch, &transactions.into()))?)
+impl<E: Encoder + Instance<Runner = EncoderRunner<E>>> encoder::exports::rowmill::plugin::encode::Guest for EncoderComponent<E> {
+    fn encode(schema: u32, batch: Vec<u8>, transactions: types::Transactions) -> Result<(), types::Error> {
+        Ok(E::with(|runner| runner.encode(schema, &batch, &transactions.into()))?)
     }
 
     fn control(event: String) -> Result<(), types::Error> {
-        Ok(P::with(|runner| runner.control(&event))?)
+        Ok(E::with(|runner| runner.control(&event))?)
     }
 }
 
-impl<P: Transform + Instance<Runner = TransformRunner<P>>> transform::exports::rowmill::plugin::transform::Guest for TransformComponent<P> {
+impl<T: Transform + Instance<Runner = TransformRunner<T>>> transform::exports::rowmill::plugin::transform::Guest for TransformComponent<T> {
     fn process(
         schema: u32,
         batch: Vec<u8>,
         transactions: types::Transactions,
     ) -> Result<transform::exports::rowmill::plugin::transform::Outcome, types::Error> {
         use transform::exports::rowmill::plugin::transform::{Outcome as Wit, Reshaped};
-        Ok(match P::with(|runner| runner.process(schema, &batch, &transactions.into()))? {
+        Ok(match T::with(|runner| runner.process(schema, &batch, &transactions.into()))? {
             Outcome::Unchanged => Wit::Unchanged,
             Outcome::Dropped => Wit::Dropped,
             Outcome::Changed(batch) => Wit::Changed(batch),

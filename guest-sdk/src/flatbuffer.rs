@@ -20,9 +20,17 @@ impl<'a> Table<'a> {
 
     fn at(bytes: &'a [u8], at: usize) -> Result<Self, Error> {
         let back = i64::from(i32::from_le_bytes(read(bytes, at)?));
-        let vtable = i64::try_from(at).ok().and_then(|at| usize::try_from(at - back).ok()).ok_or_else(outside)?;
+        let vtable = i64::try_from(at)
+            .ok()
+            .and_then(|at| usize::try_from(at - back).ok())
+            .ok_or_else(outside)?;
         let vtable_bytes = usize::from(u16::from_le_bytes(read(bytes, vtable)?));
-        Ok(Self { bytes, at, vtable, vtable_bytes })
+        Ok(Self {
+            bytes,
+            at,
+            vtable,
+            vtable_bytes,
+        })
     }
 
     /// Where field `i` is; `None` where the table leaves it out, which means its default.
@@ -117,7 +125,11 @@ impl Pairs<'_> {
 
 /// `N` bytes at `at`.
 pub(crate) fn read<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Error> {
-    bytes.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().ok_or_else(outside)
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk::<N>())
+        .copied()
+        .ok_or_else(outside)
 }
 
 /// An unsigned 32-bit offset or length.

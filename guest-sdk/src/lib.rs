@@ -1,4 +1,57 @@
-//! Write plugins for rowmill.
+//! Write plugins for rowmill: transforms (Arrow batch in, Arrow batch out) and encoders (Arrow batch in, Kafka records out).
+//!
+//! A plugin is a crate of type `cdylib` (and `rlib`, so that it can be tested) that implements `Encoder` or `Transform`
+//! and exports it. `cargo build --target wasm32-wasip2` makes a component of it; natively the export is empty, and
+//! `cargo test` runs the same code on batches that the feature `harness` makes.
+//!
+//! ```
+//! use rowmill_sdk::json::{INTEGER_BYTES, Span};
+//! use rowmill_sdk::{Batch, Description, Encoder, Error, Key, Output, Record, Schema};
+//!
+//! /// Writes each change's sequence number and table, such as `{"table":"orders","seq":7}`.
+//! struct Ticker;
+//!
+//! /// It has no options, and says so if one is written.
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Settings {}
+//!
+//! impl Encoder for Ticker {
+//!     type Settings = Settings;
+//!     type Table = Vec<u8>;
+//!
+//!     fn describe() -> Description {
+//!         Description { name: "ticker", version: "0.1.0", parallel: true, ..Description::default() }
+//!     }
+//!
+//!     fn new(_: Settings) -> Result<Self, Error> {
+//!         Ok(Self)
+//!     }
+//!
+//!     // What a table's version fixes is made once.
+//!     fn open(&mut self, schema: &Schema) -> Result<Vec<u8>, Error> {
+//!         let name = serde_json::to_string(&schema.table).map_err(|_| Error::new("bad-name", "writing a table's name"))?;
+//!         Ok(format!("{{\"table\":{name},\"seq\":").into_bytes())
+//!     }
+//!
+//!     fn encode(&mut self, head: &mut Vec<u8>, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {
+//!         for row in 0..batch.rows() {
+//!             // What the record takes at most is reserved once; the cursor then writes without asking.
+//!             let worst = head.len() + INTEGER_BYTES + 1;
+//!             output.record(Record { row, ..Record::default() }, worst, |cursor| {
+//!                 let cursor = cursor.fragment(Span::from(head.as_slice())).unsigned(batch.seq(row));
+//!                 (cursor.byte(b'}'), Key::None)
+//!             });
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! rowmill_sdk::export!(Ticker: encoder);
+//! ```
+//!
+//! `docs/plugin-contract.md` says what is in a batch. Text columns are UTF-8: the host decodes them. Plugins get nothing
+//! but their batch, their configuration, a clock frozen to the batch and randomness that replays.
 
 #[doc(hidden)]
 pub mod bindings;
@@ -17,6 +70,10 @@ mod output;
 mod schema;
 mod transactions;
 mod transform;
+#[cfg(feature = "arrow")]
+mod arrow_form;
+#[cfg(feature = "harness")]
+pub mod harness;
 
 pub use batch::{Batch, Flags, Image, Op};
 pub use column::{Bits, Bytes, Column, Fixed, Values};

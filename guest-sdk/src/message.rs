@@ -15,9 +15,12 @@ pub(crate) fn open(bytes: &[u8], wanted: Header) -> Result<(Table<'_>, &[u8]), E
     if u32::from_le_bytes(read(bytes, 0)?) != u32::MAX {
         return Err(Error::malformed("it does not start with the continuation marker"));
     }
-    let length = usize::try_from(i32::from_le_bytes(read(bytes, 4)?)).map_err(|_| Error::malformed("its metadata has a negative length"))?;
-    let (metadata, body) =
-        bytes.get(8..).and_then(|rest| rest.split_at_checked(length)).ok_or_else(|| Error::malformed("its metadata is cut"))?;
+    let length =
+        usize::try_from(i32::from_le_bytes(read(bytes, 4)?)).map_err(|_| Error::malformed("its metadata has a negative length"))?;
+    let (metadata, body) = bytes
+        .get(8..)
+        .and_then(|rest| rest.split_at_checked(length))
+        .ok_or_else(|| Error::malformed("its metadata is cut"))?;
     let message = Table::root(metadata)?;
     let tag = match wanted {
         Header::Schema => 1,

@@ -1,5 +1,6 @@
 //! Where an encoder puts its records: columns over one buffer, handed to the host 0.5 to 1 MB at a time.
 
+use crate::Error;
 use crate::json::{self, Cursor};
 
 /// From this many bytes on, what is there is handed over. The host's side of a hand-over is worth its cost from half a
@@ -103,7 +104,13 @@ pub struct Output {
 impl Output {
     /// An output that hands over to `sink`.
     pub fn new(sink: Sink) -> Self {
-        Self { open: HandOver { topic_names: vec![String::new()], ..HandOver::default() }, sink }
+        Self {
+            open: HandOver {
+                topic_names: vec![String::new()],
+                ..HandOver::default()
+            },
+            sink,
+        }
     }
 
     /// Writes one record, at most `worst` bytes of key and value: `fill` writes the key if there is one, notes where it
@@ -159,15 +166,18 @@ impl Output {
         }
     }
 
-    /// The number of a topic, by its full name.
-    pub fn topic(&mut self, name: &str) -> u16 {
+    /// The number of a topic, by its full name. It holds until the call ends.
+    ///
+    /// # Errors
+    /// `too-many-topics` past 65,536 in one call.
+    pub fn topic(&mut self, name: &str) -> Result<u16, Error> {
         let names = &mut self.open.topic_names;
-        let known = names.iter().position(|known| known == name);
-        let index = known.unwrap_or_else(|| {
+        let index = names.iter().position(|known| known == name).unwrap_or(names.len());
+        let number = u16::try_from(index).map_err(|_| Error::new("too-many-topics", "naming a topic: a call may name 65,535"))?;
+        if index == names.len() {
             names.push(name.to_owned());
-            names.len() - 1
-        });
-        u16::try_from(index).unwrap_or(0)
+        }
+        Ok(number)
     }
 
     /// Hands over what is there. The runner does so at the end of every call.
@@ -179,9 +189,13 @@ impl Output {
         self.open.clear();
     }
 
-    /// Forgets what was not handed over: the call failed.
-    pub(crate) fn discard(&mut self) {
+    /// Ends a call: what is there is handed over, or thrown away where the call failed.
+    pub(crate) fn end_call(&mut self, succeeded: bool) {
+        if succeeded {
+            self.hand_over();
+        }
         self.open.clear();
+        self.open.topic_names.truncate(1);
     }
 
     #[inline(always)]
@@ -227,7 +241,10 @@ fn sparse<T: Copy + PartialEq>(list: &mut Vec<T>, before: usize, entry: T, defau
 
 #[inline(always)]
 fn narrow(number: usize) -> u32 {
-    #[expect(clippy::as_conversions, reason = "hand-overs end far below 4 GiB: `record` begins a new one before")]
+    #[expect(
+        clippy::as_conversions,
+        reason = "hand-overs end far below 4 GiB: `record` begins a new one before"
+    )]
     let number = number as u32;
     number
 }

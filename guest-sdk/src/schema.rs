@@ -24,6 +24,7 @@ pub struct Schema {
     /// The table's columns, in order.
     pub columns: Vec<Field>,
     /// The message that this was read from.
+    #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only `to_arrow` reads it"))]
     pub(crate) message: Vec<u8>,
     /// Where the batch's top-level columns are.
     pub(crate) places: Places,
@@ -178,7 +179,12 @@ impl Schema {
         for table in header.tables(1)? {
             let at = next;
             let children = walk(&table, &mut next, 0)?;
-            found.push(Found { name: table.text(0)?, at, table, children });
+            found.push(Found {
+                name: table.text(0)?,
+                at,
+                table,
+                children,
+            });
         }
         let after = find(&found, "after").ok_or_else(|| missing("after"))?;
         let columns = after.table.tables(5)?.iter().map(field).collect::<Result<Vec<_>, _>>()?;
@@ -219,20 +225,27 @@ fn places(found: &[Found<'_>], columns: usize) -> Result<Places, Error> {
         if image.table.u8(2)? != 13 || image.children.len() != columns {
             return Err(Error::malformed(&format!("`{name}` is not a struct over the table's columns")));
         }
-        Ok(Some(ImagePlace { at: image.at, columns: image.children.clone() }))
+        Ok(Some(ImagePlace {
+            at: image.at,
+            columns: image.children.clone(),
+        }))
     };
     let typed = |name: &str, storage: Storage| -> Result<Place, Error> {
         let column = find(found, name).ok_or_else(|| missing(name))?;
         if storage_of(&column.table)? == storage {
             Ok(column.at)
         } else {
-            Err(Error::malformed(&format!("column `{name}` has another type than the contract says")))
+            Err(Error::malformed(&format!(
+                "column `{name}` has another type than the contract says"
+            )))
         }
     };
     let optional = |name: &str, tag: u8| -> Result<Option<Place>, Error> {
         match find(found, name) {
             Some(column) if column.table.u8(2)? == tag => Ok(Some(column.at)),
-            Some(_) => Err(Error::malformed(&format!("column `{name}` has another type than the contract says"))),
+            Some(_) => Err(Error::malformed(&format!(
+                "column `{name}` has another type than the contract says"
+            ))),
             None => Ok(None),
         }
     };
@@ -284,11 +297,16 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
     let text = |key: &str| metadata(table, 6, key);
     let kind = text("rowmill.kind")?.unwrap_or_default();
     let kind = Kind::named(kind).ok_or_else(|| {
-        Error::new("unknown-kind", format!("opening a schema: column `{name}` is of kind `{kind}`, which this sdk does not know"))
+        Error::new(
+            "unknown-kind",
+            format!("opening a schema: column `{name}` is of kind `{kind}`, which this sdk does not know"),
+        )
     })?;
     let storage = storage_of(table)?;
     if !fits(kind, storage) {
-        return Err(Error::malformed(&format!("column `{name}` is stored in another type than its kind has")));
+        return Err(Error::malformed(&format!(
+            "column `{name}` is stored in another type than its kind has"
+        )));
     }
     let labels = text("rowmill.labels")?.unwrap_or("[]");
     let number = |key: &str| Ok::<_, Error>(text(key)?.and_then(|text| text.parse::<u32>().ok()));
@@ -297,7 +315,9 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
         kind,
         mysql_type: text("rowmill.type")?.unwrap_or_default().to_owned(),
         charset: text("rowmill.charset")?.unwrap_or_default().to_owned(),
-        fsp: number("rowmill.fsp")?.and_then(|digits| u8::try_from(digits.min(6)).ok()).unwrap_or(0),
+        fsp: number("rowmill.fsp")?
+            .and_then(|digits| u8::try_from(digits.min(6)).ok())
+            .unwrap_or(0),
         labels: serde_json::from_str(labels).map_err(|_| Error::malformed("`rowmill.labels` is not a list of texts"))?,
         length: number("rowmill.length")?,
         storage,
@@ -307,7 +327,10 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
 fn fits(kind: Kind, storage: Storage) -> bool {
     use Storage::{Bits, Bytes, Decimal128, Decimal256, Float32, Float64, Int32, Int64, UInt16, UInt64};
     match kind {
-        Kind::Int => !matches!(storage, Float32 | Float64 | Bits | Decimal128(_) | Decimal256(_) | Bytes | Storage::Other),
+        Kind::Int => !matches!(
+            storage,
+            Float32 | Float64 | Bits | Decimal128(_) | Decimal256(_) | Bytes | Storage::Other
+        ),
         Kind::Year | Kind::Enum => storage == UInt16,
         Kind::Bit => matches!(storage, Bits | UInt64),
         Kind::Float => storage == Float32,
@@ -323,7 +346,9 @@ fn fits(kind: Kind, storage: Storage) -> bool {
 /// How values of a field's Arrow type lie in memory.
 fn storage_of(field: &Table<'_>) -> Result<Storage, Error> {
     let tag = field.u8(2)?;
-    let Some(details) = field.table(3)? else { return Ok(Storage::Other) };
+    let Some(details) = field.table(3)? else {
+        return Ok(Storage::Other);
+    };
     let unit_is = |unit: i16, default: i16| Ok::<_, Error>(details.i16(0, default)? == unit);
     Ok(match tag {
         2 => match (details.i32(0, 0)?, details.u8(1)? != 0) {

@@ -73,7 +73,10 @@ pub struct TransformRunner<T: Transform> {
 
 impl<T: Transform> Default for TransformRunner<T> {
     fn default() -> Self {
-        Self { transform: None, tables: HashMap::new() }
+        Self {
+            transform: None,
+            tables: HashMap::new(),
+        }
     }
 }
 

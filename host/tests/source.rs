@@ -15,7 +15,7 @@ use rowmill::config::{
 };
 use rowmill::fault::Fault;
 use rowmill::position::Position;
-use rowmill::source::{self, Catalog, Change, Interpreter, MysqlSource, Read, RowOp, Source, Table};
+use rowmill::source::{self, Catalog, Change, Interpreter, Level, MysqlSource, Read, RowOp, Source, Table};
 
 /// All read the same log, and some write what stops a reader: one test at a time.
 static LOG: Mutex<()> = Mutex::new(());
@@ -331,4 +331,102 @@ fn a_killed_dump_asks_for_a_retry() {
     mysql.run(&format!("KILL {}", threads[0].0));
     let fault = stream.until(|_| false).unwrap_err();
     assert!(matches!(fault, Fault::Retry(_)), "{fault}");
+}
+
+/// The line of a check.
+fn finding<'a>(findings: &'a [source::Finding], name: &str) -> &'a source::Finding {
+    findings.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("no {name} in {findings:#?}"))
+}
+
+#[test]
+fn a_preflight_names_what_is_missing_and_what_mends_it() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_preflight", "t,gone,odd") else { return };
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
+    mysql.run("CREATE TABLE odd (id int, name varchar(10) CHARACTER SET gbk)");
+    let findings = source::preflight(&mysql.config);
+    let failed: Vec<_> = findings.iter().filter(|f| f.level == Level::Fail).map(|f| f.name.as_str()).collect();
+    assert_eq!(failed, ["table rowmill_source_preflight.gone", "table rowmill_source_preflight.odd"], "{findings:#?}");
+    assert!(finding(&findings, "table rowmill_source_preflight.odd").message.contains("odd.name is varchar(10) in character set gbk"));
+    assert!(source::demand(&findings).unwrap_err().to_string().contains("rowmill_source_preflight.gone does not exist"));
+
+    mysql.run("DROP USER IF EXISTS rowmill_source_user");
+    mysql.run("CREATE USER rowmill_source_user IDENTIFIED BY 'secret'");
+    mysql.run("GRANT SELECT ON rowmill_source_preflight.odd TO rowmill_source_user");
+    mysql.config.source.user = "rowmill_source_user".to_owned();
+    mysql.config.source.password = Secret::new("secret");
+    for tls in [TlsMode::Preferred, TlsMode::Disabled, TlsMode::Required] {
+        mysql.config.source.tls = tls;
+        let findings = source::preflight(&mysql.config);
+        let slave = finding(&findings, "REPLICATION SLAVE");
+        assert_eq!(slave.level, Level::Fail);
+        assert_eq!(slave.mend.as_deref(), Some("GRANT REPLICATION SLAVE ON *.* TO 'rowmill_source_user'@'%';"));
+        let selects: Vec<_> = findings.iter().filter(|f| f.name == "SELECT").map(|f| f.mend.as_deref().unwrap()).collect();
+        assert_eq!(selects.len(), 2, "{findings:#?}");
+    }
+    let refused = {
+        let mut source = MysqlSource::new(&mysql.config);
+        let fault = source.open(&Position::default()).and_then(|()| source.read(&mut Vec::new(), Duration::from_secs(5)).map(drop));
+        fault.unwrap_err()
+    };
+    assert!(matches!(refused, Fault::Stop(_)) && refused.to_string().contains("REPLICATION SLAVE"), "{refused}");
+
+    mysql.config.source.password = Secret::new("wrong");
+    let findings = source::preflight(&mysql.config);
+    assert!(findings.len() == 1 && findings[0].message.contains("source.password"), "{findings:#?}");
+    assert!(!findings[0].message.contains("wrong"));
+    mysql.config.source.host = "no-such-host.invalid".to_owned();
+    let findings = source::preflight(&mysql.config);
+    assert!(findings.len() == 1 && findings[0].mend.as_deref().unwrap().contains("source.host"), "{findings:#?}");
+    mysql.run("DROP USER rowmill_source_user");
+}
+
+#[test]
+fn discovery_finds_the_chosen_tables_their_keys_and_the_server() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_discovery", "a,b,c,d,missing") else { return };
+    mysql.run("CREATE TABLE a (id int PRIMARY KEY)");
+    mysql.run("CREATE TABLE b (id int NOT NULL, x int NOT NULL, UNIQUE (id, x))");
+    mysql.run("CREATE TABLE c (id int, UNIQUE (id))");
+    mysql.run("CREATE TABLE d (id varchar(50) NOT NULL, UNIQUE (id(5)))");
+    mysql.run("CREATE TABLE e (id int)");
+    let found: Vec<_> = source::tables(&mysql.config).unwrap().into_iter().map(|t| (t.name, t.has_key)).collect();
+    let expected = [("a", true), ("b", true), ("c", false), ("d", false)].map(|(name, key)| (name.to_owned(), key));
+    assert_eq!(found, expected);
+    let server = source::server(&mysql.config).unwrap();
+    assert_eq!(server.flavor, source::Flavor::Mysql);
+    let version = mysql.texts("SELECT VERSION(), 1").remove(0).0;
+    assert_eq!(server.version, version);
+}
+
+#[test]
+fn starts_lead_to_the_place_that_they_name() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_start", "t") else { return };
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY)");
+    mysql.config.source.start = Start::Earliest;
+    let earliest = source::resolve_start(&mysql.config).unwrap();
+    assert!(earliest.pos == 4 && !earliest.file.is_empty() && earliest.gtid.is_some(), "{earliest}");
+    mysql.config.source.start = Start::Time(0);
+    let oldest = source::resolve_start(&mysql.config).unwrap();
+    assert_eq!((oldest.file, oldest.pos), (earliest.file, 4));
+    mysql.config.source.start = Start::Time(i64::MAX);
+    let newest = source::resolve_start(&mysql.config).unwrap();
+    mysql.config.source.start = Start::Latest;
+    let latest = source::resolve_start(&mysql.config).unwrap();
+    assert_eq!(newest.file, latest.file);
+    assert!(newest.gtid.unwrap().is_subset(latest.gtid.as_ref().unwrap()));
+}
+
+#[test]
+fn a_server_that_is_verified_must_have_a_certificate_of_the_named_authority() {
+    let Some(mut mysql) = Mysql::start("rowmill_source_tls", "") else { return };
+    for tls in [TlsMode::VerifyCa, TlsMode::VerifyIdentity] {
+        mysql.config.source.tls = tls;
+        let findings = source::preflight(&mysql.config);
+        assert!(findings.len() == 1 && findings[0].message.contains("TLS"), "{findings:#?}");
+    }
+    if let Ok(ca) = std::env::var("ROWMILL_TEST_MYSQL_CA") {
+        mysql.config.source.tls_ca = Some(ca.into());
+        mysql.config.source.tls = TlsMode::VerifyCa;
+        let findings = source::preflight(&mysql.config);
+        assert_eq!(finding(&findings, "connection").level, Level::Ok, "{findings:#?}");
+    }
 }

@@ -7,7 +7,11 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// The character of the six lowest bits.
 #[inline(always)]
 fn digit(bits: u32) -> u8 {
-    usize::try_from(bits & 63).ok().and_then(|i| ALPHABET.get(i)).copied().unwrap_or(b'=')
+    usize::try_from(bits & 63)
+        .ok()
+        .and_then(|i| ALPHABET.get(i))
+        .copied()
+        .unwrap_or(b'=')
 }
 
 impl Cursor<'_> {

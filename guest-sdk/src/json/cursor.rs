@@ -1,7 +1,10 @@
 //! The cursor: stores of 1, 8 and 16 bytes into reserved memory, and the scan for bytes that JSON escapes. The only
 //! module with `unsafe`: everything above it is built of these few steps, each of which checks that it fits.
 
-#![expect(unsafe_code, reason = "stores into a vector's reserve without a call each; measured 1.4 times as fast in WASM")]
+#![expect(
+    unsafe_code,
+    reason = "stores into a vector's reserve without a call each; measured 1.4 times as fast in WASM"
+)]
 
 use std::marker::PhantomData;
 
@@ -36,7 +39,12 @@ pub fn write<T>(buffer: &mut Vec<u8>, worst: usize, fill: impl for<'a> FnOnce(Cu
     // SAFETY: `len + worst + SLACK <= capacity`, so both pointers lie in the buffer's allocation.
     let cursor = unsafe {
         let at = start.add(buffer.len());
-        Cursor { at, end: at.add(worst), start, brand: PhantomData }
+        Cursor {
+            at,
+            end: at.add(worst),
+            start,
+            brand: PhantomData,
+        }
     };
     let (cursor, result) = fill(cursor);
     // SAFETY: the brand makes it the same cursor, so it points into the same allocation, at or after its start, and every
@@ -45,11 +53,12 @@ pub fn write<T>(buffer: &mut Vec<u8>, worst: usize, fill: impl for<'a> FnOnce(Cu
     result
 }
 
-/// Doubling would take a large row's memory twice; what is needed is added, and at least a quarter.
+/// The buffer doubles up to the size of a hand-over. Past that only what is needed is added: doubling would take a
+/// large row's memory twice.
 #[cold]
 #[inline(never)]
 fn grow(buffer: &mut Vec<u8>, needed: usize) {
-    buffer.reserve_exact(needed.max(buffer.capacity() / 4));
+    buffer.reserve_exact(needed.max(buffer.capacity().clamp(64 << 10, 1 << 20)));
 }
 
 #[cold]
@@ -82,7 +91,10 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     unsafe fn advance(self, length: usize) -> Self {
         // SAFETY: by the caller `at + length <= end`.
-        Self { at: unsafe { self.at.add(length) }, ..self }
+        Self {
+            at: unsafe { self.at.add(length) },
+            ..self
+        }
     }
 
     /// One byte.
@@ -150,7 +162,10 @@ pub(super) fn escapes(block: [u8; 16]) -> u32 {
         unsafe {
             let block: __m128i = core::mem::transmute(block);
             let below = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
-            let quotes = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8(0x22)), _mm_cmpeq_epi8(block, _mm_set1_epi8(0x5c)));
+            let quotes = _mm_or_si128(
+                _mm_cmpeq_epi8(block, _mm_set1_epi8(0x22)),
+                _mm_cmpeq_epi8(block, _mm_set1_epi8(0x5c)),
+            );
             _mm_movemask_epi8(_mm_or_si128(quotes, below)).cast_unsigned()
         }
     }

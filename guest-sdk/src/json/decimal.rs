@@ -52,7 +52,10 @@ impl Cursor<'_> {
             (self.short(magnitude / EIGHT), eight(magnitude % EIGHT), 0)
         };
         let text = digits | ZEROS;
-        cursor.word(text >> (8 * zeros), before - zeros).byte(b'.').word(text >> (8 * before), scale)
+        cursor
+            .word(text >> (8 * zeros), before - zeros)
+            .byte(b'.')
+            .word(text >> (8 * before), scale)
     }
 
     /// Any magnitude, little-endian, by long division.
@@ -73,8 +76,16 @@ impl Cursor<'_> {
             *limb = (eight(rest) | ZEROS).to_le_bytes();
         }
         let (whole, decimals) = digits.split_at(digits.len().saturating_sub(usize::from(scale)));
-        let zeros = whole.iter().take_while(|digit| **digit == b'0').count().min(whole.len().saturating_sub(1));
+        let zeros = whole
+            .iter()
+            .take_while(|digit| **digit == b'0')
+            .count()
+            .min(whole.len().saturating_sub(1));
         let cursor = self.raw(whole.get(zeros..).unwrap_or_default());
-        if decimals.is_empty() { cursor } else { cursor.byte(b'.').raw(decimals) }
+        if decimals.is_empty() {
+            cursor
+        } else {
+            cursor.byte(b'.').raw(decimals)
+        }
     }
 }

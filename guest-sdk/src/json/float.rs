@@ -1,6 +1,9 @@
 //! Floating-point numbers: the fewest digits that read back to the same value.
 
-#![expect(clippy::as_conversions, reason = "no lossless conversion exists between floats and integers; the numbers are below 10^15")]
+#![expect(
+    clippy::as_conversions,
+    reason = "no lossless conversion exists between floats and integers; the numbers are below 10^15"
+)]
 
 use super::Cursor;
 use super::number::EIGHT;

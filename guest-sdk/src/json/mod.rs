@@ -10,6 +10,8 @@ mod decimal;
 mod float;
 mod number;
 mod text;
+#[cfg(test)]
+mod tests;
 
 pub use cursor::{Cursor, write};
 pub use text::{Fragments, Span, string};

@@ -63,7 +63,11 @@ impl Cursor<'_> {
     /// A signed integer: at most 20 bytes.
     #[inline(always)]
     pub fn signed(self, number: i64) -> Self {
-        if number < 0 { self.byte(b'-').unsigned(number.unsigned_abs()) } else { self.unsigned(number.unsigned_abs()) }
+        if number < 0 {
+            self.byte(b'-').unsigned(number.unsigned_abs())
+        } else {
+            self.unsigned(number.unsigned_abs())
+        }
     }
 
     /// The last `count` (1 to 8) digits of a number below 10^8, leading zeros included.

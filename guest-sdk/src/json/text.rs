@@ -19,7 +19,11 @@ pub struct Span<'a> {
 
 impl<'a> From<&'a [u8]> for Span<'a> {
     fn from(whole: &'a [u8]) -> Self {
-        Self { whole, start: 0, end: whole.len() }
+        Self {
+            whole,
+            start: 0,
+            end: whole.len(),
+        }
     }
 }
 
@@ -28,14 +32,22 @@ impl<'a> Span<'a> {
     #[inline(always)]
     pub fn new(whole: &'a [u8], start: usize, end: usize) -> Self {
         let end = end.min(whole.len());
-        Self { whole, start: start.min(end), end }
+        Self {
+            whole,
+            start: start.min(end),
+            end,
+        }
     }
 
     /// Bytes that it takes as a JSON string, at most: quotes included.
     #[inline(always)]
     pub fn worst(&self) -> usize {
         let length = self.end - self.start;
-        if length <= ESTIMATED_BYTES { 6 * length + 2 } else { self.scanned() }
+        if length <= ESTIMATED_BYTES {
+            6 * length + 2
+        } else {
+            self.scanned()
+        }
     }
 
     #[inline(never)]
@@ -104,7 +116,10 @@ impl Cursor<'_> {
             b'\t' => b't',
             _ => {
                 let hex = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
-                return self.word(u64::from_le_bytes([b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15), 0, 0]), 6);
+                return self.word(
+                    u64::from_le_bytes([b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15), 0, 0]),
+                    6,
+                );
             }
         };
         self.byte(b'\\').byte(short)
@@ -161,7 +176,10 @@ impl Span<'_> {
     #[inline(always)]
     #[must_use]
     pub fn skip(self, count: usize) -> Self {
-        Self { start: (self.start + count).min(self.end), ..self }
+        Self {
+            start: (self.start + count).min(self.end),
+            ..self
+        }
     }
 
     /// Number of bytes.

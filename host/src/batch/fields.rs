@@ -95,7 +95,7 @@ fn column_field(column: &Column) -> Field {
 }
 
 /// `rowmill.kind` and the Arrow type of a column type.
-fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
+pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
     match *kind {
         ColumnType::Int { bytes, unsigned } => ("int", int_type(bytes, unsigned)),
         ColumnType::Year => ("year", DataType::UInt16),

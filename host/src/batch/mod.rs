@@ -16,6 +16,10 @@ mod odd_dates;
 mod fields;
 mod transactions;
 mod records;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod promises;
 
 pub use batcher::Batcher;
 pub use records::{Entry, Records};

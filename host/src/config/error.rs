@@ -14,7 +14,11 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn new(setting: impl Into<String>, problem: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { setting: setting.into(), problem: problem.into(), mend: mend.into() }
+        Self {
+            setting: setting.into(),
+            problem: problem.into(),
+            mend: mend.into(),
+        }
     }
 }
 
@@ -39,7 +43,10 @@ pub struct Error {
 
 impl Error {
     pub(super) fn one(finding: Finding) -> Self {
-        Self { origin: String::new(), findings: vec![finding] }
+        Self {
+            origin: String::new(),
+            findings: vec![finding],
+        }
     }
 }
 

@@ -92,7 +92,11 @@ pub fn json_schema() -> Json {
 }
 
 fn section_schema(path: &str, required: &[&str]) -> Json {
-    let properties: Map<String, Json> = KEYS.iter().filter(|key| key.section() == path).map(|key| (key.name().to_owned(), key_schema(key))).collect();
+    let properties: Map<String, Json> = KEYS
+        .iter()
+        .filter(|key| key.section() == path)
+        .map(|key| (key.name().to_owned(), key_schema(key)))
+        .collect();
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
@@ -136,7 +140,10 @@ fn or_reference(schema: Json) -> Json {
 }
 
 fn allowed_flags(key: &Key) -> Vec<bool> {
-    [false, true].into_iter().filter(|flag| !key.later.contains(&flag.to_string().as_str())).collect()
+    [false, true]
+        .into_iter()
+        .filter(|flag| !key.later.contains(&flag.to_string().as_str()))
+        .collect()
 }
 
 fn start_schema() -> Json {
@@ -163,15 +170,27 @@ pub(super) fn page() -> String {
             "plugin" => "`[[plugin]]`".to_owned(),
             path => format!("`[{path}]`"),
         };
-        text.push_str(&format!("\n### {title}\n\n{}\n\n| key | takes | default | meaning |\n|---|---|---|---|\n", section.help));
+        text.push_str(&format!(
+            "\n### {title}\n\n{}\n\n| key | takes | default | meaning |\n|---|---|---|---|\n",
+            section.help
+        ));
         for key in KEYS.iter().filter(|key| key.section() == section.path) {
             let default = match key.default {
                 Some("") => "empty".to_owned(),
                 Some(default) => format!("`{default}`"),
                 None => "—".to_owned(),
             };
-            let later = if key.later.is_empty() { String::new() } else { format!(" Not in this version: `{}`.", key.later.join("`, `")) };
-            text.push_str(&format!("| `{}` | {} | {default} | {}{later} |\n", key.name(), takes(key.kind), key.help));
+            let later = if key.later.is_empty() {
+                String::new()
+            } else {
+                format!(" Not in this version: `{}`.", key.later.join("`, `"))
+            };
+            text.push_str(&format!(
+                "| `{}` | {} | {default} | {}{later} |\n",
+                key.name(),
+                takes(key.kind),
+                key.help
+            ));
         }
     }
     text

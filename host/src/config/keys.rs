@@ -64,12 +64,30 @@ pub(super) struct Section {
 
 /// In the order of the file.
 pub(super) const SECTIONS: [Section; 6] = [
-    Section { path: "", help: "One connector." },
-    Section { path: "source", help: "Where changes come from." },
-    Section { path: "batch", help: "When a batch is cut: whichever comes first." },
-    Section { path: "plugin", help: "The chain, in order: transforms, then one encoder. None written: the built-in encoder \"envelope\"." },
-    Section { path: "sink", help: "Where records go." },
-    Section { path: "limits", help: "What the connector may take." },
+    Section {
+        path: "",
+        help: "One connector.",
+    },
+    Section {
+        path: "source",
+        help: "Where changes come from.",
+    },
+    Section {
+        path: "batch",
+        help: "When a batch is cut: whichever comes first.",
+    },
+    Section {
+        path: "plugin",
+        help: "The chain, in order: transforms, then one encoder. None written: the built-in encoder \"envelope\".",
+    },
+    Section {
+        path: "sink",
+        help: "Where records go.",
+    },
+    Section {
+        path: "limits",
+        help: "What the connector may take.",
+    },
 ];
 
 const KIB: u64 = 1024;
@@ -79,7 +97,15 @@ const GIB: u64 = 1024 * MIB;
 const DAY_MS: u64 = 86_400_000;
 
 const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, example: &'static str, help: &'static str) -> Key {
-    Key { path, kind, default, example, show: Show::Comment, later: &[], help }
+    Key {
+        path,
+        kind,
+        default,
+        example,
+        show: Show::Comment,
+        later: &[],
+        help,
+    }
 }
 
 impl Key {

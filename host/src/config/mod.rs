@@ -37,12 +37,18 @@ use toml::{Table, Value};
 pub fn load(file: &Path) -> Result<Config, Error> {
     let origin = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let finding = Finding::new("file", format!("cannot read it: {error}"), "`rowmill config example` prints one to begin with");
-        Error { origin: origin.clone(), findings: vec![finding] }
+        let finding = Finding::new(
+            "file",
+            format!("cannot read it: {error}"),
+            "`rowmill config example` prints one to begin with",
+        );
+        Error {
+            origin: origin.clone(),
+            findings: vec![finding],
+        }
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let surroundings = Surroundings { folder, variable: &|name| std::env::var(name).ok() };
-    parse(&text, &surroundings).map_err(|error| Error { origin, ..error })
+    parse(&text, &Surroundings::of_process(folder)).map_err(|error| Error { origin, ..error })
 }
 
 /// Reads and checks a TOML text.
@@ -64,15 +70,26 @@ pub fn parse_map<'a>(map: impl IntoIterator<Item = (&'a str, &'a str)>, surround
     let mut findings = Vec::new();
     for (name, text) in map {
         let is_option = keys::pattern(name).starts_with("plugin.*.config.");
-        let json = if is_option { serde_json::from_str::<serde_json::Value>(text).ok().filter(|json| !json.is_string() && !json.is_null()) } else { None };
-        let value = json.and_then(|json| Value::try_from(json).ok()).unwrap_or_else(|| Value::String(text.to_owned()));
+        let json = if is_option {
+            serde_json::from_str::<serde_json::Value>(text)
+                .ok()
+                .filter(|json| !json.is_string() && !json.is_null())
+        } else {
+            None
+        };
+        let value = json
+            .and_then(|json| Value::try_from(json).ok())
+            .unwrap_or_else(|| Value::String(text.to_owned()));
         if table.insert(name.to_owned(), value).is_some() {
             findings.push(Finding::new(name, "written twice", "keep one of them"));
         }
     }
     match check(table, surroundings) {
         Ok(config) if findings.is_empty() => Ok(config),
-        Ok(_) => Err(Error { origin: String::new(), findings }),
+        Ok(_) => Err(Error {
+            origin: String::new(),
+            findings,
+        }),
         Err(mut error) => {
             error.findings.splice(0..0, findings);
             Err(error)
@@ -83,7 +100,10 @@ pub fn parse_map<'a>(map: impl IntoIterator<Item = (&'a str, &'a str)>, surround
 fn check(table: Table, surroundings: &Surroundings<'_>) -> Result<Config, Error> {
     let written = written::Written::new(table, surroundings);
     let reader = reader::Reader::new(written, surroundings);
-    resolve::resolve(reader).map_err(|findings| Error { origin: String::new(), findings })
+    resolve::resolve(reader).map_err(|findings| Error {
+        origin: String::new(),
+        findings,
+    })
 }
 
 /// A text that is no TOML. The line itself is not shown: it may hold a password.
@@ -92,5 +112,9 @@ fn syntax(text: &str, error: &toml::de::Error) -> Finding {
     let before = text.get(..start).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    Finding::new(format!("line {line}, column {column}"), format!("is not TOML: {}", error.message().replace('\n', ", ")), "")
+    Finding::new(
+        format!("line {line}, column {column}"),
+        format!("is not TOML: {}", error.message().replace('\n', ", ")),
+        "",
+    )
 }

@@ -19,7 +19,11 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn new(written: Written, surroundings: &'a Surroundings<'a>) -> Self {
         let findings = written.findings.clone();
-        Self { written, surroundings, findings }
+        Self {
+            written,
+            surroundings,
+            findings,
+        }
     }
 
     /// Notes what is wrong.
@@ -75,14 +79,20 @@ impl<'a> Reader<'a> {
     pub(super) fn file(&mut self, path: &str) -> Option<std::path::PathBuf> {
         let file = self.path(path)?;
         if !file.is_file() {
-            self.refuse(path, format!("there is no file {}", file.display()), "relative paths start at the folder of the configuration file");
+            self.refuse(
+                path,
+                format!("there is no file {}", file.display()),
+                "relative paths start at the folder of the configuration file",
+            );
         }
         Some(file)
     }
 
     /// A number within the key's bounds.
     pub(super) fn integer(&mut self, path: &str) -> i64 {
-        let Some(Kind::Integer(low, high)) = keys::find(path).map(|key| key.kind) else { return 0 };
+        let Some(Kind::Integer(low, high)) = keys::find(path).map(|key| key.kind) else {
+            return 0;
+        };
         let found = match self.written.leaf(path).map(|leaf| &leaf.value) {
             None => default(path).parse().ok(),
             Some(Value::Integer(number)) => Some(*number),
@@ -100,10 +110,26 @@ impl<'a> Reader<'a> {
 
     /// Bytes or milliseconds within the key's bounds.
     pub(super) fn amount(&mut self, path: &str) -> u64 {
-        let Some(kind) = keys::find(path).map(|key| key.kind) else { return 0 };
-        let read = |text: &str| if matches!(kind, Kind::Bytes(..)) { sizes::parse(text) } else { text.trim().parse().ok() };
+        let Some(kind) = keys::find(path).map(|key| key.kind) else {
+            return 0;
+        };
+        let read = |text: &str| {
+            if matches!(kind, Kind::Bytes(..)) {
+                sizes::parse(text)
+            } else {
+                text.trim().parse().ok()
+            }
+        };
         let (low, high, expected) = match kind {
-            Kind::Bytes(low, high) => (low, high, format!("{} to {}, such as \"1MiB\", \"64KiB\" or a number of bytes", sizes::show(low), sizes::show(high))),
+            Kind::Bytes(low, high) => (
+                low,
+                high,
+                format!(
+                    "{} to {}, such as \"1MiB\", \"64KiB\" or a number of bytes",
+                    sizes::show(low),
+                    sizes::show(high)
+                ),
+            ),
             Kind::Millis(low, high) => (low, high, format!("a whole number of milliseconds from {low} to {high}")),
             _ => return 0,
         };
@@ -144,12 +170,22 @@ impl<'a> Reader<'a> {
             self.refuse_kind(path, "true or false");
             return false;
         };
-        if self.refuse_later(path, if flag { "true" } else { "false" }) { false } else { flag }
+        if self.refuse_later(path, if flag { "true" } else { "false" }) {
+            false
+        } else {
+            flag
+        }
     }
 
     /// One of the key's choices, if it is one that this version has; the default where nothing is written.
     pub(super) fn choice(&mut self, path: &str) -> Option<&'static str> {
-        let Some(Key { kind: Kind::Choice(choices), .. }) = keys::find(path) else { return None };
+        let Some(Key {
+            kind: Kind::Choice(choices),
+            ..
+        }) = keys::find(path)
+        else {
+            return None;
+        };
         let text = match self.written.leaf(path).map(|leaf| &leaf.value) {
             None => default(path).to_owned(),
             Some(Value::String(text)) => text.clone(),
@@ -175,7 +211,12 @@ impl<'a> Reader<'a> {
     pub(super) fn list(&mut self, path: &str, split: bool) -> Vec<String> {
         let found = match self.written.leaf(path).map(|leaf| &leaf.value) {
             None => Some(Vec::new()),
-            Some(Value::String(text)) if split => Some(text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()),
+            Some(Value::String(text)) if split => Some(
+                text.split(',')
+                    .map(|part| part.trim().to_owned())
+                    .filter(|part| !part.is_empty())
+                    .collect(),
+            ),
             Some(Value::String(text)) => Some(vec![text.clone()]),
             Some(Value::Array(list)) => list.iter().map(|value| value.as_str().map(str::to_owned)).collect(),
             Some(_) => None,
@@ -193,13 +234,28 @@ impl<'a> Reader<'a> {
     }
 
     fn refuse_later(&mut self, path: &str, value: &str) -> bool {
-        let Some(key) = keys::find(path).filter(|key| key.later.contains(&value)) else { return false };
+        let Some(key) = keys::find(path).filter(|key| key.later.contains(&value)) else {
+            return false;
+        };
         let now = match key.kind {
-            Kind::Choice(choices) => choices.iter().filter(|choice| !key.later.contains(choice)).map(|choice| format!("\"{choice}\"")).collect::<Vec<_>>().join(" or "),
+            Kind::Choice(choices) => choices
+                .iter()
+                .filter(|choice| !key.later.contains(choice))
+                .map(|choice| format!("\"{choice}\""))
+                .collect::<Vec<_>>()
+                .join(" or "),
             _ => "false".to_owned(),
         };
-        let shown = if matches!(key.kind, Kind::Flag) { value.to_owned() } else { format!("\"{value}\"") };
-        self.refuse(path, format!("{shown} is not in this version"), format!("write {} = {now}, or leave the key out", key.name()));
+        let shown = if matches!(key.kind, Kind::Flag) {
+            value.to_owned()
+        } else {
+            format!("\"{value}\"")
+        };
+        self.refuse(
+            path,
+            format!("{shown} is not in this version"),
+            format!("write {} = {now}, or leave the key out", key.name()),
+        );
         true
     }
 }

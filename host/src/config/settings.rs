@@ -181,7 +181,13 @@ pub struct Plugin {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let options: Vec<&str> = self.config.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let options: Vec<&str> = self
+            .config
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .collect();
         f.debug_struct("Plugin")
             .field("name", &self.name)
             .field("origin", &self.origin)

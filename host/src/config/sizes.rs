@@ -38,10 +38,26 @@ pub(super) fn show(bytes: u64) -> String {
 mod tests {
     #[test]
     fn sizes_are_read_in_every_unit_and_overflow_is_refused() {
-        for (text, bytes) in [("0", Some(0)), ("4096", Some(4096)), ("64KiB", Some(65536)), ("1 mib", Some(1 << 20)), ("3GB", Some(3_000_000_000)), ("7B", Some(7))] {
+        for (text, bytes) in [
+            ("0", Some(0)),
+            ("4096", Some(4096)),
+            ("64KiB", Some(65536)),
+            ("1 mib", Some(1 << 20)),
+            ("3GB", Some(3_000_000_000)),
+            ("7B", Some(7)),
+        ] {
             assert_eq!(super::parse(text), bytes, "{text}");
         }
-        for text in ["", "MiB", "1.5MiB", "-1", "1 XiB", "18446744073709551616", "18446744073709551615KiB", "1é"] {
+        for text in [
+            "",
+            "MiB",
+            "1.5MiB",
+            "-1",
+            "1 XiB",
+            "18446744073709551616",
+            "18446744073709551615KiB",
+            "1é",
+        ] {
             assert_eq!(super::parse(text), None, "{text}");
         }
     }

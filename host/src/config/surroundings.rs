@@ -17,6 +17,16 @@ pub struct Surroundings<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
+impl<'a> Surroundings<'a> {
+    /// Those of this process, for a text that stands in `folder`.
+    pub fn of_process(folder: &'a Path) -> Self {
+        Self {
+            folder,
+            variable: &|name| std::env::var(name).ok(),
+        }
+    }
+}
+
 impl Surroundings<'_> {
     /// The path itself where it is absolute, else within the folder.
     pub(super) fn path(&self, written: &str) -> PathBuf {
@@ -67,11 +77,17 @@ impl Surroundings<'_> {
     fn read(&self, setting: &str, written: &str) -> Result<String, Finding> {
         let path = self.path(written);
         let refuse = |why: &str| {
-            Finding::new(setting, format!("cannot read the file {}: {why}", path.display()), "relative paths start at the folder of the configuration file")
+            Finding::new(
+                setting,
+                format!("cannot read the file {}: {why}", path.display()),
+                "relative paths start at the folder of the configuration file",
+            )
         };
         let file = std::fs::File::open(&path).map_err(|error| refuse(&error.to_string()))?;
         let mut bytes = Vec::new();
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| refuse(&error.to_string()))?;
+        file.take(MAX_FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| refuse(&error.to_string()))?;
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
             return Err(refuse("it is longer than 64KiB"));
         }

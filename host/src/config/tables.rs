@@ -21,17 +21,25 @@ pub(super) fn parse(text: &str) -> Result<Vec<Name>, String> {
     loop {
         let (first, after) = part(rest)?;
         rest = after.trim_start();
-        let mut name = Name { database: None, table: first };
+        let mut name = Name {
+            database: None,
+            table: first,
+        };
         if let Some(after) = rest.strip_prefix('.') {
             let (second, after) = part(after)?;
-            name = Name { database: Some(name.table), table: second };
+            name = Name {
+                database: Some(name.table),
+                table: second,
+            };
             rest = after.trim_start();
         }
         names.push(name);
         if rest.is_empty() {
             return Ok(names);
         }
-        rest = rest.strip_prefix(',').ok_or_else(|| format!("unexpected {rest:?} after a table name"))?;
+        rest = rest
+            .strip_prefix(',')
+            .ok_or_else(|| format!("unexpected {rest:?} after a table name"))?;
     }
 }
 
@@ -76,7 +84,10 @@ mod tests {
     use super::{Name, parse};
 
     fn name(database: Option<&str>, table: &str) -> Name {
-        Name { database: database.map(str::to_owned), table: table.to_owned() }
+        Name {
+            database: database.map(str::to_owned),
+            table: table.to_owned(),
+        }
     }
 
     #[test]

@@ -32,10 +32,18 @@ pub(super) struct Written {
 impl Written {
     /// Lays out a table, nested or with dotted keys.
     pub(super) fn new(table: Table, surroundings: &Surroundings<'_>) -> Self {
-        let mut layout = Layout { leaves: BTreeMap::new(), plugins: Vec::new(), findings: Vec::new() };
+        let mut layout = Layout {
+            leaves: BTreeMap::new(),
+            plugins: Vec::new(),
+            findings: Vec::new(),
+        };
         layout.walk("", table);
         layout.plugins.sort_by_key(|index| index.parse::<u32>().unwrap_or(u32::MAX));
-        let mut written = Self { leaves: BTreeMap::new(), plugins: layout.plugins, findings: layout.findings };
+        let mut written = Self {
+            leaves: BTreeMap::new(),
+            plugins: layout.plugins,
+            findings: layout.findings,
+        };
         for (path, (kind, value)) in layout.leaves {
             let shown = show(kind, &value);
             match fill_in(&path, value, surroundings) {
@@ -99,7 +107,11 @@ impl Layout {
                     self.place(format!("plugin.{index}"), value);
                 }
             }
-            _ => self.findings.push(Finding::new(path, "expected a section, found a single value", format!("write [{path}] and its keys below it"))),
+            _ => self.findings.push(Finding::new(
+                path,
+                "expected a section, found a single value",
+                format!("write [{path}] and its keys below it"),
+            )),
         }
     }
 
@@ -122,11 +134,14 @@ impl Layout {
             (Some((_, Value::Table(present))), Value::Table(more)) if is_open(kind) => {
                 for (name, value) in more {
                     if present.insert(name, value).is_some() {
-                        self.findings.push(Finding::new(&path, "one of its keys is written twice", "keep one of them"));
+                        self.findings
+                            .push(Finding::new(&path, "one of its keys is written twice", "keep one of them"));
                     }
                 }
             }
-            _ => self.findings.push(Finding::new(path, "written twice, dotted and nested", "keep one of them")),
+            _ => self
+                .findings
+                .push(Finding::new(path, "written twice, dotted and nested", "keep one of them")),
         }
     }
 }
@@ -153,7 +168,11 @@ fn is_section(path: &str) -> bool {
 
 fn unknown(path: &str) -> Finding {
     if path.starts_with("plugin.") && !keys::pattern(path).starts_with("plugin.*") {
-        return Finding::new(path, "plugins are a list", "write [[plugin]], in double brackets, once for each plugin");
+        return Finding::new(
+            path,
+            "plugins are a list",
+            "write [[plugin]], in double brackets, once for each plugin",
+        );
     }
     let mend = match nearest(path) {
         Some(known) => format!("did you mean {known}?"),
@@ -194,7 +213,11 @@ fn distance(a: &str, b: &str) -> usize {
 fn fill_in(path: &str, value: Value, surroundings: &Surroundings<'_>) -> Result<Value, Finding> {
     Ok(match value {
         Value::String(text) => Value::String(surroundings.expand(path, &text)?),
-        Value::Array(list) => Value::Array(list.into_iter().map(|value| fill_in(path, value, surroundings)).collect::<Result<_, _>>()?),
+        Value::Array(list) => Value::Array(
+            list.into_iter()
+                .map(|value| fill_in(path, value, surroundings))
+                .collect::<Result<_, _>>()?,
+        ),
         Value::Table(table) => Value::Table(
             table
                 .into_iter()

@@ -8,7 +8,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// Largest plugin file. A Rust plugin has 0.1-2 MB, a Python or JavaScript one 12-40 MB.
-pub(super) const MAX_BYTES: u64 = 64 << 20;
+pub(super) const MAX_BYTES: usize = 64 << 20;
 
 /// The contract's package; what follows the slash is an interface.
 const PACKAGE: &str = "rowmill:plugin/";
@@ -68,9 +68,9 @@ impl Kind {
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX)).read_to_end(&mut bytes))
         .with_context(|| format!("read {}", path.display()))?;
-    if bytes.len() as u64 > MAX_BYTES {
+    if bytes.len() > MAX_BYTES {
         bail!("{} is larger than the {MAX_BYTES} bytes that a plugin may have", path.display());
     }
     Ok(bytes)
@@ -106,7 +106,8 @@ pub(super) fn kind(engine: &Engine, component: &Component) -> anyhow::Result<Kin
     let mut has_output = false;
     for (name, _) in shape.imports(engine) {
         has_output |= interface(name, "output")?;
-        if !(name.starts_with(PACKAGE) || is_granted_wasi(name)) {
+        let own = interface(name, "types")? || interface(name, "host")? || interface(name, "output")?;
+        if !own && !is_granted_wasi(name) {
             bail!("it imports {name}, which plugins are not given: they see their batch, their configuration, a log and a frozen clock");
         }
     }

@@ -102,7 +102,7 @@ impl Workshop {
             anyhow::Error::from(error).context("link it to the host: its imports do not fit version 1.0 of the contract")
         })?;
         let find = |interface: &str, function: &str| {
-            let at = component.get_export_index(None, &format!("rowmill:plugin/{interface}@1.0.0"));
+            let at = component.get_export_index(None, format!("rowmill:plugin/{interface}@1.0.0"));
             at.and_then(|at| component.get_export_index(Some(&at), function))
                 .with_context(|| format!("find its function {interface}.{function}"))
         };

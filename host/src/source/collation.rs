@@ -66,12 +66,21 @@ impl Encoding {
 
     /// How it is decoded; `None` where that is not done yet.
     pub(super) fn decoder(self) -> Option<Charset> {
-        match self.name {
-            "utf8mb4" | "utf8mb3" => Some(Charset::Utf8),
-            "ascii" => Some(Charset::Ascii),
-            "latin1" => Some(Charset::Latin1),
-            _ => None,
-        }
+        decoder(self.name)
+    }
+
+    /// Whether columns of a character set can be read: as text, or as the bytes that they are.
+    pub(super) fn is_decoded(name: &str) -> bool {
+        name == "binary" || decoder(name).is_some()
+    }
+}
+
+fn decoder(name: &str) -> Option<Charset> {
+    match name {
+        "utf8mb4" | "utf8mb3" | "utf8" => Some(Charset::Utf8),
+        "ascii" => Some(Charset::Ascii),
+        "latin1" => Some(Charset::Latin1),
+        _ => None,
     }
 }
 

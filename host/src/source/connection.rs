@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use mysql_async::BinlogStreamRequest;
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, ClientIdentity, Conn, DriverError, Error, IoError, Opts, OptsBuilder, Params, Row, SslOpts};
@@ -47,7 +47,7 @@ impl Connection {
             let limit = tokio::time::timeout(CONNECT_TIMEOUT, connect(source));
             limit.await.unwrap_or_else(|_| Err(timed_out(CONNECT_TIMEOUT)))
         });
-        let conn = result.map_err(|error| classify(error).context(tried))?;
+        let conn = result.map_err(|error| classify_login(error).context(tried))?;
         Ok(Self { runtime, conn, address })
     }
 
@@ -115,7 +115,7 @@ impl Connection {
             let limit = tokio::time::timeout(STATEMENT_TIMEOUT, conn.get_binlog_stream(request));
             limit.await.unwrap_or_else(|_| Err(timed_out(STATEMENT_TIMEOUT)))
         });
-        let stream = result.map_err(|error| classify(error).context(format!("asking {address} for its binlog")))?;
+        let stream = result.map_err(|error| classify_request(error).context(format!("asking {address} for its binlog")))?;
         Ok((runtime, stream))
     }
 }
@@ -178,35 +178,49 @@ fn text_row(row: Row) -> anyhow::Result<TextRow> {
         .collect()
 }
 
+/// While logging in, data that makes no sense is a TLS handshake that failed: a certificate that is not trusted above all.
+fn classify_login(error: Error) -> Fault {
+    match error {
+        Error::Io(IoError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Fault::stop(anyhow::Error::new(error).context(TLS_FAILED))
+        }
+        error => classify(error),
+    }
+}
+
+/// A server that lets an account in refuses it as a replica in the same words as one that it does not know.
+fn classify_request(error: Error) -> Fault {
+    match error {
+        Error::Server(server) if server.code == 1045 => {
+            let hint = "the account may not read the binlog; GRANT REPLICATION SLAVE ON *.* to it";
+            Fault::stop(anyhow::Error::new(server).context(hint))
+        }
+        error => classify(error),
+    }
+}
+
+const TLS_FAILED: &str = "the TLS connection failed; check source.tls, tls_ca, tls_cert and tls_key";
+
 /// What an error of the connection asks for, with a hint where an operator can act.
 pub(super) fn classify(error: Error) -> Fault {
-    match &error {
-        Error::Server(server) => {
-            let hint = hint(server.code, &server.message);
-            if is_passing(server.code) {
-                return Fault::retry(error);
-            }
-            match hint {
-                Some(hint) => Fault::stop(anyhow::Error::new(error).context(hint)),
-                None => Fault::stop(error),
-            }
-        }
-        Error::Io(IoError::Tls(_)) => {
-            let result: Result<(), _> = Err(error);
-            match result.context("the TLS connection failed; check source.tls, tls_ca, tls_cert and tls_key") {
-                Ok(()) => Fault::retry(anyhow!("the TLS connection failed")),
-                Err(error) => Fault::stop(error),
-            }
-        }
+    // The library's own layers say the same again: only what they wrap is kept.
+    match error {
+        Error::Server(server) if is_passing(server.code) => Fault::retry(server),
+        Error::Server(server) => match hint(server.code, &server.message) {
+            Some(hint) => Fault::stop(anyhow::Error::new(server).context(hint)),
+            None => Fault::stop(server),
+        },
+        Error::Io(IoError::Tls(error)) => Fault::stop(anyhow::Error::new(error).context(TLS_FAILED)),
+        Error::Io(IoError::Io(error)) => Fault::retry(error),
         Error::Driver(DriverError::NoClientSslFlagFromServer) => {
             Fault::stop(anyhow!("the server offers no TLS, and source.tls asks for it; set source.tls = \"preferred\" or \"disabled\""))
         }
-        Error::Driver(DriverError::UnknownAuthPlugin { .. }) => {
+        Error::Driver(error @ DriverError::UnknownAuthPlugin { .. }) => {
             let hint = "the account's authentication plugin is not supported; use caching_sha2_password or mysql_native_password";
             Fault::stop(anyhow::Error::new(error).context(hint))
         }
-        Error::Url(_) | Error::Other(_) => Fault::stop(error),
-        Error::Io(_) | Error::Driver(_) => Fault::retry(error),
+        Error::Driver(error) => Fault::retry(error),
+        error @ (Error::Url(_) | Error::Other(_)) => Fault::stop(error),
     }
 }
 

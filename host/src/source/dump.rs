@@ -18,7 +18,7 @@ use super::event::{Event, EventKind};
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::position::{GtidSet, Position};
+use crate::position::{GtidSet, Position, Uuid};
 
 /// How often an idle server shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -217,20 +217,22 @@ fn convert(raw: &mysql_common::binlog::events::Event) -> Result<Event, Fault> {
         }
     }
     match raw.checksum() {
-        Some(stored) if algorithm == Some(BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32) => {
-            if event.crc() != u32::from_le_bytes(stored) {
-                return Err(Fault::stop(anyhow!(
-                    "the {} event that ends at {} has a wrong checksum: the server's file or memory is damaged",
-                    event.kind().name(),
-                    event.end_pos
-                )));
-            }
+        Some(stored) if algorithm == Some(BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32) && event.crc() != u32::from_le_bytes(stored) => {
+            Err(Fault::stop(anyhow!(
+                "the {} event that ends at {} has a wrong checksum: the server's file or memory is damaged",
+                event.kind().name(),
+                event.end_pos
+            )))
         }
-        // The rotation that begins a dump comes before anything could say that events have checksums.
-        _ if event.code == EventKind::ROTATE => drop(event.cut_checksum()),
-        _ => {}
+        Some(_) => Ok(event),
+        None => {
+            // The rotation that begins a dump comes before anything could say that events have checksums.
+            if event.code == EventKind::ROTATE {
+                event.cut_checksum();
+            }
+            Ok(event)
+        }
     }
-    Ok(event)
 }
 
 /// Makes the session fit for a dump.
@@ -265,9 +267,12 @@ pub fn replica_uuid(name: &str) -> String {
     uuid
 }
 
+/// Server and tag, and their intervals.
+type Member = ((Uuid, String), Vec<GnoInterval>);
+
 /// The set as the protocol wants it: one entry a server and tag.
 fn sids(set: &GtidSet) -> Result<Vec<Sid<'static>>, Fault> {
-    let mut all: Vec<(([u8; 16], String), Vec<GnoInterval>)> = Vec::new();
+    let mut all: Vec<Member> = Vec::new();
     for (uuid, tag, first, last) in set.ranges() {
         let interval = GnoInterval::new(first, last.saturating_add(1));
         match all.last_mut() {
@@ -275,7 +280,7 @@ fn sids(set: &GtidSet) -> Result<Vec<Sid<'static>>, Fault> {
             _ => all.push(((uuid, tag.to_owned()), vec![interval])),
         }
     }
-    let sid = |((uuid, tag), intervals): (([u8; 16], String), Vec<GnoInterval>)| {
+    let sid = |((uuid, tag), intervals): Member| {
         let sid = Sid::new(uuid).with_intervals(intervals);
         if tag.is_empty() {
             return Ok(sid);

@@ -230,7 +230,7 @@ impl Log {
         // A length from outside must not become memory before as many bytes are there.
         let wanted = u64::from(event.size);
         let mut body = Vec::with_capacity(length.min(CHUNK));
-        let read = self.stream.by_ref().take(wanted - HEADER_LEN as u64).read_to_end(&mut body);
+        let read = self.stream.by_ref().take(u64::try_from(length).unwrap_or(0)).read_to_end(&mut body);
         read.map_err(|error| self.unread(error))?;
         if body.len() < length {
             return Err(self.broken("it ends within its last event"));
@@ -243,6 +243,9 @@ impl Log {
 
     /// Verifies the checksum and cuts it off.
     fn verify(&mut self, event: &mut Event) -> Result<(), Fault> {
+        if self.offset == FIRST && event.code != EventKind::FORMAT_DESCRIPTION {
+            return Err(self.broken("its first event is no format description"));
+        }
         if event.code == EventKind::FORMAT_DESCRIPTION {
             // Servers before 5.6.1 have neither algorithm nor checksum here. Without that pair the body's last bytes are
             // lengths of event headers, so a checksum that fits can't be an accident.
@@ -251,18 +254,16 @@ impl Log {
                 self.checksums = known.ok_or_else(|| self.broken("its checksum algorithm is not known"))?;
                 return Ok(());
             }
-            return match event.body.iter().rev().nth(LEN) {
-                Some(0) if has_checksum_field(&event.body) => {
-                    event.body.truncate(event.body.len() - LEN);
-                    self.checksums = false;
-                    Ok(())
-                }
-                _ if !has_checksum_field(&event.body) => {
-                    self.checksums = false;
-                    Ok(())
-                }
-                _ => Err(self.broken("its format description has a wrong checksum")),
-            };
+            let checksums = knows_checksums(&event.body).ok_or_else(|| self.broken("its format description tells no version"))?;
+            let off = event.body.iter().rev().nth(LEN) == Some(&0);
+            if checksums && !off {
+                return Err(self.broken("its format description has a wrong checksum"));
+            }
+            if checksums {
+                event.body.truncate(event.body.len().saturating_sub(LEN));
+            }
+            self.checksums = false;
+            return Ok(());
         }
         if self.checksums && !event.cut_checksum() {
             return Err(self.broken("its event has a wrong checksum"));
@@ -286,14 +287,19 @@ impl Log {
     }
 }
 
-/// Whether the server that wrote a format description knows checksums: MySQL from 5.6.1, MariaDB from 5.3.
-fn has_checksum_field(body: &[u8]) -> bool {
-    let text = body.get(2..52).unwrap_or_default();
+/// Whether the server that wrote a format description knows checksums: MySQL from 5.6.1, MariaDB from 5.3. `None` where the
+/// version is none that ever wrote such a file.
+fn knows_checksums(body: &[u8]) -> Option<bool> {
+    let text = body.get(2..52)?;
     let mut numbers = text.split(|b| !b.is_ascii_digit()).map(|digits| {
         let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
         number.unwrap_or(0)
     });
     let mut next = || numbers.next().unwrap_or(0);
     let version = (next(), next(), next());
-    version >= (5, 6, 1) || (String::from_utf8_lossy(text).contains("MariaDB") && version >= (5, 3, 0))
+    let mariadb = String::from_utf8_lossy(text).contains("MariaDB");
+    (version >= (5, 0, 0)).then_some(version >= (5, 6, 1) || (mariadb && version >= (5, 3, 0)))
 }
+
+#[cfg(test)]
+mod tests;

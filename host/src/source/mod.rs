@@ -18,11 +18,16 @@ mod stream;
 mod dump;
 mod start;
 mod file;
+mod discovery;
+mod grants;
+mod preflight;
 
 pub use catalog::Catalog;
+pub use discovery::{TableRef, server, tables};
 pub use dump::{MysqlSource, replica_uuid};
 pub use event::{Event, EventKind};
 pub use file::FileSource;
+pub use preflight::{Finding, Level, demand, preflight};
 pub use schema::{Charset, Column, ColumnType, Flavor, Server, Table};
 pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};

@@ -486,3 +486,6 @@ const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that
      followed. Start after this transaction";
 const MIDDLE: &str = "it is in the middle of a transaction: the start position is not between two transactions; start at one that SHOW BINARY LOG STATUS or \
      the position of a transaction's first event gives";
+
+#[cfg(test)]
+mod tests;

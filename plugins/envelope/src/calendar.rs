@@ -22,7 +22,11 @@ pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
 pub(crate) fn datetime(cursor: Cursor<'_>, microseconds: i64, fsp: u8) -> Cursor<'_> {
     let (year, month, day) = civil(microseconds.div_euclid(DAY));
     let time = microseconds.rem_euclid(DAY).unsigned_abs();
-    let cursor = cursor.byte(b'"').digits(year.unsigned_abs(), 4).byte(b'-').digits(month.unsigned_abs(), 2);
+    let cursor = cursor
+        .byte(b'"')
+        .digits(year.unsigned_abs(), 4)
+        .byte(b'-')
+        .digits(month.unsigned_abs(), 2);
     let cursor = cursor.byte(b'-').digits(day.unsigned_abs(), 2).byte(b' ');
     clock(cursor, time, fsp).byte(b'"')
 }
@@ -38,7 +42,11 @@ pub(crate) fn time(cursor: Cursor<'_>, microseconds: i64, fsp: u8) -> Cursor<'_>
 fn clock(cursor: Cursor<'_>, microseconds: u64, fsp: u8) -> Cursor<'_> {
     let seconds = microseconds / 1_000_000;
     let hours = seconds / 3600;
-    let cursor = if hours < 100 { cursor.digits(hours, 2) } else { cursor.unsigned(hours) };
+    let cursor = if hours < 100 {
+        cursor.digits(hours, 2)
+    } else {
+        cursor.unsigned(hours)
+    };
     let cursor = cursor.byte(b':').digits(seconds / 60 % 60, 2).byte(b':').digits(seconds % 60, 2);
     match fsp {
         0 => cursor,

@@ -72,7 +72,12 @@ impl<'a> Cell<'a> {
                 in_range(values.iter().all(|value| u64::from_le_bytes(value) & unknown == 0))?;
                 Self::Labels(values, first)
             }
-            _ => return Err(Error::new("unexpected-type", "encoding a batch: a column is stored in another type than its schema says")),
+            _ => {
+                return Err(Error::new(
+                    "unexpected-type",
+                    "encoding a batch: a column is stored in another type than its schema says",
+                ));
+            }
         })
     }
 
@@ -133,12 +138,23 @@ impl<'a> Cell<'a> {
 }
 
 fn in_range(all: bool) -> Result<(), Error> {
-    if all { Ok(()) } else { Err(Error::new("unknown-label", "encoding a batch: an ENUM or SET has a label that its schema lacks")) }
+    if all {
+        Ok(())
+    } else {
+        Err(Error::new(
+            "unknown-label",
+            "encoding a batch: an ENUM or SET has a label that its schema lacks",
+        ))
+    }
 }
 
 #[inline(always)]
 fn truth(cursor: Cursor<'_>, truth: bool) -> Cursor<'_> {
-    if truth { cursor.word(u64::from_le_bytes(*b"true\0\0\0\0"), 4) } else { cursor.word(u64::from_le_bytes(*b"false\0\0\0"), 5) }
+    if truth {
+        cursor.word(u64::from_le_bytes(*b"true\0\0\0\0"), 4)
+    } else {
+        cursor.word(u64::from_le_bytes(*b"false\0\0\0"), 5)
+    }
 }
 
 #[inline(never)]

@@ -22,10 +22,17 @@ pub(crate) fn encode(options: &Options, event: &Value, output: &mut Output) -> R
         _ => return Ok(()),
     };
     let timestamp = event.number("ts")?;
-    let Some(topics) = event.event.get("topics").and_then(Value::as_array) else { return Err(event.lacks("topics")) };
+    let Some(topics) = event.event.get("topics").and_then(Value::as_array) else {
+        return Err(event.lacks("topics"));
+    };
     for topic in topics {
-        let topic = output.topic(topic.as_str().ok_or_else(|| event.lacks("topics"))?);
-        let record = Record { row: 0, topic, partition: Some(0), timestamp: Some(timestamp) };
+        let topic = output.topic(topic.as_str().ok_or_else(|| event.lacks("topics"))?)?;
+        let record = Record {
+            row: 0,
+            topic,
+            partition: Some(0),
+            timestamp: Some(timestamp),
+        };
         output.record(record, value.len(), |cursor| (cursor.raw(value.as_bytes()), Key::None));
         if options.headers {
             event.headers(verb, output);
@@ -43,7 +50,10 @@ impl<'a> Event<'a> {
     #[cold]
     fn lacks(&self, name: &str) -> Error {
         let kind = self.event.get("event").and_then(Value::as_str).unwrap_or("?");
-        Error::new("bad-control", format!("encoding the control event `{kind}`: it has no usable member `{name}`"))
+        Error::new(
+            "bad-control",
+            format!("encoding the control event `{kind}`: it has no usable member `{name}`"),
+        )
     }
 
     fn text(&self, name: &str) -> Result<&'a str, Error> {
@@ -92,8 +102,17 @@ impl<'a> Event<'a> {
     }
 
     fn source(&self) -> String {
-        let version = if self.options.include_db_version { self.optional("server_version") } else { None };
-        source_text(self.optional("flavor").unwrap_or_default(), self.optional("database"), self.optional("table"), version)
+        let version = if self.options.include_db_version {
+            self.optional("server_version")
+        } else {
+            None
+        };
+        source_text(
+            self.optional("flavor").unwrap_or_default(),
+            self.optional("database"),
+            self.optional("table"),
+            version,
+        )
     }
 
     /// The table's columns and key before the statement; null where they are not known.
@@ -107,13 +126,23 @@ impl<'a> Event<'a> {
             let (Some(name), Some(kind)) = (text("name"), text("kind").and_then(rowmill_sdk::Kind::named)) else {
                 return Err(self.lacks("columns"));
             };
-            let length = column.get("length").and_then(Value::as_u64).and_then(|length| u32::try_from(length).ok());
+            let length = column
+                .get("length")
+                .and_then(Value::as_u64)
+                .and_then(|length| u32::try_from(length).ok());
             let mysql_type = text("type").unwrap_or_default();
             known.push((name, Form::described(kind, mysql_type, length, self.options).type_name()));
         }
-        let key = self.event.get("key").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let key: Option<Vec<&str>> =
-            key.iter().map(|ordinal| Some(known.get(usize::try_from(ordinal.as_u64()?).ok()?)?.0)).collect();
+        let key = self
+            .event
+            .get("key")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let key: Option<Vec<&str>> = key
+            .iter()
+            .map(|ordinal| Some(known.get(usize::try_from(ordinal.as_u64()?).ok()?)?.0))
+            .collect();
         let key = names(key.ok_or_else(|| self.lacks("key"))?);
         Ok((data_columns(known.into_iter()), key))
     }

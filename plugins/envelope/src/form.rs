@@ -12,20 +12,34 @@ pub(crate) enum Form {
     /// BOOLEAN of an integer.
     Truth,
     /// BOOLEAN of a bit, or the integer of several.
-    Bit { single: bool },
+    Bit {
+        single: bool,
+    },
     Float,
     Double,
-    Decimal { quoted: bool },
+    Decimal {
+        quoted: bool,
+    },
     Date,
     Datetime,
-    DatetimeText { fsp: u8 },
+    DatetimeText {
+        fsp: u8,
+    },
     Timestamp,
-    Time { fsp: u8 },
+    Time {
+        fsp: u8,
+    },
     Text,
     /// Label `i` is fragment `first + i`, quoted; 0 is the empty error value.
-    Label { first: usize, count: usize },
+    Label {
+        first: usize,
+        count: usize,
+    },
     /// Label `i` is fragment `first + i`, without quotes.
-    Labels { first: usize, count: usize },
+    Labels {
+        first: usize,
+        count: usize,
+    },
     Base64,
 }
 
@@ -36,10 +50,14 @@ impl Form {
         match field.kind {
             Kind::Int if options.tinyint1 == TinyInt1::Boolean && is_tinyint1(&field.mysql_type) => Self::Truth,
             Kind::Int | Kind::Year => Self::Integer,
-            Kind::Bit => Self::Bit { single: field.length.unwrap_or(1) == 1 },
+            Kind::Bit => Self::Bit {
+                single: field.length.unwrap_or(1) == 1,
+            },
             Kind::Float => Self::Float,
             Kind::Double => Self::Double,
-            Kind::Decimal => Self::Decimal { quoted: options.decimal == DecimalForm::String },
+            Kind::Decimal => Self::Decimal {
+                quoted: options.decimal == DecimalForm::String,
+            },
             Kind::Date => Self::Date,
             Kind::Datetime if options.datetime == DatetimeForm::String => Self::DatetimeText { fsp },
             Kind::Datetime => Self::Datetime,
@@ -52,17 +70,26 @@ impl Form {
                 for label in &field.labels {
                     fragments.push(&rowmill_sdk::json::string(label));
                 }
-                Self::Label { first, count: field.labels.len() + 1 }
+                Self::Label {
+                    first,
+                    count: field.labels.len() + 1,
+                }
             }
             Kind::Set => {
                 let mut first = None;
                 for label in &field.labels {
                     let text = rowmill_sdk::json::string(label);
-                    let inner = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or_default();
+                    let inner = text
+                        .strip_prefix(b"\"")
+                        .and_then(|text| text.strip_suffix(b"\""))
+                        .unwrap_or_default();
                     let at = fragments.push(inner);
                     first.get_or_insert(at);
                 }
-                Self::Labels { first: first.unwrap_or(0), count: field.labels.len() }
+                Self::Labels {
+                    first: first.unwrap_or(0),
+                    count: field.labels.len(),
+                }
             }
         }
     }
@@ -100,5 +127,8 @@ impl Form {
 
 /// `tinyint(1)`, with or without what may follow it.
 fn is_tinyint1(mysql_type: &str) -> bool {
-    mysql_type.split(' ').next().is_some_and(|name| name.eq_ignore_ascii_case("tinyint(1)"))
+    mysql_type
+        .split(' ')
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("tinyint(1)"))
 }

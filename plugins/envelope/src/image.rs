@@ -49,10 +49,22 @@ impl<'a> Side<'a> {
         let image = if is_after { Some(&batch.after) } else { batch.before.as_ref() };
         let Some(image) = image else { return Ok(None) };
         let fragments = &parts.fragments;
-        let mut side = Self { image, slots: Vec::new(), varying: Vec::new(), bounded_bytes: 0, fragments, odd: None };
+        let mut side = Self {
+            image,
+            slots: Vec::new(),
+            varying: Vec::new(),
+            bounded_bytes: 0,
+            fragments,
+            odd: None,
+        };
         if batch.has_odd_dates() && options.zero_date != ZeroDate::Null {
             let text = options.zero_date == ZeroDate::String;
-            side.odd = Some(Odd { batch, is_after, text, datetime_text: options.datetime == DatetimeForm::String });
+            side.odd = Some(Odd {
+                batch,
+                is_after,
+                text,
+                datetime_text: options.datetime == DatetimeForm::String,
+            });
         }
         for (column, (form, name)) in image.columns.iter().zip(&parts.columns) {
             let cell = Cell::new(*form, column)?;
@@ -61,7 +73,13 @@ impl<'a> Side<'a> {
             let widest = cell.widest(*form, fragments) + odd_bytes;
             side.bounded_bytes += name.length() + widest;
             side.varying.extend(cell.varying());
-            side.slots.push(Slot { name, valid: column.valid, cell, form: *form, widest });
+            side.slots.push(Slot {
+                name,
+                valid: column.valid,
+                cell,
+                form: *form,
+                widest,
+            });
         }
         Ok(Some(side))
     }
@@ -86,7 +104,11 @@ impl<'a> Side<'a> {
     /// Writes `"name":value,…` of the row.
     #[inline(always)]
     pub(crate) fn write<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
-        if self.image.is_whole(row) { self.whole(cursor, row, zone) } else { self.partial(cursor, row, zone) }
+        if self.image.is_whole(row) {
+            self.whole(cursor, row, zone)
+        } else {
+            self.partial(cursor, row, zone)
+        }
     }
 
     #[inline(always)]
@@ -151,7 +173,11 @@ impl<'a> Side<'a> {
 /// Bytes that a value without a bound takes at most, quotes included.
 #[inline(always)]
 fn longest(bytes: &Bytes<'_>, is_base64: bool, row: usize) -> usize {
-    if is_base64 { bytes.length(row) / 3 * 4 + 6 } else { bytes.span(row).worst() }
+    if is_base64 {
+        bytes.length(row) / 3 * 4 + 6
+    } else {
+        bytes.span(row).worst()
+    }
 }
 
 #[inline(always)]

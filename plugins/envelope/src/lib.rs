@@ -61,7 +61,9 @@ rowmill_sdk::export!(Envelope: encoder);
 
 /// Milliseconds since 1970-01-01T00:00Z by the clock, which the host freezes to the batch's time.
 fn now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 

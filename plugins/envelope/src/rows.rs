@@ -62,7 +62,15 @@ struct Page<'a> {
 impl Page<'_> {
     #[inline(always)]
     fn record(&mut self, row: usize, verb: Verb, images: Images, output: &mut Output) -> Result<(), Error> {
-        let Self { parts, before, after, zone, times, sequence, .. } = self;
+        let Self {
+            parts,
+            before,
+            after,
+            zone,
+            times,
+            sequence,
+            ..
+        } = self;
         let before = before.as_ref().filter(|side| side.image.has(row));
         let after = after.as_ref().filter(|side| side.image.has(row));
         // The first image that the record shows, the second, and where key columns that the first lacks come from.
@@ -75,19 +83,31 @@ impl Page<'_> {
         if images == Images::Both && second.is_none() {
             return Err(no_image(row));
         }
-        let keyed = if images == Images::Both { (second.unwrap_or(first), Some(first)) } else { (first, other) };
+        let keyed = if images == Images::Both {
+            (second.unwrap_or(first), Some(first))
+        } else {
+            (first, other)
+        };
         let key = KeyColumns { parts, row, sides: keyed };
         key.check()?;
         let worst = parts.constant_bytes + key.worst() + first.worst(row) + second.map_or(0, |side| side.worst(row));
         let fragments = &parts.fragments;
         output.record(Record { row, ..Record::default() }, worst, |cursor| {
             let (cursor, key) = key.write(cursor, zone);
-            let head = if images == Images::After { parts.head_after } else { parts.head_before };
+            let head = if images == Images::After {
+                parts.head_after
+            } else {
+                parts.head_before
+            };
             let mut cursor = first.write(cursor.fragment(fragments.get(head)), row, zone);
             if let Some(second) = second {
                 cursor = second.write(cursor.fragment(fragments.get(parts.between)), row, zone);
             }
-            let close = if images == Images::Before { parts.close_before } else { parts.close_after };
+            let close = if images == Images::Before {
+                parts.close_before
+            } else {
+                parts.close_after
+            };
             let cursor = sequence.write(cursor.fragment(fragments.get(close))).fragment(times.text());
             (cursor.fragment(fragments.get(parts.tail(verb))), key)
         });
@@ -125,7 +145,11 @@ impl<'a> KeyColumns<'a> {
     #[inline(always)]
     fn side(&self, column: usize) -> Option<&'a Side<'a>> {
         let (first, other) = self.sides;
-        if first.image.is_present(self.row, column) { Some(first) } else { other.filter(|side| side.image.is_present(self.row, column)) }
+        if first.image.is_present(self.row, column) {
+            Some(first)
+        } else {
+            other.filter(|side| side.image.is_present(self.row, column))
+        }
     }
 
     #[inline(always)]
@@ -140,7 +164,12 @@ impl<'a> KeyColumns<'a> {
     #[inline(always)]
     fn worst(&self) -> usize {
         let value = |column: usize| self.side(column).map_or(0, |side| side.column_worst(self.row, column));
-        self.parts.key.iter().map(|(column, name)| self.parts.fragments.get(*name).length() + value(*column)).sum::<usize>() + 1
+        self.parts
+            .key
+            .iter()
+            .map(|(column, name)| self.parts.fragments.get(*name).length() + value(*column))
+            .sum::<usize>()
+            + 1
     }
 
     #[inline(always)]
@@ -170,7 +199,12 @@ struct Times {
 
 impl Times {
     fn new(system: i64) -> Self {
-        Self { system, of: None, text: Vec::new(), length: 0 }
+        Self {
+            system,
+            of: None,
+            text: Vec::new(),
+            length: 0,
+        }
     }
 
     #[inline(always)]
@@ -225,6 +259,10 @@ impl Sequence {
 
     #[inline(always)]
     fn write<'c>(&self, cursor: Cursor<'c>) -> Cursor<'c> {
-        if self.high == 0 { cursor.unsigned(self.low) } else { cursor.unsigned(self.high).digits(self.low, 8) }
+        if self.high == 0 {
+            cursor.unsigned(self.low)
+        } else {
+            cursor.unsigned(self.high).digits(self.low, 8)
+        }
     }
 }

@@ -93,7 +93,11 @@ impl Table {
             key.push((*ordinal, fragments.push(&member(opening, &field.name))));
             key_names.push(field.name.as_str());
         }
-        let described = schema.columns.iter().zip(&columns).map(|(field, (form, _))| (field.name.as_str(), form.type_name()));
+        let described = schema
+            .columns
+            .iter()
+            .zip(&columns)
+            .map(|(field, (form, _))| (field.name.as_str(), form.type_name()));
         let head = head(&data_columns(described), &names(key_names), &source(options, schema));
         let zone = zone(options, schema, &columns)?;
         let parts = Parts {
@@ -130,7 +134,9 @@ fn text(text: &str) -> String {
 
 /// The list of columns and their types.
 pub(crate) fn data_columns<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let columns: Vec<_> = columns.map(|(name, kind)| format!("{{\"name\":{},\"type\":\"{kind}\"}}", text(name))).collect();
+    let columns: Vec<_> = columns
+        .map(|(name, kind)| format!("{{\"name\":{},\"type\":\"{kind}\"}}", text(name)))
+        .collect();
     format!("[{}]", columns.join(","))
 }
 
@@ -142,9 +148,7 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// From the start of a record to the value of `before`.
 pub(crate) fn head(data_columns: &str, primary_key: &str, source: &str) -> String {
-    format!(
-        "{{\"schema\":{{\"dataColumn\":{data_columns},\"primaryKey\":{primary_key},\"source\":{source}}},\"payload\":{{\"before\":"
-    )
+    format!("{{\"schema\":{{\"dataColumn\":{data_columns},\"primaryKey\":{primary_key},\"source\":{source}}},\"payload\":{{\"before\":")
 }
 
 fn source(options: &Options, schema: &Schema) -> String {
@@ -155,7 +159,9 @@ fn source(options: &Options, schema: &Schema) -> String {
 /// The source of a record; what is not known is null.
 pub(crate) fn source_text(flavor: &str, database: Option<&str>, table: Option<&str>, version: Option<&str>) -> String {
     let known = |name: Option<&str>| name.map_or_else(|| "null".to_owned(), text);
-    let version = version.map(|version| format!(",\"dbVersion\":{}", text(version))).unwrap_or_default();
+    let version = version
+        .map(|version| format!(",\"dbVersion\":{}", text(version)))
+        .unwrap_or_default();
     format!(
         "{{\"dbType\":\"{}\",\"dbName\":{},\"tableName\":{}{version}}}",
         crate::db_type(flavor),

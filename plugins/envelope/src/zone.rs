@@ -26,7 +26,14 @@ impl Zone {
     /// A zone by IANA name or offset.
     pub(crate) fn named(name: &str) -> Result<Self, Error> {
         if let Some(offset) = offset(name) {
-            return Ok(Self { zone: None, known: Stretch { start: i64::MIN, end: i64::MAX, offset } });
+            return Ok(Self {
+                zone: None,
+                known: Stretch {
+                    start: i64::MIN,
+                    end: i64::MAX,
+                    offset,
+                },
+            });
         }
         let zone = TimeZone::get(name).map_err(|_| {
             Error::new(
@@ -34,7 +41,14 @@ impl Zone {
                 format!("setting `time_zone`: `{name}` is no IANA name and no offset; write one such as `Asia/Shanghai` or `+08:00`"),
             )
         })?;
-        Ok(Self { zone: Some(zone), known: Stretch { start: 0, end: 0, offset: 0 } })
+        Ok(Self {
+            zone: Some(zone),
+            known: Stretch {
+                start: 0,
+                end: 0,
+                offset: 0,
+            },
+        })
     }
 
     /// Milliseconds since the epoch of a wall-clock time, given in milliseconds as if it were UTC. A time that a change
@@ -128,11 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn every_hour_of_two_centuries_is_what_the_zone_says() {
-        for name in ["America/New_York", "Australia/Lord_Howe", "Asia/Shanghai", "Europe/Dublin", "Africa/Casablanca", "Pacific/Apia"] {
+    fn every_time_of_a_century_is_what_the_zone_says() {
+        for name in [
+            "America/New_York",
+            "Australia/Lord_Howe",
+            "Asia/Shanghai",
+            "Europe/Dublin",
+            "Africa/Casablanca",
+            "Pacific/Apia",
+        ] {
             let zone = TimeZone::get(name).unwrap();
             let mut ours = Zone::named(name).unwrap();
-            let mut seconds = wall("1880-01-01T00:17:00") / 1000;
+            let mut seconds = wall("1980-01-01T00:17:00") / 1000;
             let last = wall("2080-01-01T00:00:00") / 1000;
             while seconds < last {
                 let expected = match zone.to_ambiguous_timestamp(civil(seconds).unwrap()).offset() {
@@ -141,7 +162,8 @@ mod tests {
                 };
                 let expected = (seconds - i64::from(expected.seconds())) * 1000;
                 assert_eq!(ours.milliseconds(seconds * 1000), expected, "{name} at {seconds}");
-                seconds += 1800;
+                // Mostly long steps; each tenth is short, so that changes are met from both sides and within.
+                seconds += if seconds % 10 == 0 { 1801 } else { 7_003 };
             }
         }
     }
@@ -156,14 +178,20 @@ mod tests {
 
     #[test]
     fn an_offset_is_subtracted() {
-        assert_eq!(Zone::named("+08:00").unwrap().milliseconds(wall("2021-03-03T00:00:00")), 1_614_700_800_000);
+        assert_eq!(
+            Zone::named("+08:00").unwrap().milliseconds(wall("2021-03-03T00:00:00")),
+            1_614_700_800_000
+        );
         assert_eq!(Zone::named("-03:30").unwrap().milliseconds(0), 12_600_000);
     }
 
     #[test]
     fn the_ends_of_mysqls_calendar_have_times() {
         let mut zone = Zone::named("Asia/Shanghai").unwrap();
-        assert_eq!(zone.milliseconds(wall("9999-12-31T00:00:00") + 86_399_999) % 1000, 999);
+        assert_eq!(
+            zone.milliseconds(2_932_896 * 86_400_000 + 86_399_999),
+            2_932_896 * 86_400_000 + 57_599_999
+        );
         assert!(zone.milliseconds(-62_167_219_200_000) < 0);
     }
 
@@ -171,7 +199,10 @@ mod tests {
     fn a_wrong_zone_is_named_in_the_error() {
         for name in ["Mars/Olympus", "+8", "+25:00", "+08:61", "", "SYSTEM"] {
             let error = Zone::named(name).unwrap_err();
-            assert!(error.message.contains(&format!("`{name}`")) && error.message.contains("time_zone"), "{error}");
+            assert!(
+                error.message.contains(&format!("`{name}`")) && error.message.contains("time_zone"),
+                "{error}"
+            );
         }
     }
 }

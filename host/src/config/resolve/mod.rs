@@ -26,12 +26,25 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
     };
     let plugins = plugins::resolve(&mut reader);
     let sink = sink::resolve(&mut reader, &name, &source.tables);
-    let limits = Limits { memory: reader.bytes("limits.memory"), row: reader.bytes("limits.row") };
+    let limits = Limits {
+        memory: reader.bytes("limits.memory"),
+        row: reader.bytes("limits.row"),
+    };
     check_limits(&mut reader, limits, batch, &plugins);
     let cache_dir = cache_dir(&mut reader);
     let shutdown_timeout = reader.duration("shutdown_timeout_ms");
     if reader.findings.is_empty() {
-        Ok(Config { name, source, snapshot_assumed_never, batch, plugins, sink, limits, cache_dir, shutdown_timeout })
+        Ok(Config {
+            name,
+            source,
+            snapshot_assumed_never,
+            batch,
+            plugins,
+            sink,
+            limits,
+            cache_dir,
+            shutdown_timeout,
+        })
     } else {
         Err(reader.findings)
     }
@@ -46,20 +59,40 @@ fn name(reader: &mut Reader<'_>) -> String {
     let shown = reader.shown("name");
     let length = name.chars().count();
     if name.is_empty() {
-        reader.refuse("name", "expected 1 to 48 characters, found none", "name the connector, for example name = \"mysql-orders\"");
+        reader.refuse(
+            "name",
+            "expected 1 to 48 characters, found none",
+            "name the connector, for example name = \"mysql-orders\"",
+        );
     }
     if length > MAX_NAME_CHARACTERS {
-        reader.refuse("name", format!("expected at most {MAX_NAME_CHARACTERS} characters, found {length}"), "shorten it");
+        reader.refuse(
+            "name",
+            format!("expected at most {MAX_NAME_CHARACTERS} characters, found {length}"),
+            "shorten it",
+        );
     }
     if name.starts_with('-') {
-        reader.refuse("name", format!("must not start with a hyphen, found {shown}"), "start it with a letter or a digit");
+        reader.refuse(
+            "name",
+            format!("must not start with a hyphen, found {shown}"),
+            "start it with a letter or a digit",
+        );
     }
     if name.chars().any(char::is_uppercase) {
-        reader.refuse("name", format!("expected lower-case letters only, found {shown}"), format!("write name = \"{}\"", name.to_lowercase()));
+        reader.refuse(
+            "name",
+            format!("expected lower-case letters only, found {shown}"),
+            format!("write name = \"{}\"", name.to_lowercase()),
+        );
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if let Some(other) = name.chars().find(|c| !allowed(*c) && !c.is_uppercase()) {
-        reader.refuse("name", format!("expected digits, lower-case letters and hyphens only, found {other:?}"), "replace it with a hyphen");
+        reader.refuse(
+            "name",
+            format!("expected digits, lower-case letters and hyphens only, found {other:?}"),
+            "replace it with a hyphen",
+        );
     }
     name
 }
@@ -69,14 +102,29 @@ fn check_limits(reader: &mut Reader<'_>, limits: Limits, batch: BatchLimits, plu
     let show = |bytes: usize| sizes::show(u64::try_from(bytes).unwrap_or(u64::MAX));
     let whole = show(limits.memory);
     if limits.row > limits.memory {
-        reader.refuse("limits.row", format!("expected at most limits.memory = {whole}, found {}", show(limits.row)), "raise limits.memory or lower limits.row");
+        reader.refuse(
+            "limits.row",
+            format!("expected at most limits.memory = {whole}, found {}", show(limits.row)),
+            "raise limits.memory or lower limits.row",
+        );
     }
     if batch.max_bytes > limits.memory {
-        reader.refuse("batch.max_bytes", format!("expected at most limits.memory = {whole}, found {}", show(batch.max_bytes)), "raise limits.memory or lower batch.max_bytes");
+        reader.refuse(
+            "batch.max_bytes",
+            format!("expected at most limits.memory = {whole}, found {}", show(batch.max_bytes)),
+            "raise limits.memory or lower batch.max_bytes",
+        );
     }
     let guests = plugins.iter().fold(0_usize, |sum, plugin| sum.saturating_add(plugin.memory));
     if guests > limits.memory {
-        reader.refuse("limits.memory", format!("expected at least what the plugins may take together, {}, found {whole}", show(guests)), "raise limits.memory or lower the plugins' memory");
+        reader.refuse(
+            "limits.memory",
+            format!(
+                "expected at least what the plugins may take together, {}, found {whole}",
+                show(guests)
+            ),
+            "raise limits.memory or lower the plugins' memory",
+        );
     }
 }
 
@@ -85,7 +133,11 @@ fn cache_dir(reader: &mut Reader<'_>) -> PathBuf {
     if let Some(written) = reader.path("cache_dir") {
         return written;
     }
-    let variable = |name: &str| (reader.surroundings.variable)(name).filter(|value| value.starts_with('/')).map(PathBuf::from);
+    let variable = |name: &str| {
+        (reader.surroundings.variable)(name)
+            .filter(|value| value.starts_with('/'))
+            .map(PathBuf::from)
+    };
     let user_cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
     user_cache.unwrap_or_else(|| reader.surroundings.path(".cache")).join("rowmill")
 }

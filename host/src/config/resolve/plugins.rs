@@ -17,7 +17,11 @@ pub(super) fn resolve(reader: &mut Reader<'_>) -> Vec<Plugin> {
     for (index, path) in paths.iter().enumerate() {
         let origin = origin(reader, path);
         if index != last && origin == PluginOrigin::Builtin(ENVELOPE.to_owned()) {
-            reader.refuse(path, "the encoder \"envelope\" must be the last plugin", "move it behind the transforms");
+            reader.refuse(
+                path,
+                "the encoder \"envelope\" must be the last plugin",
+                "move it behind the transforms",
+            );
         }
         let plugin = plugin(reader, path, origin, &plugins);
         plugins.push(plugin);
@@ -33,7 +37,9 @@ pub(super) fn resolve(reader: &mut Reader<'_>) -> Vec<Plugin> {
 fn plugin(reader: &mut Reader<'_>, path: &str, origin: PluginOrigin, before: &[Plugin]) -> Plugin {
     let stem = match &origin {
         PluginOrigin::Builtin(name) => name.clone(),
-        PluginOrigin::File(file) => file.file_stem().map_or_else(|| "plugin".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+        PluginOrigin::File(file) => file
+            .file_stem()
+            .map_or_else(|| "plugin".to_owned(), |stem| stem.to_string_lossy().into_owned()),
     };
     let mut name = stem.clone();
     for number in 2.. {
@@ -58,10 +64,18 @@ fn origin(reader: &mut Reader<'_>, path: &str) -> PluginOrigin {
     let (file_key, builtin_key) = (format!("{path}.path"), format!("{path}.builtin"));
     match (reader.written.holds(&file_key), reader.written.holds(&builtin_key)) {
         (true, true) => reader.refuse(path, "expected one of path and builtin, found both", "leave one of them out"),
-        (false, false) => reader.refuse(path, "expected one of path and builtin, found neither", "write path = \"plugins/mask.wasm\" or builtin = \"envelope\""),
+        (false, false) => reader.refuse(
+            path,
+            "expected one of path and builtin, found neither",
+            "write path = \"plugins/mask.wasm\" or builtin = \"envelope\"",
+        ),
         _ => {}
     }
-    let builtin = if reader.written.holds(&builtin_key) { reader.choice(&builtin_key) } else { None };
+    let builtin = if reader.written.holds(&builtin_key) {
+        reader.choice(&builtin_key)
+    } else {
+        None
+    };
     match (builtin, reader.file(&file_key)) {
         (None, Some(file)) => PluginOrigin::File(file),
         (builtin, _) => PluginOrigin::Builtin(builtin.unwrap_or_default().to_owned()),
@@ -91,6 +105,11 @@ fn json(value: &Value) -> Option<Json> {
         Value::Boolean(flag) => Json::Bool(*flag),
         Value::Datetime(time) => Json::String(time.to_string()),
         Value::Array(list) => Json::Array(list.iter().map(json).collect::<Option<_>>()?),
-        Value::Table(table) => Json::Object(table.iter().map(|(name, value)| Some((name.clone(), json(value)?))).collect::<Option<_>>()?),
+        Value::Table(table) => Json::Object(
+            table
+                .iter()
+                .map(|(name, value)| Some((name.clone(), json(value)?)))
+                .collect::<Option<_>>()?,
+        ),
     })
 }

@@ -12,9 +12,18 @@ const MAX_TOPIC_CHARACTERS: usize = 249;
 const REFUSED: [(&str, &str); 24] = [
     ("bootstrap.servers", "write sink.brokers"),
     ("metadata.broker.list", "write sink.brokers"),
-    ("enable.idempotence", "it is always on: retries would repeat and reorder records without it"),
-    ("acks", "it is always all: a record counts as delivered when it is on every replica in sync"),
-    ("request.required.acks", "it is always all: a record counts as delivered when it is on every replica in sync"),
+    (
+        "enable.idempotence",
+        "it is always on: retries would repeat and reorder records without it",
+    ),
+    (
+        "acks",
+        "it is always all: a record counts as delivered when it is on every replica in sync",
+    ),
+    (
+        "request.required.acks",
+        "it is always all: a record counts as delivered when it is on every replica in sync",
+    ),
     ("max.in.flight", "idempotence fixes it"),
     ("max.in.flight.requests.per.connection", "idempotence fixes it"),
     ("retries", "a record is retried until message.timeout.ms"),
@@ -75,7 +84,11 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, tables: &TableFilter)
 
 fn file(reader: &mut Reader<'_>) -> std::path::PathBuf {
     if !reader.written.holds("sink.path") {
-        reader.refuse("sink.path", "is missing: kind = \"file\" appends to a file", "write path = \"orders.jsonl\"");
+        reader.refuse(
+            "sink.path",
+            "is missing: kind = \"file\" appends to a file",
+            "write path = \"orders.jsonl\"",
+        );
     }
     reader.path("sink.path").unwrap_or_default()
 }
@@ -100,14 +113,30 @@ fn topics(reader: &mut Reader<'_>) -> Topics {
     let prefix_shown = reader.shown("sink.topic_prefix");
     let fixed = pattern.replace("{prefix}", "").replace("{database}", "").replace("{table}", "");
     if !pattern.contains("{table}") {
-        reader.refuse("sink.topic", format!("expected {{table}} in it, found {shown}"), "each table has a topic of its own: write topic = \"{prefix}_{table}\"");
+        reader.refuse(
+            "sink.topic",
+            format!("expected {{table}} in it, found {shown}"),
+            "each table has a topic of its own: write topic = \"{prefix}_{table}\"",
+        );
     } else if fixed.contains(['{', '}']) {
-        reader.refuse("sink.topic", format!("expected no other placeholders than {{prefix}}, {{database}} and {{table}}, found {shown}"), "");
+        reader.refuse(
+            "sink.topic",
+            format!("expected no other placeholders than {{prefix}}, {{database}} and {{table}}, found {shown}"),
+            "",
+        );
     } else if !fixed.chars().all(is_topic_character) {
-        reader.refuse("sink.topic", format!("expected letters, digits, '.', '_' and '-' around the placeholders, found {shown}"), "Kafka allows no others in a topic's name");
+        reader.refuse(
+            "sink.topic",
+            format!("expected letters, digits, '.', '_' and '-' around the placeholders, found {shown}"),
+            "Kafka allows no others in a topic's name",
+        );
     }
     if pattern.contains("{prefix}") && (prefix.is_empty() || !prefix.chars().all(is_topic_character)) {
-        reader.refuse("sink.topic_prefix", format!("expected letters, digits, '.', '_' and '-', found {prefix_shown}"), "Kafka allows no others in a topic's name");
+        reader.refuse(
+            "sink.topic_prefix",
+            format!("expected letters, digits, '.', '_' and '-', found {prefix_shown}"),
+            "Kafka allows no others in a topic's name",
+        );
     }
     let mut number = |path: &str| i32::try_from(reader.integer(path)).unwrap_or(1);
     let (partitions_with_key, partitions_without_key) = (number("sink.partitions_with_key"), number("sink.partitions_without_key"));
@@ -115,7 +144,13 @@ fn topics(reader: &mut Reader<'_>) -> Topics {
     if replication == 0 {
         reader.refuse_kind("sink.replication", "-1 for the broker's default, or a number from 1 to 32767");
     }
-    Topics { prefix, pattern, partitions_with_key, partitions_without_key, replication }
+    Topics {
+        prefix,
+        pattern,
+        partitions_with_key,
+        partitions_without_key,
+        replication,
+    }
 }
 
 fn is_topic_character(c: char) -> bool {
@@ -131,26 +166,52 @@ fn check_tables(reader: &mut Reader<'_>, topics: &Topics, tables: &TableFilter) 
     for (database, table) in &tables.named {
         let (topic, table) = (topics.name(database, table), format!("{database}.{table}"));
         if !topic.chars().all(is_topic_character) {
-            reader.refuse("source.tables", format!("the topic of {table} would be {topic:?}, and Kafka allows only letters, digits, '.', '_' and '-'"), "leave the table out");
+            reader.refuse(
+                "source.tables",
+                format!("the topic of {table} would be {topic:?}, and Kafka allows only letters, digits, '.', '_' and '-'"),
+                "leave the table out",
+            );
         } else if topic.len() > MAX_TOPIC_CHARACTERS {
-            reader.refuse("source.tables", format!("the topic of {table} would be longer than the {MAX_TOPIC_CHARACTERS} characters that Kafka allows"), "shorten sink.topic_prefix");
+            reader.refuse(
+                "source.tables",
+                format!("the topic of {table} would be longer than the {MAX_TOPIC_CHARACTERS} characters that Kafka allows"),
+                "shorten sink.topic_prefix",
+            );
         }
         if let Some((_, other)) = taken.iter().find(|(name, _)| *name == topic) {
-            reader.refuse("sink.topic", format!("{other} and {table} would share the topic {topic}"), "write topic = \"{prefix}_{database}_{table}\"");
+            reader.refuse(
+                "sink.topic",
+                format!("{other} and {table} would share the topic {topic}"),
+                "write topic = \"{prefix}_{database}_{table}\"",
+            );
         }
         taken.push((topic, table));
     }
 }
 
 fn dead_letter_topic(reader: &mut Reader<'_>, topics: &Topics, name: &str, tables: &TableFilter) -> String {
-    let topic = reader.text("sink.dead_letter_topic").replace("{prefix}", &topics.prefix).replace("{name}", name);
-    let is_prefix_sound = !reader.findings.iter().any(|finding| finding.setting == "sink.topic_prefix" || finding.setting == "name");
-    let is_sound = !topic.is_empty() && topic.len() <= MAX_TOPIC_CHARACTERS && topic.chars().all(is_topic_character) && topic != "." && topic != "..";
+    let topic = reader
+        .text("sink.dead_letter_topic")
+        .replace("{prefix}", &topics.prefix)
+        .replace("{name}", name);
+    let is_prefix_sound = !reader
+        .findings
+        .iter()
+        .any(|finding| finding.setting == "sink.topic_prefix" || finding.setting == "name");
+    let is_sound =
+        !topic.is_empty() && topic.len() <= MAX_TOPIC_CHARACTERS && topic.chars().all(is_topic_character) && topic != "." && topic != "..";
     if is_prefix_sound && !is_sound {
-        reader.refuse_kind("sink.dead_letter_topic", "the name of a topic, in which {prefix} and {name} may stand");
+        reader.refuse_kind(
+            "sink.dead_letter_topic",
+            "the name of a topic, in which {prefix} and {name} may stand",
+        );
     }
     if let Some((database, table)) = tables.named.iter().find(|(database, table)| topics.name(database, table) == topic) {
-        reader.refuse("sink.dead_letter_topic", format!("{topic} is the topic of {database}.{table}"), "choose another name");
+        reader.refuse(
+            "sink.dead_letter_topic",
+            format!("{topic} is the topic of {database}.{table}"),
+            "choose another name",
+        );
     }
     topic
 }
@@ -162,7 +223,10 @@ fn properties(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
     match reader.written.leaf("sink.properties").map(|leaf| &leaf.value) {
         None => {}
         Some(Value::Table(table)) => flatten("", table, &mut properties, &mut problems),
-        Some(_) => problems.push(("sink.properties".to_owned(), "expected a table, such as { \"security.protocol\" = \"SASL_SSL\" }")),
+        Some(_) => problems.push((
+            "sink.properties".to_owned(),
+            "expected a table, such as { \"security.protocol\" = \"SASL_SSL\" }",
+        )),
     }
     for (setting, problem) in problems {
         reader.refuse(&setting, problem, "");
@@ -177,7 +241,11 @@ fn properties(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
 
 fn flatten(prefix: &str, table: &Table, properties: &mut Vec<(String, String)>, problems: &mut Vec<(String, &'static str)>) {
     for (name, value) in table {
-        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let name = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Integer(number) => number.to_string(),

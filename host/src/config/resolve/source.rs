@@ -18,8 +18,16 @@ const DERIVED_SERVER_IDS: u32 = (1 << 31) - 1;
 /// The checked source of the connector `name`.
 pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
     let is_file = reader.choice("source.kind") == Some("file");
-    let kind = if is_file { SourceKind::File(files(reader)) } else { SourceKind::Mysql };
-    let user = if is_file { reader.text("source.user") } else { reader.required("source.user", "the server asks for an account") };
+    let kind = if is_file {
+        SourceKind::File(files(reader))
+    } else {
+        SourceKind::Mysql
+    };
+    let user = if is_file {
+        reader.text("source.user")
+    } else {
+        reader.required("source.user", "the server asks for an account")
+    };
     let host = reader.text("source.host");
     if host.is_empty() || host.contains([' ', '/', '@']) {
         reader.refuse_kind("source.host", "a host name or address");
@@ -70,7 +78,11 @@ fn tls(reader: &mut Reader<'_>) -> (TlsMode, [Option<PathBuf>; 3]) {
     if cert.is_some() != key.is_some() {
         let missing = if cert.is_some() { "source.tls_key" } else { "source.tls_cert" };
         if !reader.written.holds(missing) {
-            reader.refuse(missing, "is missing: a client's certificate and key go together", "write both or neither");
+            reader.refuse(
+                missing,
+                "is missing: a client's certificate and key go together",
+                "write both or neither",
+            );
         }
     }
     (mode, files)
@@ -82,28 +94,60 @@ fn tables(reader: &mut Reader<'_>, databases: &[String]) -> TableFilter {
     for text in reader.list("source.tables", false) {
         match tables::parse(&text) {
             Ok(more) => names.extend(more),
-            Err(problem) => reader.refuse("source.tables", format!("expected table names, but {problem}"), "separate names by commas; a name with a dot or a comma stands in backticks"),
+            Err(problem) => reader.refuse(
+                "source.tables",
+                format!("expected table names, but {problem}"),
+                "separate names by commas; a name with a dot or a comma stands in backticks",
+            ),
         }
     }
     let auto_add = auto_add(reader);
     let chosen = reader.written.holds("source.tables") || reader.written.holds("source.auto_add");
-    if names.is_empty() && auto_add.is_none() && !reader.findings.iter().any(|finding| matches!(finding.setting.as_str(), "source.tables" | "source.auto_add")) {
-        let problem = if chosen { "no table is chosen" } else { "is missing: no table is chosen" };
-        reader.refuse("source.tables", problem, "write tables = \"orders,items\", or auto_add = \".*\" for every table");
+    if names.is_empty()
+        && auto_add.is_none()
+        && !reader
+            .findings
+            .iter()
+            .any(|finding| matches!(finding.setting.as_str(), "source.tables" | "source.auto_add"))
+    {
+        let problem = if chosen {
+            "no table is chosen"
+        } else {
+            "is missing: no table is chosen"
+        };
+        reader.refuse(
+            "source.tables",
+            problem,
+            "write tables = \"orders,items\", or auto_add = \".*\" for every table",
+        );
     }
     let mut named: Vec<(String, String)> = Vec::new();
     for name in names {
-        let Some(database) = database_of(reader, &name, databases) else { continue };
+        let Some(database) = database_of(reader, &name, databases) else {
+            continue;
+        };
         let pair = (database, name.table);
         if named.contains(&pair) {
-            reader.refuse("source.tables", format!("{}.{} is written twice", pair.0, pair.1), "keep one of them");
+            reader.refuse(
+                "source.tables",
+                format!("{}.{} is written twice", pair.0, pair.1),
+                "keep one of them",
+            );
         }
         named.push(pair);
     }
     if auto_add.is_some() && databases.is_empty() && !reader.written.holds("source.database") {
-        reader.refuse("source.database", "is missing: auto_add looks for tables in it", "write database = \"shop\"");
+        reader.refuse(
+            "source.database",
+            "is missing: auto_add looks for tables in it",
+            "write database = \"shop\"",
+        );
     }
-    TableFilter { named, databases: databases.to_vec(), auto_add }
+    TableFilter {
+        named,
+        databases: databases.to_vec(),
+        auto_add,
+    }
 }
 
 fn database_of(reader: &mut Reader<'_>, name: &tables::Name, databases: &[String]) -> Option<String> {
@@ -111,16 +155,28 @@ fn database_of(reader: &mut Reader<'_>, name: &tables::Name, databases: &[String
         (Some(database), []) => return Some(database.clone()),
         (Some(database), _) if databases.contains(database) => return Some(database.clone()),
         (Some(database), _) => {
-            reader.refuse("source.tables", format!("{database}.{} lies in a database that source.database does not name", name.table), format!("add \"{database}\" to database"));
+            reader.refuse(
+                "source.tables",
+                format!("{database}.{} lies in a database that source.database does not name", name.table),
+                format!("add \"{database}\" to database"),
+            );
         }
         (None, [database]) => return Some(database.clone()),
         (None, []) => {
             if !reader.findings.iter().any(|finding| finding.setting == "source.database") {
-                reader.refuse("source.database", format!("is missing: in which database is the table {}?", name.table), "write database = \"shop\"");
+                reader.refuse(
+                    "source.database",
+                    format!("is missing: in which database is the table {}?", name.table),
+                    "write database = \"shop\"",
+                );
             }
         }
         (None, _) => {
-            reader.refuse("source.tables", format!("expected db.table since database names several, found {:?}", name.table), format!("write \"{}.{}\"", databases.join(&format!(".{} or ", name.table)), name.table));
+            reader.refuse(
+                "source.tables",
+                format!("expected db.table since database names several, found {:?}", name.table),
+                format!("write \"{}.{}\"", databases.join(&format!(".{} or ", name.table)), name.table),
+            );
         }
     }
     None
@@ -137,7 +193,11 @@ fn auto_add(reader: &mut Reader<'_>) -> Option<regex::Regex> {
         Ok(regex) => Some(regex),
         Err(_) => {
             let problem = format!("expected a regular expression, found {}", reader.shown("source.auto_add"));
-            reader.refuse("source.auto_add", problem, "\".*\" takes every table; the syntax is that of the Rust crate `regex`, without look-around and back-references");
+            reader.refuse(
+                "source.auto_add",
+                problem,
+                "\".*\" takes every table; the syntax is that of the Rust crate `regex`, without look-around and back-references",
+            );
             None
         }
     }
@@ -167,9 +227,13 @@ fn start_at(table: &Table) -> Option<Result<Start, String>> {
     let members: Vec<(&str, &Value)> = table.iter().map(|(name, value)| (name.as_str(), value)).collect();
     Some(match members.as_slice() {
         [("gtid", Value::String(text))] => GtidSet::try_from(text.clone()).map(Start::Gtid).map_err(|error| error.to_string()),
-        [("time", Value::String(text))] => times::parse_time(text).map(Start::Time).ok_or_else(|| "expected a time with its offset, such as \"2026-01-31T00:00:00Z\"".to_owned()),
+        [("time", Value::String(text))] => times::parse_time(text)
+            .map(Start::Time)
+            .ok_or_else(|| "expected a time with its offset, such as \"2026-01-31T00:00:00Z\"".to_owned()),
         [("time", Value::Integer(number))] => Ok(Start::Time(*number)),
-        [("time", Value::Datetime(time))] => times::milliseconds(time).map(Start::Time).ok_or_else(|| "expected a time with its offset, such as 2026-01-31T00:00:00Z".to_owned()),
+        [("time", Value::Datetime(time))] => times::milliseconds(time)
+            .map(Start::Time)
+            .ok_or_else(|| "expected a time with its offset, such as 2026-01-31T00:00:00Z".to_owned()),
         [("file", Value::String(file))] => place(file, Some(4)),
         [("file", Value::String(file)), ("pos", Value::Integer(pos))] => place(file, u64::try_from(*pos).ok()),
         [("file", Value::String(file)), ("pos", Value::String(pos))] => place(file, pos.parse().ok()),
@@ -183,7 +247,10 @@ fn place(file: &str, pos: Option<u64>) -> Result<Start, String> {
         return Err("expected the name of a binlog file without its folder, as SHOW BINARY LOGS lists it".to_owned());
     }
     match pos {
-        Some(pos) if pos >= 4 => Ok(Start::File { file: file.to_owned(), pos }),
+        Some(pos) if pos >= 4 => Ok(Start::File {
+            file: file.to_owned(),
+            pos,
+        }),
         _ => Err("expected a pos of 4 or more".to_owned()),
     }
 }
@@ -192,14 +259,26 @@ fn place(file: &str, pos: Option<u64>) -> Result<Start, String> {
 fn files(reader: &mut Reader<'_>) -> Vec<PathBuf> {
     let patterns = reader.list("source.files", false);
     if patterns.is_empty() && !reader.findings.iter().any(|finding| finding.setting == "source.files") {
-        reader.refuse("source.files", "is missing: kind = \"file\" reads binlog files", "write files = [\"binlog.0*\"]");
+        reader.refuse(
+            "source.files",
+            "is missing: kind = \"file\" reads binlog files",
+            "write files = [\"binlog.0*\"]",
+        );
     }
     let mut files = Vec::new();
     for pattern in patterns {
         let path = reader.surroundings.path(&pattern);
-        let found = if pattern.contains(['*', '?']) { matching(&path) } else { Vec::from_iter(path.is_file().then(|| path.clone())) };
+        let found = if pattern.contains(['*', '?']) {
+            matching(&path)
+        } else {
+            Vec::from_iter(path.is_file().then(|| path.clone()))
+        };
         if found.is_empty() {
-            reader.refuse("source.files", format!("there is no file {}", path.display()), "relative paths start at the folder of the configuration file");
+            reader.refuse(
+                "source.files",
+                format!("there is no file {}", path.display()),
+                "relative paths start at the folder of the configuration file",
+            );
         }
         files.extend(found);
     }
@@ -207,7 +286,9 @@ fn files(reader: &mut Reader<'_>) -> Vec<PathBuf> {
 }
 
 fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else { return Vec::new() };
+    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
     let text = format!(r"(?s)\A{}\z", regex::escape(name).replace(r"\*", ".*").replace(r"\?", "."));
     let Ok(regex) = regex::Regex::new(&text) else { return Vec::new() };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -1,7 +1,8 @@
 //! The room as the pipeline sees it, with guests that misbehave.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod guests;
+mod hand_over;
 mod limits;
 mod swap;
 mod transforms;
@@ -76,8 +77,8 @@ fn plugin(path: &Path, task: &str) -> Plugin {
 /// Rows whose transaction ids are `xids`, one a row, in a table `d.t` of that version.
 fn batch(version: u32, xids: &[u64]) -> Batch {
     let count = xids.len();
-    let ids = Arc::new(Int64Array::from_iter_values(0..i64::try_from(count).unwrap())) as ArrayRef;
-    let names = Arc::new(StringArray::from(vec![Some("näme"); count])) as ArrayRef;
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::try_from(count).unwrap()));
+    let names: ArrayRef = Arc::new(StringArray::from(vec![Some("näme"); count]));
     let columns = vec![Field::new("id", DataType::Int64, false), Field::new("name", DataType::Utf8, true)];
     let after = StructArray::new(columns.clone().into(), vec![ids, names], None);
     let schema = Schema::new(vec![
@@ -233,4 +234,34 @@ fn a_new_version_of_a_table_closes_the_schemas_of_the_old_one() {
     run(&mut chain, &batch(1, &[1])).unwrap();
     run(&mut chain, &batch(2, &[2])).unwrap();
     assert_eq!(chain.counters().collect::<Vec<_>>(), [("closed_1", 1.0)]);
+}
+
+#[test]
+fn the_built_in_envelope_loads_and_encodes_without_a_file() {
+    let lab = Lab::new();
+    let settings = Plugin {
+        name: "envelope".to_owned(),
+        origin: PluginOrigin::Builtin("envelope".to_owned()),
+        config: serde_json::json!({}),
+        memory: 64 << 20,
+        call_timeout: Duration::from_secs(5),
+        on_error: OnError::Stop,
+    };
+    let mut chain = lab.chain(std::slice::from_ref(&settings)).unwrap();
+    let event = serde_json::json!({ "event": "heartbeat", "topics": ["probe_t"], "ts": 5, "checkpoint_ts": 6 });
+    let mut values = Vec::new();
+    chain
+        .control(&event, &[topic()], &mut |records| {
+            values.extend(texts(&records));
+            Ok(())
+        })
+        .unwrap();
+    assert!(values.len() == 1 && values[0].contains("\"op\":\"MHEARTBEAT\""), "{values:?}");
+
+    let unknown = Plugin {
+        origin: PluginOrigin::Builtin("parcel".to_owned()),
+        ..settings
+    };
+    let text = stopped(lab.chain(&[unknown]));
+    assert!(text.contains("no built-in plugin \"parcel\""), "{text}");
 }

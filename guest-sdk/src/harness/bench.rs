@@ -1,0 +1,112 @@
+//! Runs an encoder natively and collects its records.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::Rows;
+use crate::{Encoder, EncoderRunner, Error, HandOver, Output};
+
+/// A configured encoder and what it has handed over.
+pub struct Bench<E: Encoder> {
+    runner: EncoderRunner<E>,
+    delivered: Rc<RefCell<Vec<Delivered>>>,
+    opened: u32,
+}
+
+/// One record, defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// Row of the batch that it comes from.
+    pub row: u32,
+    /// Full name of its topic; empty: the table's own.
+    pub topic: String,
+    /// Partition, or -1: by the key.
+    pub partition: i32,
+    /// Milliseconds; none: the row's `ts`.
+    pub timestamp: Option<i64>,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; none is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Names and values of headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Delivered {
+    /// The key as text; empty without one.
+    pub fn key_text(&self) -> String {
+        String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
+    }
+
+    /// The value as text; empty without one.
+    pub fn value_text(&self) -> String {
+        String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
+    }
+}
+
+impl<E: Encoder> Bench<E> {
+    /// An encoder with this configuration, a JSON object.
+    ///
+    /// # Errors
+    /// As `EncoderRunner::configure`.
+    pub fn new(config: &str) -> Result<Self, Error> {
+        let delivered = Rc::new(RefCell::new(Vec::new()));
+        let into = Rc::clone(&delivered);
+        let mut runner = EncoderRunner::new(Output::new(Box::new(move |records| into.borrow_mut().extend(unpack(records)))));
+        runner.configure(config)?;
+        Ok(Self {
+            runner,
+            delivered,
+            opened: 0,
+        })
+    }
+
+    /// The records of these rows.
+    ///
+    /// # Errors
+    /// As `EncoderRunner::open_schema` and `encode`.
+    pub fn encode(&mut self, rows: &Rows) -> Result<Vec<Delivered>, Error> {
+        let (schema, batch) = rows.messages()?;
+        self.opened += 1;
+        self.runner.open_schema(self.opened, &schema)?;
+        self.runner.encode(self.opened, &batch, &rows.transactions())?;
+        Ok(self.delivered.take())
+    }
+
+    /// The records of a control event.
+    ///
+    /// # Errors
+    /// As `EncoderRunner::control`.
+    pub fn control(&mut self, event: &serde_json::Value) -> Result<Vec<Delivered>, Error> {
+        self.runner.control(&event.to_string())?;
+        Ok(self.delivered.take())
+    }
+}
+
+/// The records of a hand-over, one by one.
+fn unpack(records: &HandOver) -> impl Iterator<Item = Delivered> {
+    (0..records.len()).map(|i| {
+        let slice = |data: &[u8], bounds: &[u32], at: usize| {
+            let bound = |at: usize| bounds.get(at).and_then(|bound| usize::try_from(*bound).ok());
+            let range = bound(at).zip(bound(at + 1));
+            range.and_then(|(start, end)| data.get(start..end)).unwrap_or_default().to_vec()
+        };
+        let flags = records.flags.get(i).copied().unwrap_or(0);
+        let ends = |i: usize| records.header_ends.get(i).and_then(|end| usize::try_from(*end).ok()).unwrap_or(0);
+        let first = i.checked_sub(1).map_or(0, ends);
+        let header = |h: usize| {
+            let part = |at: usize| slice(&records.header_data, &records.header_bounds, at);
+            (String::from_utf8_lossy(&part(2 * h)).into_owned(), part(2 * h + 1))
+        };
+        let topic = records.topics.get(i).copied().map_or(0, usize::from);
+        Delivered {
+            row: records.rows.get(i).copied().unwrap_or(0),
+            topic: records.topic_names.get(topic).cloned().unwrap_or_default(),
+            partition: records.partitions.get(i).copied().unwrap_or(-1),
+            timestamp: records.timestamps.get(i).copied(),
+            key: (flags & 1 == 0).then(|| slice(&records.data, &records.bounds, 2 * i)),
+            value: (flags & 2 == 0).then(|| slice(&records.data, &records.bounds, 2 * i + 1)),
+            headers: (first..ends(i)).map(header).collect(),
+        }
+    })
+}

@@ -1,0 +1,75 @@
+//! `rowmill position`: what a connector has stored, and another place to go on at.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rowmill::checkpoint::Checkpoint;
+use rowmill::config::Config;
+use rowmill::position::{GtidSet, Position as Place};
+
+use super::arguments::{Position, SetPosition};
+use super::failure::Failure;
+use super::lease::Lease;
+use super::{output, wiring};
+
+/// Sequence numbers of a new connector start at the milliseconds of now, times this.
+const SEQUENCES_PER_MS: u64 = 1_000_000;
+
+/// Shows or sets.
+pub(super) fn position(action: &Position) -> Result<(), Failure> {
+    match action {
+        Position::Show { config } => {
+            let config = rowmill::config::load(config)?;
+            let found = wiring::checkpoints(&config)?.load()?;
+            output::print_json(&json(found.as_ref())?)
+        }
+        Position::Set(request) => set(request),
+    }
+}
+
+/// The sequence goes on where it was: ids stay strictly increasing, and what is sent again gets new ones.
+fn set(request: &SetPosition) -> Result<(), Failure> {
+    let config = rowmill::config::load(&request.config)?;
+    let place = place(request, &config)?;
+    let _lease = Lease::take(&config)?;
+    let mut checkpoints = wiring::checkpoints(&config)?;
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    let next_sequence = checkpoints
+        .load()?
+        .map_or(now_ms.saturating_mul(SEQUENCES_PER_MS), |found| found.next_sequence);
+    let checkpoint = Checkpoint {
+        position: place,
+        next_sequence,
+        saved_at_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+    };
+    checkpoints.save(&checkpoint)?;
+    output::print_json(&json(Some(&checkpoint))?)
+}
+
+fn place(request: &SetPosition, config: &Config) -> Result<Place, Failure> {
+    if let Some(text) = &request.gtid {
+        let gtid = GtidSet::try_from(text.clone()).map_err(|error| Failure::usage(format!("--gtid: {error}")))?;
+        return Ok(Place {
+            gtid: Some(gtid),
+            ..Place::default()
+        });
+    }
+    if let (Some(file), Some(pos)) = (&request.file, request.pos) {
+        if file.is_empty() || file.contains('/') {
+            return Err(Failure::usage(
+                "--file: expected the name of a binlog file without its folder, as SHOW BINARY LOGS lists it",
+            ));
+        }
+        return Ok(Place {
+            gtid: None,
+            file: file.clone(),
+            pos,
+        });
+    }
+    Ok(wiring::place_at_time(config, request.time.unwrap_or_default())?)
+}
+
+fn json(checkpoint: Option<&Checkpoint>) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(checkpoint).map_err(|error| Failure::Failed(format!("showing the position: {error}")))
+}

@@ -1,0 +1,106 @@
+//! What the server has: the chosen tables, and itself.
+
+use anyhow::anyhow;
+
+use super::connection::Connection;
+use super::file::{FileSource, flavor_of};
+use super::schema::Server;
+use crate::config::{Config, SourceKind};
+use crate::fault::Fault;
+
+/// A chosen table, as far as making its topic needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableRef {
+    /// Database.
+    pub database: String,
+    /// Table.
+    pub name: String,
+    /// It has a primary key, or a UNIQUE one over NOT NULL columns.
+    pub has_key: bool,
+}
+
+/// The chosen tables that exist now, by database and name. Of files nothing is known before they are read: then the tables
+/// that were named, taken to have keys.
+///
+/// # Errors
+/// `Retry` where the server can't be reached, `Stop` where it refuses.
+pub fn tables(config: &Config) -> Result<Vec<TableRef>, Fault> {
+    match &config.source.kind {
+        SourceKind::File(_) => {
+            let named = config.source.tables.named.iter();
+            Ok(named.map(|(database, name)| TableRef { database: database.clone(), name: name.clone(), has_key: true }).collect())
+        }
+        SourceKind::Mysql => chosen(&mut Connection::open(config)?, config),
+    }
+}
+
+/// Databases in which chosen tables may be.
+fn databases(config: &Config) -> Vec<String> {
+    let filter = &config.source.tables;
+    let mut all: Vec<String> = filter.named.iter().map(|(database, _)| database.clone()).chain(filter.databases.iter().cloned()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+pub(super) fn chosen(connection: &mut Connection, config: &Config) -> Result<Vec<TableRef>, Fault> {
+    let mut all = Vec::new();
+    for database in databases(config) {
+        let names: Vec<String> = connection.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE' ORDER BY table_name",
+            (&database,),
+        )?;
+        // What the server itself takes as a row's key: unique, whole columns, none of them NULL or computed.
+        let keyed: Vec<String> = connection.rows(
+            "SELECT table_name FROM information_schema.statistics WHERE table_schema = ? AND non_unique = 0 GROUP BY table_name, index_name \
+             HAVING SUM(index_name = 'PRIMARY') > 0 OR (SUM(nullable = 'YES') = 0 AND SUM(sub_part IS NOT NULL) = 0 AND COUNT(column_name) = COUNT(*))",
+            (&database,),
+        )?;
+        let wanted = names.into_iter().filter(|name| config.source.tables.selects(&database, name));
+        all.extend(wanted.map(|name| TableRef { has_key: keyed.contains(&name), database: database.clone(), name }));
+    }
+    Ok(all)
+}
+
+/// The server's family, version and time zone.
+///
+/// # Errors
+/// `Retry` where the server can't be reached, `Stop` where it refuses or a file is none of a binlog.
+pub fn server(config: &Config) -> Result<Server, Fault> {
+    match &config.source.kind {
+        SourceKind::File(paths) => FileSource::new(paths.clone()).server(),
+        SourceKind::Mysql => of_connection(&mut Connection::open(config)?),
+    }
+}
+
+pub(super) fn of_connection(connection: &mut Connection) -> Result<Server, Fault> {
+    let version = connection.value("SELECT @@version")?.ok_or_else(|| Fault::stop(anyhow!("the server does not tell its version")))?;
+    Ok(Server { flavor: flavor_of(&version), time_zone: time_zone(connection)?, version })
+}
+
+/// `@@global.time_zone`, or what `SYSTEM` stands for.
+fn time_zone(connection: &mut Connection) -> Result<String, Fault> {
+    let global = connection.value("SELECT @@GLOBAL.time_zone")?.unwrap_or_default();
+    if global != "SYSTEM" {
+        return Ok(global);
+    }
+    let system = connection.value("SELECT @@system_time_zone")?.unwrap_or_default();
+    if is_zone_name(&system) {
+        return Ok(system);
+    }
+    let sql = "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM'))";
+    let minutes: i32 = connection.value(sql)?.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let offset = format!("{}{:02}:{:02}", if minutes < 0 { '-' } else { '+' }, minutes.abs() / 60, minutes.abs() % 60);
+    tracing::warn!(
+        system_time_zone = system,
+        offset,
+        "the server's time zone has no IANA name; its present offset is taken. Set time_zone to be sure"
+    );
+    Ok(offset)
+}
+
+/// Whether an abbreviation or name means one zone everywhere. Most abbreviations (`CST`, `IST`, and `EST` with its summers)
+/// don't, though some of them are in the zone database.
+fn is_zone_name(name: &str) -> bool {
+    name.contains('/') || matches!(name, "UTC" | "GMT" | "CET" | "EET" | "WET" | "MET")
+}
