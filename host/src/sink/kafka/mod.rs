@@ -222,7 +222,11 @@ impl KafkaSink {
 impl Sink for KafkaSink {
     fn prepare(&mut self, topics: &[TopicSpec]) -> Result<(), Fault> {
         self.healthy()?;
-        let new = topics.iter().filter(|topic| !self.announced.contains(topic)).cloned().collect::<Vec<_>>();
+        let new = topics
+            .iter()
+            .filter(|topic| !self.announced.contains(topic))
+            .cloned()
+            .collect::<Vec<_>>();
         self.announced.extend(new);
         let refused = names::findings(&self.announced);
         if !refused.is_empty() {

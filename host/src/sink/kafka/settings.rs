@@ -5,7 +5,10 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use crate::config::{Compression, Config, Limits, Secret};
 
 /// Other names of properties that have a default here.
-const ALIASES: &[(&str, &str)] = &[("queue.buffering.max.ms", "linger.ms"), ("message.timeout.ms", "delivery.timeout.ms")];
+const ALIASES: &[(&str, &str)] = &[
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("message.timeout.ms", "delivery.timeout.ms"),
+];
 
 /// The largest record that librdkafka takes unless `sink.properties` says otherwise.
 const MESSAGE_MAX_BYTES: usize = 1_000_000;
@@ -45,7 +48,10 @@ pub(super) fn producer(config: &Config) -> ClientConfig {
         .set("socket.keepalive.enable", "true");
     for (name, value) in &sink.properties {
         // librdkafka takes both names in no particular order, so that a default under the other one might win.
-        let canonical = ALIASES.iter().find(|(alias, _)| alias == name).map_or(name.as_str(), |(_, name)| name);
+        let canonical = ALIASES
+            .iter()
+            .find(|(alias, _)| alias == name)
+            .map_or(name.as_str(), |(_, name)| name);
         client.set(canonical, value.reveal());
     }
     client
@@ -54,7 +60,10 @@ pub(super) fn producer(config: &Config) -> ClientConfig {
         .set("acks", "all")
         .set("compression.codec", codec(sink.compression))
         // The sink's own account is the bound; librdkafka's only has to be above it.
-        .set("queue.buffering.max.messages", (in_flight(&config.limits) / MESSAGE_OVERHEAD).max(1000).to_string())
+        .set(
+            "queue.buffering.max.messages",
+            (in_flight(&config.limits) / MESSAGE_OVERHEAD).max(1000).to_string(),
+        )
         .set("queue.buffering.max.kbytes", "1048576")
         .set("statistics.interval.ms", "0");
     client
