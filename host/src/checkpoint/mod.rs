@@ -26,6 +26,10 @@ pub struct Checkpoint {
     pub next_sequence: u64,
     /// Milliseconds since 1970 when it was made.
     pub saved_at_ms: i64,
+    /// Transactions from `position` on that began before this time (milliseconds since 1970) are passed over: what is left
+    /// to do of a start at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_before_ms: Option<i64>,
 }
 
 #[derive(serde::Serialize)]
@@ -107,6 +111,7 @@ mod tests {
             },
             next_sequence: 1_614_748_790_461_000_002,
             saved_at_ms: 1_614_748_790_999,
+            skip_before_ms: None,
         }
     }
 

@@ -42,6 +42,7 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
         position: place,
         next_sequence,
         saved_at_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+        skip_before_ms: request.time,
     };
     checkpoints.save(&checkpoint)?;
     output::print_json(&json(Some(&checkpoint))?)

@@ -3,36 +3,49 @@
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::anyhow;
 use rowmill::checkpoint::{self, Checkpoints};
-use rowmill::config::{Config, Secret};
+use rowmill::config::{Config, Secret, Start};
 use rowmill::fault::Fault;
+use rowmill::pipeline;
 use rowmill::position::Position;
-use rowmill::sink;
+use rowmill::{sink, source};
 
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
 
-pub(super) use self::pipeline_stub::Stop;
+pub(super) use rowmill::pipeline::Stop;
 
 pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
-    let _ = (config, stop);
-    Err(not_wired("run"))
+    pipeline::run(config, stop)
 }
 
 pub(super) fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
-    let _ = (rows, stop);
-    Err(not_wired("demo"))
+    pipeline::demo(rows, stop)
 }
 
 pub(super) fn check_source(config: &Config) -> Vec<Line> {
-    let _ = config;
-    vec![]
+    let lines = source::preflight(config).into_iter();
+    lines
+        .map(|finding| Line {
+            level: match finding.level {
+                source::Level::Ok => Level::Ok,
+                source::Level::Warn => Level::Warn,
+                source::Level::Fail => Level::Fail,
+            },
+            name: finding.name,
+            text: finding.message,
+            mend: finding.mend.unwrap_or_default(),
+        })
+        .collect()
 }
 
 pub(super) fn check_sink(config: &Config) -> Vec<Line> {
-    let lines = sink::check(config, &[]).into_iter();
-    lines
+    // A source that does not answer has been told of above; the sink is then checked without its tables.
+    let topics = pipeline::topics(config);
+    let clash = topics.as_ref().err().filter(|fault| matches!(fault, Fault::Stop(_)));
+    let clash = clash.map(|fault| Line { level: Level::Fail, name: "topics".to_owned(), text: fault.to_string(), mend: String::new() });
+    let found = sink::check(config, topics.as_deref().unwrap_or_default()).into_iter();
+    found
         .map(|finding| Line {
             level: match finding.level {
                 sink::Level::Ok => Level::Ok,
@@ -43,6 +56,7 @@ pub(super) fn check_sink(config: &Config) -> Vec<Line> {
             text: finding.text,
             mend: finding.mend.to_owned(),
         })
+        .chain(clash)
         .collect()
 }
 
@@ -77,26 +91,7 @@ pub(super) fn checkpoints(config: &Config) -> Result<Box<dyn Checkpoints>, Fault
 }
 
 pub(super) fn place_at_time(config: &Config, ms: i64) -> Result<Position, Fault> {
-    let _ = (config, ms);
-    Err(not_wired("position set --time"))
-}
-
-fn not_wired(what: &str) -> Fault {
-    Fault::stop(anyhow!("{what} is not wired"))
-}
-
-/// Stands where `rowmill::pipeline::Stop` will.
-mod pipeline_stub {
-    #[derive(Clone, Default)]
-    pub(in crate::cli) struct Stop(std::sync::Arc<std::sync::atomic::AtomicBool>);
-
-    impl Stop {
-        pub(in crate::cli) fn new() -> Self {
-            Self::default()
-        }
-
-        pub(in crate::cli) fn request(&self) {
-            self.0.store(true, std::sync::atomic::Ordering::Release);
-        }
-    }
+    let mut at_time = config.clone();
+    at_time.source.start = Start::Time(ms);
+    source::resolve_start(&at_time)
 }

@@ -11,7 +11,7 @@ use super::stages::{self, Stages};
 use super::Stop;
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint};
-use crate::config::{Config, SourceKind};
+use crate::config::{Config, SourceKind, Start};
 use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::position::Position;
@@ -34,7 +34,7 @@ struct Origin {
 pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
     let mut origin = open_origin(config)?;
     let mut sink = sink::connect(config, stop.flag())?;
-    sink.prepare(&topics(config, &origin.tables)?)?;
+    sink.prepare(&topics_of(config, &origin.tables)?)?;
     let checkpoint = load_or_create(config)?;
     if chain.is_none() {
         *chain = Some(Chain::load(config, &origin.server)?);
@@ -42,9 +42,12 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
     let Some(chain) = chain.as_mut() else { return Ok(()) };
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
     origin.source.open(&checkpoint.position)?;
-    let filter = config.source.tables.clone();
+    let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog);
+    if let Some(time_ms) = checkpoint.skip_before_ms {
+        interpreter = interpreter.skip_before(time_ms);
+    }
     let decode = Parts {
-        interpreter: Interpreter::new(checkpoint.position, filter, origin.catalog),
+        interpreter,
         batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone()),
         topics: config.sink.topics.clone(),
         owners: owners(config, &origin.tables),
@@ -64,16 +67,10 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
         }
         SourceKind::Mysql => {
             let server = source::server(config)?;
-            let mut failed = Vec::new();
-            for finding in source::preflight(config) {
-                match finding.level {
-                    Level::Ok => {}
-                    Level::Warn => warn!(check = %finding.name, mend = finding.mend, "{}", finding.message),
-                    Level::Fail => failed.push(format!("{}: {}; {}", finding.name, finding.message, finding.mend.unwrap_or_default())),
-                }
-            }
-            if !failed.is_empty() {
-                return Err(Fault::stop(anyhow!("{}", failed.join(" | ")).context("the server can't serve this connector")));
+            let findings = source::preflight(config);
+            source::demand(&findings).map_err(|fault| fault.context("checking the server"))?;
+            for finding in findings.iter().filter(|finding| finding.level == Level::Warn) {
+                warn!(check = finding.name, mend = finding.mend, "{}", finding.message);
             }
             let tables = source::tables(config)?;
             Ok(Origin { source: Box::new(MysqlSource::new(config)), server, tables, catalog: Catalog::of_server(config) })
@@ -93,6 +90,10 @@ fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
         position: first_position(config)?,
         next_sequence: u64::try_from(now).unwrap_or(0).saturating_mul(SEQUENCES_PER_MS),
         saved_at_ms: now,
+        skip_before_ms: match config.source.start {
+            Start::Time(ms) => Some(ms),
+            _ => None,
+        },
     };
     store.save(&first)?;
     Ok(first)
@@ -105,7 +106,18 @@ fn first_position(config: &Config) -> Result<Position, Fault> {
     }
 }
 
-fn topics(config: &Config, tables: &[TableRef]) -> Result<Vec<TopicSpec>, Fault> {
+/// The topics of the chosen tables that exist now.
+///
+/// # Errors
+/// `Stop` where two tables go to one topic, and what asking the source meets.
+pub fn topics(config: &Config) -> Result<Vec<TopicSpec>, Fault> {
+    match &config.source.kind {
+        SourceKind::Mysql => topics_of(config, &source::tables(config)?),
+        SourceKind::File(_) => Ok(Vec::new()),
+    }
+}
+
+fn topics_of(config: &Config, tables: &[TableRef]) -> Result<Vec<TopicSpec>, Fault> {
     let mut specs: Vec<TopicSpec> = Vec::new();
     for table in tables {
         let name = config.sink.topics.name(&table.database, &table.name);

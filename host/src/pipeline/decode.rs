@@ -221,6 +221,7 @@ impl Stage<'_> {
                 position: self.parts.interpreter.position().clone(),
                 next_sequence: self.parts.next_sequence,
                 saved_at_ms: now_ms(),
+                skip_before_ms: self.parts.interpreter.skips_before(),
             };
             if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
                 return Err(End::Left);

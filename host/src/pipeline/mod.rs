@@ -15,6 +15,7 @@ mod attempt;
 mod replay;
 mod demo;
 
+pub use attempt::topics;
 pub use demo::demo;
 pub use stop::Stop;
 

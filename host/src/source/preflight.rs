@@ -298,7 +298,7 @@ fn columns(connection: &mut Connection, table: &TableRef, findings: &mut Vec<Fin
 /// The failures of a preflight as one error; `Ok` where there is none.
 ///
 /// # Errors
-/// `Stop` with a line for each failure.
+/// `Stop` with each failure, on one line.
 pub fn demand(findings: &[Finding]) -> Result<(), Fault> {
     let failures = findings.iter().filter(|finding| finding.level == Level::Fail);
     let lines: Vec<String> = failures
@@ -307,5 +307,5 @@ pub fn demand(findings: &[Finding]) -> Result<(), Fault> {
             None => format!("{}: {}", finding.name, finding.message),
         })
         .collect();
-    if lines.is_empty() { Ok(()) } else { Err(Fault::stop(anyhow!("{}", lines.join("\n")))) }
+    if lines.is_empty() { Ok(()) } else { Err(Fault::stop(anyhow!("{}", lines.join("; ")))) }
 }

@@ -188,6 +188,11 @@ impl Interpreter {
         Ok(Change::Nothing)
     }
 
+    /// Transactions that began before this time (milliseconds) are still being passed over; `None` once one was not.
+    pub fn skips_before(&self) -> Option<i64> {
+        self.skip_before_ms
+    }
+
     /// The place after the last whole transaction.
     pub fn position(&self) -> &Position {
         &self.committed
