@@ -2,17 +2,14 @@
 //! new for each run.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rowmill::batch::Records;
 use rowmill::checkpoint::{self, Checkpoint};
-use rowmill::config::{
-    BatchLimits, Compression, Config, Ddl, Limits, Secret, Sink as SinkConfig, SinkKind, Snapshot, Source, SourceKind, Start, TableFilter,
-    TlsMode, Topics, Transactions,
-};
+use rowmill::config::{self, Config, Surroundings};
 use rowmill::fault::Fault;
 use rowmill::position::Position;
 use rowmill::sink::{self, Commit, From, Level, Sink, Tail, TopicSpec};
@@ -30,56 +27,27 @@ fn fresh(test: &str) -> String {
 }
 
 fn config(name: &str, brokers: &str) -> Config {
-    Config {
-        name: name.to_owned(),
-        source: Source {
-            kind: SourceKind::Mysql,
-            host: String::new(),
-            port: 0,
-            user: String::new(),
-            password: Secret::default(),
-            databases: vec![],
-            tables: TableFilter::default(),
-            server_id: 1,
-            start: Start::Latest,
-            snapshot: Snapshot::Never,
-            tls: TlsMode::Disabled,
-            tls_ca: None,
-            tls_cert: None,
-            tls_key: None,
-            heartbeat_interval: Duration::ZERO,
-            ddl: Ddl::Ignore,
-            transaction_markers: false,
-        },
-        batch: BatchLimits {
-            max_rows: 8192,
-            max_bytes: 1 << 20,
-            max_delay: Duration::from_millis(20),
-        },
-        plugins: vec![],
-        sink: SinkConfig {
-            kind: SinkKind::Kafka,
-            brokers: brokers.to_owned(),
-            topics: Topics {
-                prefix: name.to_owned(),
-                pattern: "{prefix}_{table}".to_owned(),
-                partitions_with_key: 6,
-                partitions_without_key: 1,
-                replication: -1,
-            },
-            transactions: Transactions::Off,
-            commit_interval: Duration::from_millis(25),
-            compression: Compression::Lz4,
-            dead_letter_topic: format!("{name}_dead_letters"),
-            properties: vec![],
-        },
-        limits: Limits {
-            memory: 192 << 20,
-            row: 64 << 20,
-        },
-        cache_dir: PathBuf::new(),
-        shutdown_timeout: Duration::from_secs(1),
-    }
+    let text = format!(
+        "name = \"{name}\"
+        [source]
+        host = \"127.0.0.1\"
+        user = \"u\"
+        password = \"p\"
+        database = \"shop\"
+        tables = \"t\"
+        [sink]
+        brokers = \"{brokers}\"
+        topic_prefix = \"{name}\"
+        [[plugin]]
+        builtin = \"envelope\""
+    );
+    let surroundings = Surroundings {
+        folder: Path::new(""),
+        variable: &|_| None,
+    };
+    let mut config = config::parse(&text, &surroundings).unwrap();
+    config.shutdown_timeout = Duration::from_secs(1);
+    config
 }
 
 fn spec(name: &str, keyed: bool) -> TopicSpec {
@@ -321,7 +289,7 @@ fn a_dead_broker_is_a_retry_that_names_brokers_and_setting_within_seconds() {
 
 #[test]
 fn a_mock_broker_takes_records_and_positions_and_gives_them_back() {
-    let mut config = config("mock", "");
+    let mut config = config("mock", "127.0.0.1:1");
     let topics = [spec("mock_t", true)];
     let broker = sink::Broker::start(&topics, &config.sink.topics).unwrap();
     config.sink.brokers = broker.brokers();

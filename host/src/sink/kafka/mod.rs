@@ -44,6 +44,8 @@ pub(super) struct KafkaSink {
     /// Topics that records have gone to, or that `prepare` has seen.
     routes: HashMap<Arc<str>, Route>,
     existing: Existing,
+    /// Every table's topic so far: tables that turn up later must not share one.
+    announced: Vec<TopicSpec>,
     positions: Option<TopicId>,
     commits: Commits,
     /// The bound of `producer.lots().bytes()`.
@@ -64,9 +66,9 @@ impl KafkaSink {
     /// up after the configured shutdown timeout.
     ///
     /// # Errors
-    /// `Stop` for properties that librdkafka refuses or that the sink sets itself.
+    /// `Stop` for properties that librdkafka refuses.
     pub(super) fn new(config: &Config, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
-        let client = settings::producer(config)?;
+        let client = settings::producer(config);
         let message_max = settings::message_max_bytes(&client);
         let producer = Producer::new(&client).map_err(|e| Fault::stop(anyhow::Error::new(e).context("reading sink.properties")))?;
         Ok(Self {
@@ -75,6 +77,7 @@ impl KafkaSink {
             producer,
             routes: HashMap::new(),
             existing: Existing::new(),
+            announced: Vec::new(),
             positions: None,
             commits: Commits::default(),
             message_max,
@@ -219,6 +222,16 @@ impl KafkaSink {
 impl Sink for KafkaSink {
     fn prepare(&mut self, topics: &[TopicSpec]) -> Result<(), Fault> {
         self.healthy()?;
+        let new = topics
+            .iter()
+            .filter(|topic| !self.announced.contains(topic))
+            .cloned()
+            .collect::<Vec<_>>();
+        self.announced.extend(new);
+        let refused = names::findings(&self.announced);
+        if !refused.is_empty() {
+            return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
+        }
         self.look_up(topics)?;
         self.positions_topic()?;
         for topic in topics {

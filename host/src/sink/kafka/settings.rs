@@ -1,33 +1,13 @@
-//! librdkafka's configuration from ours. What delivery depends on is set here and can't be set in `sink.properties`.
+//! librdkafka's configuration from ours. What delivery depends on is set last; `config` refuses it in `sink.properties`.
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 use crate::config::{Compression, Config, Limits, Secret};
-use crate::fault::Fault;
 
-/// Properties that the sink sets itself, with why. `sink.properties` may not name them.
-const RESERVED: &[(&str, &str)] = &[
-    ("bootstrap.servers", "write sink.brokers"),
-    ("metadata.broker.list", "write sink.brokers"),
-    ("compression.codec", "write sink.compression"),
-    ("compression.type", "write sink.compression"),
-    ("enable.idempotence", "order and retries depend on it being on"),
-    ("acks", "a change counts as delivered when all in-sync replicas have it"),
-    (
-        "request.required.acks",
-        "a change counts as delivered when all in-sync replicas have it",
-    ),
-    ("retries", "librdkafka retries until delivery.timeout.ms"),
-    ("message.send.max.retries", "librdkafka retries until delivery.timeout.ms"),
-    ("transactional.id", "it follows from the connector's name"),
-    ("partitioner", "partitions are murmur2 of the key, as Java clients compute it"),
-    ("queue.buffering.max.messages", "it follows from limits.memory"),
-    ("queue.buffering.max.kbytes", "it follows from limits.memory"),
-    ("enable.gapless.guarantee", "it contradicts rejecting single records"),
-    ("delivery.report.only.error", "acknowledgements are what positions wait for"),
-    ("statistics.interval.ms", "nothing reads the statistics"),
-    ("group.id", "it follows from the connector's name"),
-    ("enable.auto.commit", "positions are not consumer offsets"),
+/// Other names of properties that have a default here.
+const ALIASES: &[(&str, &str)] = &[
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("message.timeout.ms", "delivery.timeout.ms"),
 ];
 
 /// The largest record that librdkafka takes unless `sink.properties` says otherwise.
@@ -35,7 +15,7 @@ const MESSAGE_MAX_BYTES: usize = 1_000_000;
 /// Bytes on their way at most, whatever `limits.memory` is: more does not make a broker faster.
 const MAX_IN_FLIGHT: usize = 48 << 20;
 /// The sink's part of `limits.memory`.
-const SHARE: usize = 6;
+const SHARE: usize = 8;
 /// What librdkafka needs for a message beside its value: its own struct (about 200 bytes), its copy of the key, malloc.
 pub(super) const MESSAGE_OVERHEAD: usize = 272;
 
@@ -53,16 +33,8 @@ pub(super) fn message_max_bytes(config: &ClientConfig) -> usize {
 }
 
 /// A producer's configuration.
-///
-/// # Errors
-/// `Stop` where `sink.properties` names what the sink sets itself.
-pub(super) fn producer(config: &Config) -> Result<ClientConfig, Fault> {
+pub(super) fn producer(config: &Config) -> ClientConfig {
     let sink = &config.sink;
-    for (name, _) in &sink.properties {
-        if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| reserved == name) {
-            return Err(Fault::stop(anyhow::anyhow!("sink.properties can't set {name:?}: {why}")));
-        }
-    }
     let mut client = ClientConfig::new();
     client.set_log_level(RDKafkaLogLevel::Info);
     client
@@ -75,7 +47,12 @@ pub(super) fn producer(config: &Config) -> Result<ClientConfig, Fault> {
         .set("delivery.timeout.ms", "120000")
         .set("socket.keepalive.enable", "true");
     for (name, value) in &sink.properties {
-        client.set(name, value.reveal());
+        // librdkafka takes both names in no particular order, so that a default under the other one might win.
+        let canonical = ALIASES
+            .iter()
+            .find(|(alias, _)| alias == name)
+            .map_or(name.as_str(), |(_, name)| name);
+        client.set(canonical, value.reveal());
     }
     client
         .set("bootstrap.servers", &sink.brokers)
@@ -89,7 +66,7 @@ pub(super) fn producer(config: &Config) -> Result<ClientConfig, Fault> {
         )
         .set("queue.buffering.max.kbytes", "1048576")
         .set("statistics.interval.ms", "0");
-    Ok(client)
+    client
 }
 
 /// A reader's configuration: it belongs to no group and commits nothing.
@@ -148,7 +125,7 @@ mod tests {
     #[test]
     fn bytes_on_their_way_are_a_part_of_the_memory_limit_and_bounded() {
         let limits = |memory| Limits { memory, row: 0 };
-        assert_eq!(in_flight(&limits(192 << 20)), 32 << 20);
+        assert_eq!(in_flight(&limits(192 << 20)), 24 << 20);
         assert_eq!(in_flight(&limits(1 << 40)), 48 << 20);
     }
 
