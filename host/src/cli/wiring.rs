@@ -3,45 +3,62 @@
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::anyhow;
 use rowmill::checkpoint::{self, Checkpoints};
-use rowmill::config::{Config, Secret};
+use rowmill::config::{Config, Secret, Start};
 use rowmill::fault::Fault;
 use rowmill::position::Position;
-use rowmill::sink;
+use rowmill::{pipeline, sink, source};
 
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
 
-pub(super) use self::pipeline_stub::Stop;
+pub(super) use rowmill::pipeline::Stop;
 
 pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
-    let _ = (config, stop);
-    Err(not_wired("run"))
+    pipeline::run(config, stop)
 }
 
 pub(super) fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
-    let _ = (rows, stop);
-    Err(not_wired("demo"))
+    pipeline::demo(rows, stop)
 }
 
 pub(super) fn check_source(config: &Config) -> Vec<Line> {
-    let _ = config;
-    vec![]
+    let findings = source::preflight(config).into_iter();
+    findings
+        .map(|finding| Line {
+            level: match finding.level {
+                source::Level::Ok => Level::Ok,
+                source::Level::Warn => Level::Warn,
+                source::Level::Fail => Level::Fail,
+            },
+            name: finding.name.to_string(),
+            text: finding.message,
+            mend: finding.mend.unwrap_or_default(),
+        })
+        .collect()
 }
 
+/// Topics are tried for the tables that are there; that none can be listed is the source's finding already.
 pub(super) fn check_sink(config: &Config) -> Vec<Line> {
-    let lines = sink::check(config, &[]).into_iter();
-    lines
+    let tables = source::tables(config).unwrap_or_default().into_iter();
+    let topics: Vec<sink::TopicSpec> = tables
+        .map(|table| sink::TopicSpec {
+            name: config.sink.topics.name(&table.database, &table.name),
+            table: format!("{}.{}", table.database, table.name),
+            keyed: table.has_key,
+        })
+        .collect();
+    let findings = sink::check(config, &topics).into_iter();
+    findings
         .map(|finding| Line {
             level: match finding.level {
                 sink::Level::Ok => Level::Ok,
                 sink::Level::Warn => Level::Warn,
                 sink::Level::Fail => Level::Fail,
             },
-            name: finding.name.to_owned(),
+            name: finding.name.to_string(),
             text: finding.text,
-            mend: finding.mend.to_owned(),
+            mend: finding.mend.to_string(),
         })
         .collect()
 }
@@ -72,31 +89,13 @@ pub(super) fn tail(
     sink::tail(&what, stop, out)
 }
 
-pub(super) fn checkpoints(config: &Config) -> Result<Box<dyn Checkpoints>, Fault> {
-    Ok(checkpoint::open(config))
+pub(super) fn checkpoints(config: &Config) -> Box<dyn Checkpoints> {
+    checkpoint::open(config)
 }
 
+/// The start of the binlog file that holds this time (milliseconds since 1970).
 pub(super) fn place_at_time(config: &Config, ms: i64) -> Result<Position, Fault> {
-    let _ = (config, ms);
-    Err(not_wired("position set --time"))
-}
-
-fn not_wired(what: &str) -> Fault {
-    Fault::stop(anyhow!("{what} is not wired"))
-}
-
-/// Stands where `rowmill::pipeline::Stop` will.
-mod pipeline_stub {
-    #[derive(Clone, Default)]
-    pub(in crate::cli) struct Stop(std::sync::Arc<std::sync::atomic::AtomicBool>);
-
-    impl Stop {
-        pub(in crate::cli) fn new() -> Self {
-            Self::default()
-        }
-
-        pub(in crate::cli) fn request(&self) {
-            self.0.store(true, std::sync::atomic::Ordering::Release);
-        }
-    }
+    let mut config = config.clone();
+    config.source.start = Start::Time(ms);
+    source::resolve_start(&config)
 }
