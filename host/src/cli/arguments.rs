@@ -178,7 +178,7 @@ pub(super) struct SetPosition {
     #[arg(long, value_name = "P", requires = "file", value_parser = clap::value_parser!(u64).range(4..))]
     pub(super) pos: Option<u64>,
 
-    /// At the first transaction of this time or later.
+    /// At the start of the binlog file that holds the first transaction of this time: a little more than that comes again.
     #[arg(long, value_name = "T", value_parser = time)]
     pub(super) time: Option<i64>,
 }

@@ -19,7 +19,7 @@ pub(super) fn position(action: &Position) -> Result<(), Failure> {
     match action {
         Position::Show { config } => {
             let config = rowmill::config::load(config)?;
-            let found = wiring::checkpoints(&config)?.load()?;
+            let found = wiring::checkpoints(&config).load()?;
             output::print_json(&json(found.as_ref())?)
         }
         Position::Set(request) => set(request),
@@ -31,7 +31,7 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
     let config = rowmill::config::load(&request.config)?;
     let place = place(request, &config)?;
     let _lease = Lease::take(&config)?;
-    let mut checkpoints = wiring::checkpoints(&config)?;
+    let mut checkpoints = wiring::checkpoints(&config);
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));

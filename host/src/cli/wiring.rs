@@ -6,9 +6,8 @@ use std::sync::atomic::AtomicBool;
 use rowmill::checkpoint::{self, Checkpoints};
 use rowmill::config::{Config, Secret, Start};
 use rowmill::fault::Fault;
-use rowmill::pipeline;
 use rowmill::position::Position;
-use rowmill::{sink, source};
+use rowmill::{pipeline, sink, source};
 
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
@@ -24,39 +23,43 @@ pub(super) fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
 }
 
 pub(super) fn check_source(config: &Config) -> Vec<Line> {
-    let lines = source::preflight(config).into_iter();
-    lines
+    let findings = source::preflight(config).into_iter();
+    findings
         .map(|finding| Line {
             level: match finding.level {
                 source::Level::Ok => Level::Ok,
                 source::Level::Warn => Level::Warn,
                 source::Level::Fail => Level::Fail,
             },
-            name: finding.name,
+            name: finding.name.to_string(),
             text: finding.message,
             mend: finding.mend.unwrap_or_default(),
         })
         .collect()
 }
 
+/// Topics are tried for the tables that are there; that none can be listed is the source's finding already.
 pub(super) fn check_sink(config: &Config) -> Vec<Line> {
-    // A source that does not answer has been told of above; the sink is then checked without its tables.
-    let topics = pipeline::topics(config);
-    let clash = topics.as_ref().err().filter(|fault| matches!(fault, Fault::Stop(_)));
-    let clash = clash.map(|fault| Line { level: Level::Fail, name: "topics".to_owned(), text: fault.to_string(), mend: String::new() });
-    let found = sink::check(config, topics.as_deref().unwrap_or_default()).into_iter();
-    found
+    let tables = source::tables(config).unwrap_or_default().into_iter();
+    let topics: Vec<sink::TopicSpec> = tables
+        .map(|table| sink::TopicSpec {
+            name: config.sink.topics.name(&table.database, &table.name),
+            table: format!("{}.{}", table.database, table.name),
+            keyed: table.has_key,
+        })
+        .collect();
+    let findings = sink::check(config, &topics).into_iter();
+    findings
         .map(|finding| Line {
             level: match finding.level {
                 sink::Level::Ok => Level::Ok,
                 sink::Level::Warn => Level::Warn,
                 sink::Level::Fail => Level::Fail,
             },
-            name: finding.name.to_owned(),
+            name: finding.name.to_string(),
             text: finding.text,
-            mend: finding.mend.to_owned(),
+            mend: finding.mend.to_string(),
         })
-        .chain(clash)
         .collect()
 }
 
@@ -86,12 +89,13 @@ pub(super) fn tail(
     sink::tail(&what, stop, out)
 }
 
-pub(super) fn checkpoints(config: &Config) -> Result<Box<dyn Checkpoints>, Fault> {
-    Ok(checkpoint::open(config))
+pub(super) fn checkpoints(config: &Config) -> Box<dyn Checkpoints> {
+    checkpoint::open(config)
 }
 
+/// The start of the binlog file that holds this time (milliseconds since 1970).
 pub(super) fn place_at_time(config: &Config, ms: i64) -> Result<Position, Fault> {
-    let mut at_time = config.clone();
-    at_time.source.start = Start::Time(ms);
-    source::resolve_start(&at_time)
+    let mut config = config.clone();
+    config.source.start = Start::Time(ms);
+    source::resolve_start(&config)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::anyhow;
 use tracing::{info, warn};
 
 use super::counters::Counters;
@@ -34,7 +33,7 @@ struct Origin {
 pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
     let mut origin = open_origin(config)?;
     let mut sink = sink::connect(config, stop.flag())?;
-    sink.prepare(&topics_of(config, &origin.tables)?)?;
+    sink.prepare(&topics(config, &origin.tables))?;
     let checkpoint = load_or_create(config)?;
     if chain.is_none() {
         *chain = Some(Chain::load(config, &origin.server)?);
@@ -106,31 +105,13 @@ fn first_position(config: &Config) -> Result<Position, Fault> {
     }
 }
 
-/// The topics of the chosen tables that exist now.
-///
-/// # Errors
-/// `Stop` where two tables go to one topic, and what asking the source meets.
-pub fn topics(config: &Config) -> Result<Vec<TopicSpec>, Fault> {
-    match &config.source.kind {
-        SourceKind::Mysql => topics_of(config, &source::tables(config)?),
-        SourceKind::File(_) => Ok(Vec::new()),
-    }
-}
-
-fn topics_of(config: &Config, tables: &[TableRef]) -> Result<Vec<TopicSpec>, Fault> {
-    let mut specs: Vec<TopicSpec> = Vec::new();
-    for table in tables {
-        let name = config.sink.topics.name(&table.database, &table.name);
-        let owner = format!("{}.{}", table.database, table.name);
-        if let Some(other) = specs.iter().find(|spec| spec.name == name) {
-            return Err(Fault::stop(anyhow!(
-                "tables {} and {owner} both go to topic {name}: put {{database}} into sink.topic or choose one of them",
-                other.table
-            )));
-        }
-        specs.push(TopicSpec { name, table: owner, keyed: table.has_key });
-    }
-    Ok(specs)
+fn topics(config: &Config, tables: &[TableRef]) -> Vec<TopicSpec> {
+    let spec = |table: &TableRef| TopicSpec {
+        name: config.sink.topics.name(&table.database, &table.name),
+        table: format!("{}.{}", table.database, table.name),
+        keyed: table.has_key,
+    };
+    tables.iter().map(spec).collect()
 }
 
 fn owners(config: &Config, tables: &[TableRef]) -> HashMap<std::sync::Arc<str>, (String, String)> {

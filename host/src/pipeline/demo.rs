@@ -32,7 +32,7 @@ database = "mysql_to_kafka"
 auto_add = ".*"
 snapshot = "never"
 [sink]
-brokers = "captured:0"
+brokers = "127.0.0.1:9092"
 topic_prefix = "mysql"
 "#;
 /// How long the reader waits for a message before it looks whether all have come.

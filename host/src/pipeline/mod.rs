@@ -15,7 +15,6 @@ mod attempt;
 mod replay;
 mod demo;
 
-pub use attempt::topics;
 pub use demo::demo;
 pub use stop::Stop;
 
