@@ -163,9 +163,7 @@ impl Stage<'_> {
             }
             Change::Ddl { database, text: _ } => {
                 debug!(database, "ddl statement");
-                self.moved = true;
-                self.in_transaction = false;
-                self.commit_point()?;
+                self.barrier()?;
             }
         }
         Ok(())
@@ -209,6 +207,20 @@ impl Stage<'_> {
         let topic = self.topic(&batch.table)?;
         let bytes = batch.bytes;
         if self.output.push(Job::Batch(Box::new(batch), topic), bytes) { Ok(()) } else { Err(End::Left) }
+    }
+
+    /// What follows may mean something else. A statement of its own is committed; one within a transaction (CREATE TABLE …
+    /// SELECT) only closes the builders.
+    fn barrier(&mut self) -> Result<(), End> {
+        if self.parts.interpreter.in_transaction() {
+            for batch in self.parts.batcher.close_all()? {
+                self.send(batch)?;
+            }
+            return Ok(());
+        }
+        self.in_transaction = false;
+        self.moved = true;
+        self.commit_point()
     }
 
     /// Closes every builder and asks for a commit of all whole transactions so far.
