@@ -1,11 +1,11 @@
 //! Checkpoints in a file, replaced as a whole.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use super::{Checkpoint, Checkpoints};
 use crate::fault::Fault;
+use crate::sink::replace_file;
 
 /// The checkpoint of one connector in a file.
 pub struct FileCheckpoints {
@@ -32,29 +32,6 @@ impl Checkpoints for FileCheckpoints {
     fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault> {
         replace_file(&self.path, &checkpoint.encode()?)
     }
-}
-
-/// Puts `bytes` into a file as a whole or not at all, also across a crash: written beside it, on disk, then renamed.
-///
-/// # Errors
-/// `Stop` naming the file.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    replace(path, bytes).map_err(|error| Fault::stop(anyhow::Error::new(error).context(format!("writing {path:?}"))))
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".new");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    // The rename itself is durable once the folder is.
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

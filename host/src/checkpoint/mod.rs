@@ -6,7 +6,7 @@
 mod file;
 mod topic;
 
-pub use file::{FileCheckpoints, replace_file};
+pub use file::FileCheckpoints;
 pub use topic::TopicCheckpoints;
 
 use crate::config::Config;

@@ -46,7 +46,7 @@ const READ_LIMIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// Whatever a stage meets, and `Stop` where a message does not come back.
 pub fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
-    let mut config = config::parse(CONFIG, &Surroundings { folder: Path::new(""), variable: &|_| None }).map_err(Fault::stop)?;
+    let mut config = config::parse(CONFIG, &Surroundings::of_process(Path::new(""))).map_err(Fault::stop)?;
     let capture = Capture::read(&config)?;
     let broker = Broker::start(&capture.topics, &config.sink.topics)?;
     config.sink.brokers = broker.brokers();

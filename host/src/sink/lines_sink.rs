@@ -102,7 +102,7 @@ impl LinesSink {
             Out::File(file) => file.sync_data(),
         });
         self.written(flushed)?;
-        crate::checkpoint::replace_file(&self.position, &commit.checkpoint)?;
+        super::replace_file(&self.position, &commit.checkpoint)?;
         self.committed = commit.number;
         Ok(())
     }

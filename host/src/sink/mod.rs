@@ -8,10 +8,12 @@ mod lines_sink;
 mod mock;
 mod murmur2;
 mod names;
+mod replace_file;
 mod tail;
 
 pub use finding::{Finding, Level};
 pub use lines_sink::position_file;
+pub use replace_file::replace_file;
 pub use mock::{Broker, Reader, Received};
 pub use tail::{From, Tail, tail};
 
