@@ -38,6 +38,8 @@ pub struct MysqlSource {
     dump: Option<Dump>,
     /// An error that came after events which go first.
     later: Option<Fault>,
+    /// The last event was one behind which the stream can't be followed: whoever reads it stops.
+    halted: bool,
 }
 
 impl MysqlSource {
@@ -47,6 +49,7 @@ impl MysqlSource {
             config: config.clone(),
             dump: None,
             later: None,
+            halted: false,
         }
     }
 }
@@ -55,6 +58,7 @@ impl Source for MysqlSource {
     fn open(&mut self, from: &Position) -> Result<(), Fault> {
         self.dump = None;
         self.later = None;
+        self.halted = false;
         self.dump = Some(Dump::open(&self.config, from)?);
         Ok(())
     }
@@ -64,6 +68,10 @@ impl Source for MysqlSource {
             self.dump = None;
             return Err(fault);
         }
+        if self.halted {
+            std::thread::sleep(wait);
+            return Ok(Read::Idle);
+        }
         let Some(dump) = &mut self.dump else {
             return Err(Fault::retry(anyhow!("the binlog stream is not open")));
         };
@@ -71,6 +79,8 @@ impl Source for MysqlSource {
         // The library panics on some events that are cut short; here that is an error like any other.
         let read = catch_unwind(AssertUnwindSafe(|| dump.read(events, wait)));
         let result = read.unwrap_or_else(|_| Err(Fault::stop(anyhow!("an event in the binlog stream is malformed"))));
+        // The library goes on with what it unpacked from such an event: events that no server wrote like this.
+        self.halted = events.get(before..).and_then(<[Event]>::last).is_some_and(|last| last.code == EventKind::TRANSACTION_PAYLOAD);
         match result {
             Err(fault) if events.len() > before => {
                 self.later = Some(fault);
@@ -195,7 +205,7 @@ impl Found {
         match event {
             Ok(event) => {
                 self.bytes += event.body.len();
-                // The library goes on with what it unpacked from such an event; the packed one stops the connector first.
+                // What comes after it is not read.
                 self.over = event.code == EventKind::TRANSACTION_PAYLOAD;
                 events.push(event);
             }
