@@ -1,6 +1,11 @@
 //! The Kafka sink, positions, tail and checks against a real broker: `ROWMILL_TEST_KAFKA` is its `host:port`. Topics are
 //! new for each run.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use tracing::{info, warn};
 
+use super::Stop;
 use super::counters::Counters;
 use super::decode::{Parts, now_ms};
 use super::stages::{self, Stages};
-use super::Stop;
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::{Config, SourceKind, Start};
@@ -53,7 +53,15 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
         next_sequence: checkpoint.next_sequence,
         commit_interval: config.sink.commit_interval,
     };
-    let stages = Stages { source: origin.source, decode, chain, sink, limits: config.limits, shutdown_timeout: config.shutdown_timeout, counters };
+    let stages = Stages {
+        source: origin.source,
+        decode,
+        chain,
+        sink,
+        limits: config.limits,
+        shutdown_timeout: config.shutdown_timeout,
+        counters,
+    };
     stages::run(stages, stop)
 }
 
@@ -62,7 +70,12 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
         SourceKind::File(files) => {
             let source = FileSource::new(files.clone());
             let server = source.server()?;
-            Ok(Origin { source: Box::new(source), server, tables: Vec::new(), catalog: Catalog::none() })
+            Ok(Origin {
+                source: Box::new(source),
+                server,
+                tables: Vec::new(),
+                catalog: Catalog::none(),
+            })
         }
         SourceKind::Mysql => {
             let server = source::server(config)?;
@@ -72,7 +85,12 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
                 warn!(check = finding.name, mend = finding.mend, "{}", finding.message);
             }
             let tables = source::tables(config)?;
-            Ok(Origin { source: Box::new(MysqlSource::new(config)), server, tables, catalog: Catalog::of_server(config) })
+            Ok(Origin {
+                source: Box::new(MysqlSource::new(config)),
+                server,
+                tables,
+                catalog: Catalog::of_server(config),
+            })
         }
     }
 }

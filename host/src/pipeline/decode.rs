@@ -206,7 +206,11 @@ impl Stage<'_> {
     fn send(&mut self, batch: Batch) -> Result<(), End> {
         let topic = self.topic(&batch.table)?;
         let bytes = batch.bytes;
-        if self.output.push(Job::Batch(Box::new(batch), topic), bytes) { Ok(()) } else { Err(End::Left) }
+        if self.output.push(Job::Batch(Box::new(batch), topic), bytes) {
+            Ok(())
+        } else {
+            Err(End::Left)
+        }
     }
 
     /// What follows may mean something else. A statement of its own is committed; one within a transaction (CREATE TABLE …
@@ -262,9 +266,19 @@ impl Stage<'_> {
         }
         let topic: Arc<str> = name.as_str().into();
         info!(table = format!("{}.{}", table.database, table.name), %topic, "table joined the stream");
-        let spec = TopicSpec { name, table: format!("{}.{}", table.database, table.name), keyed: !table.key.is_empty() };
-        self.parts.owners.insert(Arc::clone(&topic), (table.database.clone(), table.name.clone()));
-        if self.output.push(Job::Topic(spec), 0) { Ok(topic) } else { Err(End::Left) }
+        let spec = TopicSpec {
+            name,
+            table: format!("{}.{}", table.database, table.name),
+            keyed: !table.key.is_empty(),
+        };
+        self.parts
+            .owners
+            .insert(Arc::clone(&topic), (table.database.clone(), table.name.clone()));
+        if self.output.push(Job::Topic(spec), 0) {
+            Ok(topic)
+        } else {
+            Err(End::Left)
+        }
     }
 }
 

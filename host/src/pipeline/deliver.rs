@@ -31,7 +31,10 @@ pub(super) fn run(sink: &mut dyn Sink, input: &Queue<Delivery>, limit: Duration,
             }
             Popped::Item(Delivery::Commit(checkpoint)) => {
                 number += 1;
-                sink.commit(Commit { number, checkpoint: checkpoint.encode()? })?;
+                sink.commit(Commit {
+                    number,
+                    checkpoint: checkpoint.encode()?,
+                })?;
             }
         }
         let committed = sink.committed(Duration::ZERO)?;
@@ -42,6 +45,11 @@ pub(super) fn run(sink: &mut dyn Sink, input: &Queue<Delivery>, limit: Duration,
         }
     }
     sink.finish(limit)?;
-    info!(rows = counters.rows(), records = counters.records(), commits = number, "everything is delivered");
+    info!(
+        rows = counters.rows(),
+        records = counters.records(),
+        commits = number,
+        "everything is delivered"
+    );
     Ok(())
 }

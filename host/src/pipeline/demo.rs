@@ -67,7 +67,9 @@ pub fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
         });
         let streamed = stream(&config, capture, &mut chain, rows, &shown, &counters, stop);
         finished.store(true, Ordering::Release);
-        let printed = printer.join().unwrap_or_else(|_| Err(Fault::stop(anyhow!("the demo's reader panicked"))));
+        let printed = printer
+            .join()
+            .unwrap_or_else(|_| Err(Fault::stop(anyhow!("the demo's reader panicked"))));
         streamed.and(printed)
     })?;
     summarize(&counters, started.elapsed());
@@ -116,7 +118,10 @@ fn print(reader: &mut Reader, counters: &Counters, shown: &AtomicU64, finished: 
                 return Ok(());
             }
             if done && last.elapsed() > READ_LIMIT {
-                return Err(Fault::stop(anyhow!("{missing} of {} messages did not come back", counters.records())));
+                return Err(Fault::stop(anyhow!(
+                    "{missing} of {} messages did not come back",
+                    counters.records()
+                )));
             }
             continue;
         };

@@ -32,8 +32,16 @@ pub(super) enum Popped<T> {
 impl<T> Queue<T> {
     /// A queue that holds about `bound` bytes.
     pub(super) fn new(bound: usize) -> Self {
-        let state = State { items: VecDeque::new(), bytes: 0, closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), bound }
+        let state = State {
+            items: VecDeque::new(),
+            bytes: 0,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            bound,
+        }
     }
 
     /// Appends an item, waiting while the queue is full; `false` when it has been closed, which drops the item.

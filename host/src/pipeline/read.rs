@@ -1,7 +1,7 @@
 //! First stage: the source's events into the first queue. Knows nothing of what they mean.
 
-use super::queue::{CloseOnDrop, Queue};
 use super::STOP_CHECK;
+use super::queue::{CloseOnDrop, Queue};
 use crate::fault::Fault;
 use crate::source::{Event, Read, Source};
 

@@ -60,7 +60,11 @@ impl Capture {
                     let name = topics.name(&change.table.database, &change.table.name);
                     if !specs.iter().any(|spec| spec.name == name) {
                         let table = format!("{}.{}", change.table.database, change.table.name);
-                        specs.push(TopicSpec { name, table, keyed: !change.table.key.is_empty() });
+                        specs.push(TopicSpec {
+                            name,
+                            table,
+                            keyed: !change.table.key.is_empty(),
+                        });
                     }
                 }
                 Change::Commit { .. } => ends = true,
@@ -68,7 +72,11 @@ impl Capture {
             }
             events.push(Captured { event, rows, ends });
         }
-        Ok(Self { server, topics: specs, events: Events(events) })
+        Ok(Self {
+            server,
+            topics: specs,
+            events: Events(events),
+        })
     }
 }
 
@@ -84,7 +92,13 @@ pub(super) struct Replay {
 impl Replay {
     /// Stops at the end of the transaction with which `wanted` rows are reached. `shown` counts what has been read back.
     pub(super) fn new(events: Events, wanted: u64, shown: Arc<AtomicU64>) -> Self {
-        Self { events, next: 0, wanted, sent: 0, shown }
+        Self {
+            events,
+            next: 0,
+            wanted,
+            sent: 0,
+            shown,
+        }
     }
 }
 

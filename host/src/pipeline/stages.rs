@@ -37,12 +37,23 @@ pub(super) struct Stages<'a> {
 
 /// Runs until the source ends, `stop` is requested, or a stage meets a fault: the first one is returned.
 pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
-    let Stages { mut source, decode, chain, mut sink, limits, shutdown_timeout, counters } = stages;
+    let Stages {
+        mut source,
+        decode,
+        chain,
+        mut sink,
+        limits,
+        shutdown_timeout,
+        counters,
+    } = stages;
     let events: Queue<Vec<Event>> = Queue::new(limits.memory / EVENTS_SHARE);
     let jobs: Queue<Job> = Queue::new(limits.memory / BATCHES_SHARE);
     let deliveries: Queue<Delivery> = Queue::new(limits.memory / RECORDS_SHARE);
     let first: Mutex<Option<Fault>> = Mutex::new(None);
-    let ending = Ending { stop: stop.clone(), give_up: Stop::new() };
+    let ending = Ending {
+        stop: stop.clone(),
+        give_up: Stop::new(),
+    };
     let keep = |outcome: Result<(), Fault>| {
         if let Err(fault) = outcome {
             first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
@@ -51,10 +62,18 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
     std::thread::scope(|scope| {
         let spawn = std::thread::Builder::new;
         let threads = [
-            spawn().name("read".into()).spawn_scoped(scope, || keep(read::run(source.as_mut(), &events))),
-            spawn().name("decode".into()).spawn_scoped(scope, || keep(decode::run(decode, &events, &jobs, &ending))),
-            spawn().name("mill".into()).spawn_scoped(scope, || keep(mill::run(chain, &jobs, &deliveries, counters))),
-            spawn().name("deliver".into()).spawn_scoped(scope, || keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, counters))),
+            spawn()
+                .name("read".into())
+                .spawn_scoped(scope, || keep(read::run(source.as_mut(), &events))),
+            spawn()
+                .name("decode".into())
+                .spawn_scoped(scope, || keep(decode::run(decode, &events, &jobs, &ending))),
+            spawn()
+                .name("mill".into())
+                .spawn_scoped(scope, || keep(mill::run(chain, &jobs, &deliveries, counters))),
+            spawn()
+                .name("deliver".into())
+                .spawn_scoped(scope, || keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, counters))),
         ];
         if threads.iter().any(Result::is_err) {
             // Without one stage the others would wait for ever.
@@ -65,7 +84,9 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         for (thread, name) in threads.into_iter().zip(["read", "decode", "mill", "deliver"]) {
             match thread {
                 Ok(handle) => keep(wait(handle, name, &ending, shutdown_timeout)),
-                Err(error) => keep(Err(Fault::retry(anyhow::Error::from(error).context(format!("starting the thread of stage {name}"))))),
+                Err(error) => keep(Err(Fault::retry(
+                    anyhow::Error::from(error).context(format!("starting the thread of stage {name}")),
+                ))),
             }
         }
     });
@@ -86,7 +107,10 @@ fn wait(handle: ScopedJoinHandle<'_, ()>, name: &str, ending: &Ending, limit: Du
         }
     }
     handle.join().map_err(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned());
         Fault::stop(anyhow!("stage {name} panicked: {}", text.unwrap_or_default()).context("this is a defect of rowmill: please report it"))
     })
 }

@@ -13,8 +13,8 @@ mod tail;
 
 pub use finding::{Finding, Level};
 pub use lines_sink::position_file;
-pub use replace_file::replace_file;
 pub use mock::{Broker, Reader, Received};
+pub use replace_file::replace_file;
 pub use tail::{From, Tail, tail};
 
 use std::sync::Arc;

@@ -80,7 +80,10 @@ impl Source for MysqlSource {
         let read = catch_unwind(AssertUnwindSafe(|| dump.read(events, wait)));
         let result = read.unwrap_or_else(|_| Err(Fault::stop(anyhow!("an event in the binlog stream is malformed"))));
         // The library goes on with what it unpacked from such an event: events that no server wrote like this.
-        self.halted = events.get(before..).and_then(<[Event]>::last).is_some_and(|last| last.code == EventKind::TRANSACTION_PAYLOAD);
+        self.halted = events
+            .get(before..)
+            .and_then(<[Event]>::last)
+            .is_some_and(|last| last.code == EventKind::TRANSACTION_PAYLOAD);
         match result {
             Err(fault) if events.len() > before => {
                 self.later = Some(fault);
