@@ -150,9 +150,10 @@ impl Drop for Rowmill {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
             let _ = self.child.kill();
             let _ = self.child.wait();
-            if std::thread::panicking() {
-                println!("rowmill wrote:\n{}", self.stderr.all().join("\n"));
-            }
+        }
+        // Also of one that ended by itself: its last line says why.
+        if std::thread::panicking() {
+            println!("rowmill wrote:\n{}", self.stderr.all().join("\n"));
         }
     }
 }
