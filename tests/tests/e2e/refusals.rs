@@ -4,7 +4,7 @@ use pipeline_tests::{Connector, Database, Ended, Kafka, Server};
 
 /// Delivers row 1, makes `change`, inserts row 3 after it, and expects the connector to stop at the change: now, and again
 /// when it is started again, with only row 1 in the topic.
-fn assert_stops_at(server: &Server, stem: &str, change: impl FnOnce(&mut Database), reason: &[&str]) {
+fn assert_stops_at(server: Server, stem: &str, change: impl FnOnce(&mut Database), reason: &[&str]) {
     let kafka = Kafka::shared();
     let mut database = server.database(stem);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, v JSON)");
@@ -36,7 +36,7 @@ fn a_compressed_transaction_stops_the_connector() {
     // A server of its own: such a transaction stops every connector that reads the same binlog.
     let server = Server::start(&[]);
     assert_stops_at(
-        &server,
+        server,
         "compressed",
         |database| {
             database.exec("SET SESSION binlog_transaction_compression = ON");
@@ -50,7 +50,7 @@ fn a_compressed_transaction_stops_the_connector() {
 #[test]
 fn a_partial_json_update_stops_the_connector() {
     assert_stops_at(
-        &Server::shared(),
+        Server::shared(),
         "partial",
         |database| {
             database.exec("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'");
@@ -64,7 +64,7 @@ fn a_partial_json_update_stops_the_connector() {
 #[test]
 fn a_column_in_an_unknown_character_set_stops_the_connector_and_is_named() {
     assert_stops_at(
-        &Server::shared(),
+        Server::shared(),
         "gbk",
         |database| {
             database.exec("ALTER TABLE t ADD COLUMN hanzi VARCHAR(10) CHARACTER SET gbk");
