@@ -32,6 +32,7 @@ const ROWS: u32 = 4096;
 const START_US: i64 = 1_704_067_200_000_000;
 
 fn main() {
+    rowmill::allocator::keep_buffers();
     let mut criterion = Criterion::default().configure_from_args();
     let batch = batch();
     let folder = tempfile::tempdir().expect("a temporary folder");

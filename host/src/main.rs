@@ -3,5 +3,6 @@
 mod cli;
 
 fn main() -> std::process::ExitCode {
+    rowmill::allocator::keep_buffers();
     cli::run()
 }

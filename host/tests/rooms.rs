@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room of the library, in flow order, and what it may use.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
+    ("allocator", &[]),
     ("config", &["position"]),
     ("position", &[]),
     ("fault", &[]),

@@ -16,25 +16,27 @@ fn digit(bits: u32) -> u8 {
 
 impl Cursor<'_> {
     /// Base64 of the bytes, without quotes: `4 * ceil(n / 3)` bytes.
-    #[inline(never)]
-    pub fn base64(mut self, bytes: &[u8]) -> Self {
-        let (groups, rest) = bytes.as_chunks::<3>();
-        for &[a, b, c] in groups {
-            let bits = u32::from_be_bytes([0, a, b, c]);
-            let text = u32::from_le_bytes([digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)]);
-            self = self.word(u64::from(text), 4);
-        }
-        let text = match *rest {
-            [a] => {
-                let bits = u32::from(a) << 16;
-                [digit(bits >> 18), digit(bits >> 12), b'=', b'=']
+    #[inline(always)]
+    pub fn base64(self, bytes: &[u8]) -> Self {
+        self.apart(|mut cursor| {
+            let (groups, rest) = bytes.as_chunks::<3>();
+            for &[a, b, c] in groups {
+                let bits = u32::from_be_bytes([0, a, b, c]);
+                let text = u32::from_le_bytes([digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)]);
+                cursor = cursor.word(u64::from(text), 4);
             }
-            [a, b] => {
-                let bits = u32::from_be_bytes([0, a, b, 0]);
-                [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), b'=']
-            }
-            _ => return self,
-        };
-        self.word(u64::from(u32::from_le_bytes(text)), 4)
+            let text = match *rest {
+                [a] => {
+                    let bits = u32::from(a) << 16;
+                    [digit(bits >> 18), digit(bits >> 12), b'=', b'=']
+                }
+                [a, b] => {
+                    let bits = u32::from_be_bytes([0, a, b, 0]);
+                    [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), b'=']
+                }
+                _ => return cursor,
+            };
+            cursor.word(u64::from(u32::from_le_bytes(text)), 4)
+        })
     }
 }

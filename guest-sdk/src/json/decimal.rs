@@ -21,20 +21,22 @@ impl Cursor<'_> {
     }
 
     /// A decimal of 256 bits, little-endian, with `scale` decimals: at most 80 bytes.
-    #[inline(never)]
+    #[inline(always)]
     pub fn decimal256(self, unscaled: [u8; 32], scale: u8) -> Self {
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(unscaled.as_chunks().0) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        if unscaled.last().is_none_or(|byte| byte & 0x80 == 0) {
-            return self.wide(words, scale);
-        }
-        let mut carry = true;
-        for word in &mut words {
-            (*word, carry) = (!*word).overflowing_add(u64::from(carry));
-        }
-        self.byte(b'-').wide(words, scale)
+        self.apart(|cursor| {
+            let mut words = [0; 4];
+            for (word, bytes) in words.iter_mut().zip(unscaled.as_chunks().0) {
+                *word = u64::from_le_bytes(*bytes);
+            }
+            if unscaled.last().is_none_or(|byte| byte & 0x80 == 0) {
+                return cursor.wide(words, scale);
+            }
+            let mut carry = true;
+            for word in &mut words {
+                (*word, carry) = (!*word).overflowing_add(u64::from(carry));
+            }
+            cursor.byte(b'-').wide(words, scale)
+        })
     }
 
     /// A magnitude below 10^16 with fewer than eight decimals.
@@ -59,33 +61,35 @@ impl Cursor<'_> {
     }
 
     /// Any magnitude, little-endian, by long division.
-    #[inline(never)]
+    #[inline(always)]
     fn wide(self, words: [u64; 4], scale: u8) -> Self {
-        let mut halves = [0_u32; 8];
-        for (pair, word) in halves.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-            *pair = [word as u32, (word >> 32) as u32];
-        }
-        let mut digits = [b'0'; LIMBS * 8];
-        for limb in digits.as_chunks_mut::<8>().0.iter_mut().rev() {
-            let mut rest = 0_u64;
-            for half in halves.iter_mut().rev() {
-                let value = rest << 32 | u64::from(*half);
-                *half = (value / EIGHT) as u32;
-                rest = value % EIGHT;
+        self.apart(|cursor| {
+            let mut halves = [0_u32; 8];
+            for (pair, word) in halves.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+                *pair = [word as u32, (word >> 32) as u32];
             }
-            *limb = (eight(rest) | ZEROS).to_le_bytes();
-        }
-        let (whole, decimals) = digits.split_at(digits.len().saturating_sub(usize::from(scale)));
-        let zeros = whole
-            .iter()
-            .take_while(|digit| **digit == b'0')
-            .count()
-            .min(whole.len().saturating_sub(1));
-        let cursor = self.raw(whole.get(zeros..).unwrap_or_default());
-        if decimals.is_empty() {
-            cursor
-        } else {
-            cursor.byte(b'.').raw(decimals)
-        }
+            let mut digits = [b'0'; LIMBS * 8];
+            for limb in digits.as_chunks_mut::<8>().0.iter_mut().rev() {
+                let mut rest = 0_u64;
+                for half in halves.iter_mut().rev() {
+                    let value = rest << 32 | u64::from(*half);
+                    *half = (value / EIGHT) as u32;
+                    rest = value % EIGHT;
+                }
+                *limb = (eight(rest) | ZEROS).to_le_bytes();
+            }
+            let (whole, decimals) = digits.split_at(digits.len().saturating_sub(usize::from(scale)));
+            let zeros = whole
+                .iter()
+                .take_while(|digit| **digit == b'0')
+                .count()
+                .min(whole.len().saturating_sub(1));
+            let cursor = cursor.raw(whole.get(zeros..).unwrap_or_default());
+            if decimals.is_empty() {
+                cursor
+            } else {
+                cursor.byte(b'.').raw(decimals)
+            }
+        })
     }
 }

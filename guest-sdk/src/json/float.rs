@@ -37,22 +37,26 @@ impl Cursor<'_> {
     }
 
     /// A float, by the same rules: the fewest digits that read back as a float.
-    #[inline(never)]
+    #[inline(always)]
     pub fn float(self, number: f32) -> Self {
-        if !number.is_finite() {
-            return self.word(u64::from_le_bytes(*b"null\0\0\0\0"), 4);
-        }
-        let mut buffer = zmij::Buffer::new();
-        self.trimmed(buffer.format_finite(number), number == 0.0)
+        self.apart(|cursor| {
+            if !number.is_finite() {
+                return cursor.word(u64::from_le_bytes(*b"null\0\0\0\0"), 4);
+            }
+            let mut buffer = zmij::Buffer::new();
+            cursor.trimmed(buffer.format_finite(number), number == 0.0)
+        })
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn shortest(self, number: f64) -> Self {
-        if !number.is_finite() {
-            return self.word(u64::from_le_bytes(*b"null\0\0\0\0"), 4);
-        }
-        let mut buffer = zmij::Buffer::new();
-        self.trimmed(buffer.format_finite(number), number == 0.0)
+        self.apart(|cursor| {
+            if !number.is_finite() {
+                return cursor.word(u64::from_le_bytes(*b"null\0\0\0\0"), 4);
+            }
+            let mut buffer = zmij::Buffer::new();
+            cursor.trimmed(buffer.format_finite(number), number == 0.0)
+        })
     }
 
     /// A text that ends in `.0` loses that, but for negative zero, which many readers would take for the integer 0.

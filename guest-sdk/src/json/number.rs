@@ -54,10 +54,12 @@ impl Cursor<'_> {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn long(self, number: u64) -> Self {
-        let (high, low) = (number / EIGHT, number % EIGHT);
-        self.short(high / EIGHT).padded(high % EIGHT).padded(low)
+        self.apart(|cursor| {
+            let (high, low) = (number / EIGHT, number % EIGHT);
+            cursor.short(high / EIGHT).padded(high % EIGHT).padded(low)
+        })
     }
 
     /// A signed integer: at most 20 bytes.

@@ -105,24 +105,26 @@ impl Cursor<'_> {
         cursor.byte(b'"')
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn escape(self, byte: u8) -> Self {
-        let short = match byte {
-            b'"' | b'\\' => byte,
-            0x08 => b'b',
-            0x0c => b'f',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            _ => {
-                let hex = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
-                return self.word(
-                    u64::from_le_bytes([b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15), 0, 0]),
-                    6,
-                );
-            }
-        };
-        self.byte(b'\\').byte(short)
+        self.apart(|cursor| {
+            let short = match byte {
+                b'"' | b'\\' => byte,
+                0x08 => b'b',
+                0x0c => b'f',
+                b'\n' => b'n',
+                b'\r' => b'r',
+                b'\t' => b't',
+                _ => {
+                    let hex = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
+                    return cursor.word(
+                        u64::from_le_bytes([b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15), 0, 0]),
+                        6,
+                    );
+                }
+            };
+            cursor.byte(b'\\').byte(short)
+        })
     }
 
     /// A constant, in blocks: for what is known when the schema is opened.

@@ -32,8 +32,9 @@ pub(super) fn start(arguments: &Arguments) -> Result<(), Failure> {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).boxed(),
     };
-    // A second start within one process keeps the first.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
+    // The filter stands before the layer, not on it: a library that only asks whether a line would be written leaves a filter
+    // of one layer in a state that swallows the next line. A second start within one process keeps the first.
+    let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
     Ok(())
 }
 

@@ -25,6 +25,9 @@ use crate::batch::{Batch, Records};
 use crate::config::{self, Config, PluginOrigin};
 use crate::fault::Fault;
 
+/// Folder of compiled plugins within the cache: one of its own, since it must be nobody else's.
+const CACHE_FOLDER: &str = "plugins";
+
 /// Bytes of records that one call may hand over at the least, however small `limits.memory` is.
 const MIN_CALL_BYTES: usize = 64 << 20;
 
@@ -302,7 +305,7 @@ impl Bench {
                 plugins: u32::try_from(plugins.len()).unwrap_or(u32::MAX),
                 memory: plugins.iter().map(|plugin| plugin.memory).max().unwrap_or_default(),
             },
-            cache: Cache::open(cache_dir),
+            cache: Cache::open(&cache_dir.join(CACHE_FOLDER)),
             files: None,
             builtins: None,
         }

@@ -157,16 +157,18 @@ fn truth(cursor: Cursor<'_>, truth: bool) -> Cursor<'_> {
     }
 }
 
-#[inline(never)]
+#[inline(always)]
 fn labels<'c>(cursor: Cursor<'c>, mut set: u64, first: usize, fragments: &Fragments) -> Cursor<'c> {
-    let mut cursor = cursor.byte(b'"');
-    while set != 0 {
-        let label = usize::try_from(set.trailing_zeros()).unwrap_or(0);
-        set &= set - 1;
-        cursor = cursor.fragment(fragments.get(first + label));
-        if set != 0 {
-            cursor = cursor.byte(b',');
+    cursor.apart(|cursor| {
+        let mut cursor = cursor.byte(b'"');
+        while set != 0 {
+            let label = usize::try_from(set.trailing_zeros()).unwrap_or(0);
+            set &= set - 1;
+            cursor = cursor.fragment(fragments.get(first + label));
+            if set != 0 {
+                cursor = cursor.byte(b',');
+            }
         }
-    }
-    cursor.byte(b'"')
+        cursor.byte(b'"')
+    })
 }

@@ -112,36 +112,40 @@ impl<'a> Side<'a> {
     }
 
     // One copy of the loop: its cursor is in memory once an image, and in a register for each value.
-    #[inline(never)]
-    fn whole<'c>(&self, mut cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
-        // The first name goes without its comma.
-        let mut comma = 1;
-        for (column, slot) in self.slots.iter().enumerate() {
-            cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
-            comma = 0;
-        }
-        cursor
-    }
-
-    #[inline(never)]
-    fn partial<'c>(&self, mut cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
-        let mut comma = 1;
-        for (column, slot) in self.slots.iter().enumerate() {
-            if self.image.is_present(row, column) {
+    #[inline(always)]
+    fn whole<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
+        cursor.apart(|mut cursor| {
+            // The first name goes without its comma.
+            let mut comma = 1;
+            for (column, slot) in self.slots.iter().enumerate() {
                 cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
                 comma = 0;
             }
-        }
-        cursor
+            cursor
+        })
+    }
+
+    #[inline(always)]
+    fn partial<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
+        cursor.apart(|mut cursor| {
+            let mut comma = 1;
+            for (column, slot) in self.slots.iter().enumerate() {
+                if self.image.is_present(row, column) {
+                    cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
+                    comma = 0;
+                }
+            }
+            cursor
+        })
     }
 
     /// Writes the value of one column, which the image has.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn column<'c>(&self, cursor: Cursor<'c>, row: usize, column: usize, zone: &mut Zone) -> Cursor<'c> {
-        match self.slots.get(column) {
+        cursor.apart(|cursor| match self.slots.get(column) {
             Some(slot) => self.value(cursor, slot, (row, column), zone),
             None => cursor,
-        }
+        })
     }
 
     #[inline(always)]
@@ -156,18 +160,20 @@ impl<'a> Side<'a> {
     }
 
     #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn odd_or_null<'c>(&self, cursor: Cursor<'c>, slot: &Slot<'a>, (row, column): (usize, usize)) -> Cursor<'c> {
-        let Some((odd, text)) = self.odd.and_then(|odd| Some((odd, odd.batch.odd_date(row, odd.is_after, column)?))) else {
-            return null(cursor);
-        };
-        if odd.text && text.len() < ODD_DATE_BYTES / 2 {
-            return cursor.string(Span::from(text));
-        }
-        match slot.form {
-            Form::DatetimeText { fsp } if odd.datetime_text => crate::calendar::datetime(cursor, 0, fsp),
-            _ => cursor.byte(b'0'),
-        }
+        cursor.apart(|cursor| {
+            let Some((odd, text)) = self.odd.and_then(|odd| Some((odd, odd.batch.odd_date(row, odd.is_after, column)?))) else {
+                return null(cursor);
+            };
+            if odd.text && text.len() < ODD_DATE_BYTES / 2 {
+                return cursor.string(Span::from(text));
+            }
+            match slot.form {
+                Form::DatetimeText { fsp } if odd.datetime_text => crate::calendar::datetime(cursor, 0, fsp),
+                _ => cursor.byte(b'0'),
+            }
+        })
     }
 }
 
