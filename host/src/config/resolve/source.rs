@@ -21,6 +21,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
     let kind = if is_file {
         SourceKind::File(files(reader))
     } else {
+        reader.needs("source.files", "source.kind", "file");
         SourceKind::Mysql
     };
     let user = if is_file {
@@ -133,6 +134,7 @@ fn tables(reader: &mut Reader<'_>, databases: &[String]) -> TableFilter {
                 format!("{}.{} is written twice", pair.0, pair.1),
                 "keep one of them",
             );
+            continue;
         }
         named.push(pair);
     }
