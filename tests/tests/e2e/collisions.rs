@@ -22,7 +22,10 @@ fn a_replica_id_that_another_connector_reads_with_is_reported() {
     second.source.clone_from(&first.source);
     let ended = second.check();
     ended.assert_code(1);
-    let found = ended.stdout.iter().any(|l| l.starts_with("FAIL") && l.contains("server_id") && l.contains("is taken"));
+    let found = ended
+        .stdout
+        .iter()
+        .any(|l| l.starts_with("FAIL") && l.contains("server_id") && l.contains("is taken"));
     assert!(found, "no line tells of the collision:\n{}", ended.output());
     let ended = second.start().wait();
     ended.assert_code(1);

@@ -101,6 +101,12 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         ("[sink]", "topic_prefix = \"a b\"", "sink.topic_prefix: expected letters"),
         ("[sink]", "brokers = \"host:x\"", "sink.brokers: expected host:port"),
         ("[sink]", "kind = \"file\"", "sink.path: is missing"),
+        ("[sink]", "path = \"x\"", "sink.path: has no effect without sink.kind = \"file\""),
+        (
+            "source",
+            "files = \"x\"",
+            "source.files: has no effect without source.kind = \"file\"",
+        ),
         ("[sink]", "replication = 0", "sink.replication: expected -1"),
         (
             "[sink]",
@@ -128,6 +134,20 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         let text = findings(section, line);
         assert!(text.contains(expected), "{line}: {text}");
     }
+}
+
+#[test]
+fn tables_whose_topics_kafka_takes_for_one_or_that_are_rowmills_own_are_refused() {
+    let text = findings("source", "tables = \"a_b,`a.b`\"");
+    assert!(
+        text.contains("shop.a_b and shop.a.b") && text.contains("takes them for one"),
+        "{text}"
+    );
+    let text = findings("source", "tables = \"orders,orders\"");
+    assert!(text.contains("written twice") && !text.contains("share the topic"), "{text}");
+    let own = "name = \"c\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"positions\"\n[sink]\ntopic_prefix = \"rowmill\"\n";
+    let text = read(own).unwrap_err().to_string();
+    assert!(text.contains("d.positions") && text.contains("rowmill_positions"), "{text}");
 }
 
 #[test]
