@@ -88,18 +88,6 @@ impl<'a> Reader<'a> {
         Some(file)
     }
 
-    /// Refuses a key that would have no effect, because another one has not the value that it belongs to.
-    pub(super) fn needs(&mut self, path: &str, other: &str, value: &str) {
-        if self.written.holds(path) {
-            let name = other.rsplit('.').next().unwrap_or(other);
-            self.refuse(
-                path,
-                format!("has no effect without {other} = \"{value}\""),
-                format!("write {name} = \"{value}\", or leave the key out"),
-            );
-        }
-    }
-
     /// A number within the key's bounds.
     pub(super) fn integer(&mut self, path: &str) -> i64 {
         let Some(Kind::Integer(low, high)) = keys::find(path).map(|key| key.kind) else {

@@ -55,9 +55,6 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, tables: &TableFilter)
         Some("file") => SinkKind::File(file(reader)),
         _ => SinkKind::Kafka,
     };
-    if !matches!(kind, SinkKind::File(_)) {
-        reader.needs("sink.path", "sink.kind", "file");
-    }
     let brokers = reader.text("sink.brokers");
     if kind == SinkKind::Kafka {
         check_brokers(reader, &brokers);

@@ -21,7 +21,6 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
     let kind = if is_file {
         SourceKind::File(files(reader))
     } else {
-        reader.needs("source.files", "source.kind", "file");
         SourceKind::Mysql
     };
     let user = if is_file {

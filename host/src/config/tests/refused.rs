@@ -101,12 +101,6 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         ("[sink]", "topic_prefix = \"a b\"", "sink.topic_prefix: expected letters"),
         ("[sink]", "brokers = \"host:x\"", "sink.brokers: expected host:port"),
         ("[sink]", "kind = \"file\"", "sink.path: is missing"),
-        ("[sink]", "path = \"x\"", "sink.path: has no effect without sink.kind = \"file\""),
-        (
-            "source",
-            "files = \"x\"",
-            "source.files: has no effect without source.kind = \"file\"",
-        ),
         ("[sink]", "replication = 0", "sink.replication: expected -1"),
         (
             "[sink]",
