@@ -4,9 +4,38 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// What holds for every command.
+const AFTER: &str = "Exit status: 0 stopped as asked or nothing wrong; 1 failed, the reason is the last line on stderr; 2 bad usage or \
+configuration. Logs go to stderr, data to stdout.";
+
+/// The same, and where the rest is.
+const AFTER_LONG: &str = "\
+Exit status:
+  0  stopped as asked, or nothing wrong
+  1  failed; the reason is the last line on stderr
+  2  bad usage or configuration
+
+Logs go to stderr, data to stdout. SIGTERM and SIGINT finish the open batch, commit it and leave within shutdown_timeout_ms;
+a second signal leaves at once.
+
+Environment:
+  RUST_LOG                   what is logged, as in info,rowmill::sink=debug; --log-level wins
+  XDG_CACHE_HOME, HOME       where compiled plugins are kept, unless cache_dir says so
+  whatever ${env:NAME} names in a configuration
+
+Configuration: `rowmill config example` prints every key with its default and meaning, `rowmill config schema` a JSON Schema,
+`rowmill config check FILE` checks a file, `rowmill check -c FILE` also server, account, plugins and brokers.
+
+First steps:
+  rowmill demo                                      the whole way, without any server
+  rowmill config example > connector.toml           then edit it
+  rowmill check -c connector.toml
+  rowmill run -c connector.toml
+  rowmill tail --brokers HOST:PORT --topic TOPIC    what has arrived";
+
 /// MySQL changes to Kafka: binlog, Arrow batches, WebAssembly plugins, topics.
 #[derive(Debug, Parser)]
-#[command(name = "rowmill", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(name = "rowmill", version, max_term_width = 110, arg_required_else_help = true, after_help = AFTER, after_long_help = AFTER_LONG)]
 pub(super) struct Arguments {
     /// How log lines are written to stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rowmill::config::Config;
+
 use super::failure::Failure;
 use super::{output, wiring};
 
@@ -57,6 +59,7 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
             mend: "write snapshot = \"never\" if that is meant".to_owned(),
         });
     }
+    lines.push(plugins(&config));
     lines.extend(wiring::check_source(&config));
     lines.extend(wiring::check_sink(&config));
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -75,6 +78,21 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
         lines.len(),
         failed.join(", ")
     )))
+}
+
+/// A plugin that does not load, or does not take its configuration, is found before the first row needs it.
+fn plugins(config: &Config) -> Line {
+    let names: Vec<&str> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+    let line = |level, text, mend: &str| Line {
+        level,
+        name: "plugins".to_owned(),
+        text,
+        mend: mend.to_owned(),
+    };
+    match wiring::load_plugins(config) {
+        Ok(()) => line(Level::Ok, format!("{} take their configuration", names.join(", ")), ""),
+        Err(fault) => line(Level::Fail, fault.to_string(), "mend its path, its file or its config"),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! process ends, however it ends. Other machines are not seen.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
@@ -24,7 +25,9 @@ impl Lease {
         let path = path(config);
         let opened = path
             .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
+            .map_or(Ok(()), |folder| {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+            })
             .and_then(|()| File::options().create(true).truncate(false).write(true).open(&path));
         let file = match opened {
             Ok(file) => file,
@@ -64,6 +67,7 @@ fn path(config: &Config) -> PathBuf {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     use super::Lease;
@@ -91,5 +95,8 @@ mod tests {
         assert!(Lease::take(&read("b:1")).is_ok());
         drop(held);
         assert!(Lease::take(&read("a:1")).is_ok());
+        // The lock is often what makes the folder, which the plugin cache trusts only where nobody else may write.
+        let mode = std::fs::metadata(folder.path().join("cache")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 }

@@ -7,7 +7,7 @@ use rowmill::checkpoint::{self, Checkpoints};
 use rowmill::config::{Config, Secret, Start};
 use rowmill::fault::Fault;
 use rowmill::position::Position;
-use rowmill::{pipeline, sink, source};
+use rowmill::{pipeline, plugin, sink, source};
 
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
@@ -38,6 +38,19 @@ pub(super) fn check_source(config: &Config) -> Vec<Line> {
         .collect()
 }
 
+/// The plugins, loaded as for a run; dropped at once.
+///
+/// # Errors
+/// As `plugin::Chain::assemble`.
+pub(super) fn load_plugins(config: &Config) -> Result<(), Fault> {
+    plugin::Chain::assemble(&config.plugins, &config.cache_dir, config.limits.memory).map(|_| ())
+}
+
+/// Whether the sink takes its properties; connects to nothing.
+pub(super) fn check_properties(config: &Config) -> Result<(), Fault> {
+    sink::check_properties(config)
+}
+
 /// Topics are tried for the tables that are there; that none can be listed is the source's finding already.
 pub(super) fn check_sink(config: &Config) -> Vec<Line> {
     let tables = source::tables(config).unwrap_or_default().into_iter();
@@ -53,7 +66,6 @@ pub(super) fn check_sink(config: &Config) -> Vec<Line> {
         .map(|finding| Line {
             level: match finding.level {
                 sink::Level::Ok => Level::Ok,
-                sink::Level::Warn => Level::Warn,
                 sink::Level::Fail => Level::Fail,
             },
             name: finding.name.to_string(),

@@ -78,8 +78,8 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
         bail!("it is not a folder");
     }
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        bail!("its mode is {mode:03o} where 700 is needed: chmod 700 it, or set another folder");
+    if mode & 0o022 != 0 {
+        bail!("its mode is {mode:03o}, so that others may write to it: chmod go-w it, or set cache_dir to another folder");
     }
     // Root may enter anybody's folder, but must not trust what lies there. /proc tells who we are without a system call.
     if let Ok(own) = std::fs::metadata("/proc/self")

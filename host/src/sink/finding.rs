@@ -5,8 +5,6 @@
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It will run, and something is off.
-    Warn,
     /// It will not run.
     Fail,
 }
@@ -32,10 +30,6 @@ impl Finding {
 
     pub(super) fn ok(name: &'static str, text: impl Into<String>) -> Self {
         Self::new(Level::Ok, name, text, "")
-    }
-
-    pub(super) fn warn(name: &'static str, text: impl Into<String>, mend: &'static str) -> Self {
-        Self::new(Level::Warn, name, text, mend)
     }
 
     pub(super) fn fail(name: &'static str, text: impl Into<String>, mend: &'static str) -> Self {

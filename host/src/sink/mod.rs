@@ -101,6 +101,17 @@ pub fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
     }
 }
 
+/// Whether the client takes all of `sink.properties`; connects to nothing.
+///
+/// # Errors
+/// `Stop` that names the property.
+pub fn check_properties(config: &Config) -> Result<(), Fault> {
+    match &config.sink.kind {
+        SinkKind::Kafka => kafka::check_properties(config),
+        SinkKind::Stdout | SinkKind::File(_) => Ok(()),
+    }
+}
+
 /// The checkpoint in Kafka's topic of positions, as it was stored; `None` where there is none.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 
 use super::TopicSpec;
 
+/// Topics that hold what rowmill itself keeps.
+const OWN: [&str; 2] = [super::kafka::POSITIONS, "rowmill_connectors"];
 /// Kafka's limit.
 const MAX_LENGTH: usize = 249;
 
@@ -19,32 +21,27 @@ pub(super) fn findings(topics: &[TopicSpec]) -> Vec<String> {
         let other = topics
             .iter()
             .take(i)
-            .find(|other| other.name == topic.name && other.table != topic.table);
+            .find(|other| alike(&other.name, &topic.name) && other.table != topic.table);
         if let Some(other) = other {
-            found.push(format!(
-                "tables {} and {} give the same topic {:?}; put {{database}} into sink.topic or leave one out",
-                other.table, topic.table, topic.name
-            ));
+            found.push(if other.name == topic.name {
+                format!(
+                    "tables {} and {} give the same topic {:?}; put {{database}} into sink.topic or leave one out",
+                    other.table, topic.table, topic.name
+                )
+            } else {
+                format!(
+                    "tables {} and {} give the topics {:?} and {:?}, which differ only in '.' and '_': Kafka takes them for one; change sink.topic or leave one out",
+                    other.table, topic.table, other.name, topic.name
+                )
+            });
         }
     }
     found
 }
 
-/// Pairs of topics that differ in nothing but `.` and `_`: Kafka's metrics mix them up, and brokers refuse to make the
-/// second one.
-pub(super) fn collisions(topics: &[TopicSpec]) -> Vec<(&str, &str)> {
-    let alike = |a: &str, b: &str| a != b && a.replace('.', "_") == b.replace('.', "_");
-    let mut found = Vec::new();
-    for (i, topic) in topics.iter().enumerate() {
-        found.extend(
-            topics
-                .iter()
-                .take(i)
-                .filter(|other| alike(&other.name, &topic.name))
-                .map(|other| (other.name.as_str(), topic.name.as_str())),
-        );
-    }
-    found
+/// Whether Kafka takes two names for one: its metrics don't tell `.` from `_`, and brokers refuse to make the second one.
+fn alike(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.replace('.', "_") == b.replace('.', "_")
 }
 
 /// The rule that a name breaks, as the end of a sentence about it.
@@ -57,6 +54,9 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     }
     if name.len() > MAX_LENGTH {
         return Some("is longer than 249 characters");
+    }
+    if OWN.iter().any(|own| alike(own, name)) {
+        return Some("rowmill keeps its own records in");
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (!name.chars().all(allowed)).then_some("has other characters than a-z, A-Z, 0-9, '.', '_' and '-'")
@@ -94,8 +94,20 @@ mod tests {
     }
 
     #[test]
-    fn topics_that_differ_in_dots_and_underscores_collide() {
-        let topics = [topic("a.t", "m_a_t"), topic("a.u", "m.a_t"), topic("a.v", "m_v")];
-        assert_eq!(collisions(&topics), [("m_a_t", "m.a_t")]);
+    fn two_topics_that_kafka_takes_for_one_are_refused_naming_both() {
+        let found = findings(&[topic("a.t", "m_a_t"), topic("a.u", "m.a_t"), topic("a.v", "m_v")]);
+        assert_eq!(found.len(), 1);
+        assert!(found.iter().all(|f| f.starts_with("tables a.t and a.u ")), "{found:?}");
+    }
+
+    #[test]
+    fn the_topics_of_rowmill_itself_are_no_tables_topics() {
+        for name in ["rowmill_positions", "rowmill_connectors"] {
+            let found = findings(&[topic("shop.positions", name)]);
+            assert!(
+                found.len() == 1 && found.iter().all(|f| f.contains("table shop.positions ")),
+                "{found:?}"
+            );
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! Checks before the start: connection, grants, settings, tables; each a line that says what mends it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::anyhow;
 
 use super::collation::Encoding;
 use super::connection::Connection;
 use super::discovery::{TableRef, chosen, of_connection};
+use super::dump::replica_uuid;
 use super::file::FileSource;
 use super::grants::Grants;
-use super::schema::Flavor;
+use super::schema::{Flavor, Server};
 use super::start::log_status;
 use crate::config::{Config, SourceKind};
 use crate::fault::Fault;
@@ -23,6 +26,8 @@ pub struct Finding {
     pub message: String,
     /// The statement or setting that mends it.
     pub mend: Option<String>,
+    /// Whether what failed may pass by itself: a server that is just going away or coming back.
+    pub passing: bool,
 }
 
 /// How a check came out.
@@ -43,6 +48,7 @@ impl Finding {
             level: Level::Ok,
             message: message.into(),
             mend: None,
+            passing: false,
         }
     }
 
@@ -52,12 +58,25 @@ impl Finding {
             level,
             message: message.into(),
             mend: Some(mend.into()),
+            passing: false,
+        }
+    }
+
+    /// The same, of what failed by this fault.
+    fn by(self, fault: &Fault) -> Self {
+        Self {
+            passing: matches!(fault, Fault::Retry(_)),
+            ..self
         }
     }
 }
 
 /// Below this a connector that is down over a weekend day loses its place.
 const SHORT_EXPIRY_S: u64 = 86_400;
+/// Within this time a server notices that a replica has left: the second heartbeat to it fails.
+const DEPARTED: Duration = Duration::from_secs(12);
+/// Between two looks at the list of replicas.
+const LIST_LOOK: Duration = Duration::from_millis(250);
 
 /// Checks all that the source needs. Blocks its thread.
 pub fn preflight(config: &Config) -> Vec<Finding> {
@@ -71,12 +90,8 @@ pub fn preflight(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(fault) = server(&mut connection, config, &mut findings) {
         let message = format!("a check could not be made: {fault}");
-        findings.push(Finding::new(
-            Level::Fail,
-            "connection",
-            message,
-            "check that the server stays up and the account may read its settings",
-        ));
+        let mend = "check that the server stays up and the account may read its settings";
+        findings.push(Finding::new(Level::Fail, "connection", message, mend).by(&fault));
     }
     findings
 }
@@ -101,7 +116,7 @@ fn unreachable(config: &Config, fault: &Fault) -> Finding {
             source.host, source.port
         ),
     };
-    Finding::new(Level::Fail, "connection", fault.to_string(), mend)
+    Finding::new(Level::Fail, "connection", fault.to_string(), mend).by(fault)
 }
 
 fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Finding>) -> Result<(), Fault> {
@@ -122,7 +137,11 @@ fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Findi
     privileges(&grants, config, &tables, findings);
     settings(connection, findings)?;
     gtids(connection, findings)?;
-    server_id(connection, config, findings)?;
+    let taken = match grants.global("REPLICATION SLAVE") {
+        true => lasting_replica(connection, config, &server)?,
+        false => None,
+    };
+    server_id(connection, config, taken, findings)?;
     expiry(connection, findings)?;
     if grants.global("REPLICATION CLIENT") || grants.global("SUPER") {
         log(connection, findings)?;
@@ -251,7 +270,7 @@ fn gtids(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(),
     Ok(())
 }
 
-fn server_id(connection: &mut Connection, config: &Config, findings: &mut Vec<Finding>) -> Result<(), Fault> {
+fn server_id(connection: &mut Connection, config: &Config, taken: Option<String>, findings: &mut Vec<Finding>) -> Result<(), Fault> {
     let id = connection.value("SELECT @@GLOBAL.server_id")?.unwrap_or_default();
     findings.push(if id == "0" {
         Finding::new(
@@ -268,10 +287,76 @@ fn server_id(connection: &mut Connection, config: &Config, findings: &mut Vec<Fi
             message,
             "set source.server_id to another number, or to 0 to have one derived from the name",
         )
+    } else if let Some(by) = taken {
+        let message = format!(
+            "source.server_id {} is taken: {by} reads from the server with it",
+            config.source.server_id
+        );
+        Finding::new(
+            Level::Fail,
+            "server_id",
+            message,
+            "set source.server_id to another number, or to 0 to have one derived from the name",
+        )
     } else {
         Finding::ok("server_id", format!("the server's is {id}, ours {}", config.source.server_id))
     });
     Ok(())
+}
+
+/// Another replica that shows our id and goes on doing so: one that has just left stays on the list until heartbeats find it gone.
+fn lasting_replica(connection: &mut Connection, config: &Config, server: &Server) -> Result<Option<String>, Fault> {
+    let deadline = Instant::now() + DEPARTED;
+    let mut told = false;
+    loop {
+        let found = other_replica(connection, config, server)?;
+        let Some(by) = &found else { return Ok(None) };
+        if Instant::now() >= deadline {
+            return Ok(found);
+        }
+        if !std::mem::replace(&mut told, true) {
+            let (server_id, wait_ms) = (config.source.server_id, DEPARTED.as_millis());
+            tracing::info!(
+                server_id,
+                by,
+                wait_ms,
+                "the replica id is taken: waiting whether its owner has left"
+            );
+        }
+        // The server's list has no event to wait for.
+        std::thread::sleep(LIST_LOOK);
+    }
+}
+
+/// Another replica that shows our id. The server tells replicas apart by their UUID and lets both read, so it reports nothing;
+/// whoever looks at its list of replicas sees only one of them.
+fn other_replica(connection: &mut Connection, config: &Config, server: &Server) -> Result<Option<String>, Fault> {
+    // The list has no UUIDs on servers that end the older of the two by themselves; that is reported when it happens.
+    if server.flavor == Flavor::Mariadb {
+        return Ok(None);
+    }
+    let statement = if version(&server.version) >= (8, 0, 22) {
+        "SHOW REPLICAS"
+    } else {
+        "SHOW SLAVE HOSTS"
+    };
+    let (ours, own_uuid) = (config.source.server_id.to_string(), replica_uuid(&config.name));
+    for row in connection.query(statement)? {
+        let mut fields = row.into_iter().map(Option::unwrap_or_default);
+        let (id, host) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+        let uuid = fields.next_back().unwrap_or_default();
+        if id == ours && uuid != own_uuid {
+            return Ok(Some(format!("another replica (host {host:?}, UUID {uuid})")));
+        }
+    }
+    Ok(None)
+}
+
+/// The first three numbers of a version such as `8.0.36-log`.
+fn version(text: &str) -> (u32, u32, u32) {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next())
 }
 
 fn expiry(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(), Fault> {
@@ -373,18 +458,42 @@ fn columns(connection: &mut Connection, table: &TableRef, findings: &mut Vec<Fin
 /// The failures of a preflight as one error; `Ok` where there is none.
 ///
 /// # Errors
-/// `Stop` with each failure, on one line.
+/// `Stop` with each failure, on one line; `Retry` where one may pass by itself.
 pub fn demand(findings: &[Finding]) -> Result<(), Fault> {
-    let failures = findings.iter().filter(|finding| finding.level == Level::Fail);
-    let lines: Vec<String> = failures
+    let failures = || findings.iter().filter(|finding| finding.level == Level::Fail);
+    let lines: Vec<String> = failures()
         .map(|finding| match &finding.mend {
-            Some(mend) => format!("{}: {}; {mend}", finding.name, finding.message),
+            Some(mend) => format!("{}: {}; {}", finding.name, finding.message, mend.trim_end_matches(';')),
             None => format!("{}: {}", finding.name, finding.message),
         })
         .collect();
     if lines.is_empty() {
-        Ok(())
+        return Ok(());
+    }
+    let error = anyhow!("{}", lines.join("; "));
+    // The server that went away in the middle of its checks is waited for like one that went away later.
+    Err(if failures().any(|finding| finding.passing) {
+        Fault::Retry(error)
     } else {
-        Err(Fault::stop(anyhow!("{}", lines.join("; "))))
+        Fault::Stop(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_goes_away_during_the_checks_is_waited_for() {
+        let lost = Finding::new(Level::Fail, "connection", "lost", "start it").by(&Fault::retry(anyhow!("lost")));
+        let lacks = Finding::new(Level::Fail, "SELECT", "lacks", "GRANT SELECT;");
+        assert!(matches!(demand(&[lost]), Err(Fault::Retry(_))));
+        assert!(matches!(demand(&[lacks]), Err(Fault::Stop(error)) if error.to_string() == "SELECT: lacks; GRANT SELECT"));
+        assert!(demand(&[Finding::ok("log_bin", "ON")]).is_ok());
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(version("9.7.4-2") > (8, 0, 22) && version("8.0.22") >= (8, 0, 22) && version("8.0.21-log") < (8, 0, 22));
     }
 }

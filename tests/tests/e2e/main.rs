@@ -11,6 +11,7 @@
 )]
 
 mod checks;
+mod collisions;
 mod commands;
 mod crashes;
 mod document;

@@ -8,6 +8,9 @@ use crate::config::settings::{Compression, Secret, Sink, SinkKind, TableFilter, 
 /// Longest topic name that Kafka allows.
 const MAX_TOPIC_CHARACTERS: usize = 249;
 
+/// Topics that hold what rowmill itself keeps.
+const OWN: [&str; 2] = ["rowmill_positions", "rowmill_connectors"];
+
 /// librdkafka properties that delivery depends on, and what to write instead.
 const REFUSED: [(&str, &str); 24] = [
     ("bootstrap.servers", "write sink.brokers"),
@@ -178,15 +181,33 @@ fn check_tables(reader: &mut Reader<'_>, topics: &Topics, tables: &TableFilter) 
                 "shorten sink.topic_prefix",
             );
         }
-        if let Some((_, other)) = taken.iter().find(|(name, _)| *name == topic) {
+        if OWN.iter().any(|own| alike(own, &topic)) {
             reader.refuse(
+                "source.tables",
+                format!("the topic of {table} would be {topic:?}, in which rowmill keeps its own records"),
+                "choose another sink.topic_prefix",
+            );
+        }
+        match taken.iter().find(|(name, _)| alike(name, &topic)) {
+            Some((name, other)) if *name == topic => reader.refuse(
                 "sink.topic",
                 format!("{other} and {table} would share the topic {topic}"),
                 "write topic = \"{prefix}_{database}_{table}\"",
-            );
+            ),
+            Some((name, other)) => reader.refuse(
+                "source.tables",
+                format!("the topics of {other} and {table}, {name} and {topic}, differ only in '.' and '_', and Kafka takes them for one"),
+                "leave one of them out",
+            ),
+            None => {}
         }
         taken.push((topic, table));
     }
+}
+
+/// Whether Kafka takes two names for one: its metrics don't tell `.` from `_`, and brokers refuse to make the second one.
+fn alike(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.replace('.', "_") == b.replace('.', "_")
 }
 
 fn dead_letter_topic(reader: &mut Reader<'_>, topics: &Topics, name: &str, tables: &TableFilter) -> String {
@@ -204,6 +225,13 @@ fn dead_letter_topic(reader: &mut Reader<'_>, topics: &Topics, name: &str, table
         reader.refuse_kind(
             "sink.dead_letter_topic",
             "the name of a topic, in which {prefix} and {name} may stand",
+        );
+    }
+    if OWN.iter().any(|own| alike(own, &topic)) {
+        reader.refuse(
+            "sink.dead_letter_topic",
+            format!("rowmill keeps its own records in {topic}"),
+            "choose another name",
         );
     }
     if let Some((database, table)) = tables.named.iter().find(|(database, table)| topics.name(database, table) == topic) {

@@ -133,6 +133,7 @@ fn tables(reader: &mut Reader<'_>, databases: &[String]) -> TableFilter {
                 format!("{}.{} is written twice", pair.0, pair.1),
                 "keep one of them",
             );
+            continue;
         }
         named.push(pair);
     }

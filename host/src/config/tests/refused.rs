@@ -131,6 +131,20 @@ fn a_wrong_value_is_named_with_what_was_expected() {
 }
 
 #[test]
+fn tables_whose_topics_kafka_takes_for_one_or_that_are_rowmills_own_are_refused() {
+    let text = findings("source", "tables = \"a_b,`a.b`\"");
+    assert!(
+        text.contains("shop.a_b and shop.a.b") && text.contains("takes them for one"),
+        "{text}"
+    );
+    let text = findings("source", "tables = \"orders,orders\"");
+    assert!(text.contains("written twice") && !text.contains("share the topic"), "{text}");
+    let own = "name = \"c\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"positions\"\n[sink]\ntopic_prefix = \"rowmill\"\n";
+    let text = read(own).unwrap_err().to_string();
+    assert!(text.contains("d.positions") && text.contains("rowmill_positions"), "{text}");
+}
+
+#[test]
 fn what_is_not_in_this_version_is_refused_by_name() {
     for (section, line) in [
         ("source", "ddl = \"forward\""),

@@ -17,7 +17,7 @@ mod write;
 
 pub(super) use logs::Logs;
 pub(super) use positions::{load, passing, save};
-pub(super) use settings::reader;
+pub(super) use settings::{check_properties, reader};
 pub(super) use topics::POSITIONS;
 
 use std::collections::HashMap;
@@ -70,7 +70,7 @@ impl KafkaSink {
     pub(super) fn new(config: &Config, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
         let client = settings::producer(config);
         let message_max = settings::message_max_bytes(&client);
-        let producer = Producer::new(&client).map_err(|e| Fault::stop(anyhow::Error::new(e).context("reading sink.properties")))?;
+        let producer = Producer::new(&client).map_err(settings::refused)?;
         Ok(Self {
             in_flight: settings::in_flight(&config.limits),
             config: config.clone(),
@@ -290,10 +290,6 @@ pub(super) fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
     let mut found = Vec::new();
     for text in names::findings(topics) {
         found.push(Finding::fail("topic names", text, ""));
-    }
-    for (a, b) in names::collisions(topics) {
-        let text = format!("topics {a:?} and {b:?} differ only in '.' and '_', which Kafka's metrics mix up and brokers refuse");
-        found.push(Finding::warn("topic names", text, "choose another sink.topic"));
     }
     let sink = &config.sink;
     let mut producer = match KafkaSink::new(config, Arc::default()) {

@@ -1,8 +1,11 @@
 //! librdkafka's configuration from ours. What delivery depends on is set last; `config` refuses it in `sink.properties`.
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
 
+use super::native::without_value;
 use crate::config::{Compression, Config, Limits, Secret};
+use crate::fault::Fault;
 
 /// Other names of properties that have a default here.
 const ALIASES: &[(&str, &str)] = &[
@@ -67,6 +70,20 @@ pub(super) fn producer(config: &Config) -> ClientConfig {
         .set("queue.buffering.max.kbytes", "1048576")
         .set("statistics.interval.ms", "0");
     client
+}
+
+/// What a property that librdkafka does not take asks for. The property is named, its value is not shown.
+pub(super) fn refused(error: KafkaError) -> Fault {
+    let hint = "see librdkafka's list of properties, and mend sink.properties";
+    Fault::stop(anyhow::Error::msg(format!("{} ({hint})", without_value(&error))).context("reading sink.properties"))
+}
+
+/// Whether librdkafka takes all properties; connects to nothing.
+///
+/// # Errors
+/// `Stop` that names the property.
+pub(in crate::sink) fn check_properties(config: &Config) -> Result<(), Fault> {
+    producer(config).create_native_config().map(|_| ()).map_err(refused)
 }
 
 /// A reader's configuration: it belongs to no group and commits nothing.

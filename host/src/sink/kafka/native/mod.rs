@@ -38,8 +38,21 @@ impl From<KafkaError> for Refusal {
     fn from(error: KafkaError) -> Self {
         Self {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
-            reason: error.to_string(),
+            reason: without_value(&error),
         }
+    }
+}
+
+/// What an error says, without the value of a property: it may be a password under a name that was misspelt.
+pub(in crate::sink::kafka) fn without_value(error: &KafkaError) -> String {
+    let KafkaError::ClientConfig(_, text, name, value) = error else {
+        return error.to_string();
+    };
+    let text = text.replace(&format!("\"{value}\""), "\"****\"");
+    if text.contains(name.as_str()) {
+        text
+    } else {
+        format!("{name}: {text}")
     }
 }
 
