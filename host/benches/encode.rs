@@ -1,12 +1,14 @@
 //! The envelope encoder in WebAssembly, with and without epoch checks, against the same source compiled natively.
 //!
 //! `cargo bench -p rowmill --bench encode`. The WebAssembly side is the whole of `Chain::run`: Arrow message, call, check,
-//! copy. The native side gets its message ready made, and copies what is handed over just as the host does.
+//! copy. The native side gets its message ready made, and copies what is
+//! handed over and holds it until the call has returned, just as the host does.
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -112,9 +114,14 @@ fn chain(origin: PluginOrigin, cache: &Path) -> Chain {
     Chain::assemble(&[plugin], cache, 256 << 20).expect("the envelope loads")
 }
 
+/// Data, bounds and rows of one hand-over.
+type Copied = (Vec<u8>, Vec<u32>, Vec<u32>);
+
 /// The same source, the same bytes in, no sandbox.
 struct Native {
     runner: EncoderRunner<Envelope>,
+    /// What was handed over during a call: like the host, it lets go of it when the call has returned.
+    held: Rc<RefCell<Vec<Copied>>>,
     message: Vec<u8>,
     transactions: rowmill_sdk::Transactions,
 }
@@ -125,8 +132,11 @@ impl Native {
         let schema = std::mem::take(writer.get_mut());
         writer.write(&batch.rows).expect("a batch message");
         let message = std::mem::take(writer.get_mut());
-        let copied = |records: &rowmill_sdk::HandOver| {
-            black_box((records.data.to_vec(), records.bounds.clone(), records.rows.clone()));
+        let held: Rc<RefCell<Vec<Copied>>> = Rc::default();
+        let copies = Rc::clone(&held);
+        let copied = move |records: &rowmill_sdk::HandOver| {
+            let copy = (records.data.to_vec(), records.bounds.clone(), records.rows.clone());
+            copies.borrow_mut().push(copy);
         };
         let mut runner = EncoderRunner::new(Output::new(Box::new(copied)));
         runner.configure("{}").expect("defaults");
@@ -140,6 +150,7 @@ impl Native {
         };
         Self {
             runner,
+            held,
             message,
             transactions,
         }
@@ -149,6 +160,7 @@ impl Native {
         self.runner
             .encode(1, &self.message, &self.transactions)
             .expect("the envelope encodes the benchmark's batch");
+        black_box(&self.held).borrow_mut().clear();
     }
 }
 

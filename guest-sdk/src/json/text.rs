@@ -55,21 +55,41 @@ impl<'a> Span<'a> {
         let mut worst = self.end - self.start + 2;
         let mut at = self.start;
         while at < self.end {
-            worst += 5 * usize::try_from(self.hits(at).1.count_ones()).unwrap_or(16);
+            let rest = self.whole.get(at..).unwrap_or_default();
+            let block = rest.first_chunk::<16>().copied().unwrap_or_else(|| tail(rest));
+            worst += 5 * usize::try_from(self.hits(at, block).count_ones()).unwrap_or(16);
             at += 16;
         }
         worst
     }
 
-    /// The block at `at` (before the end) and which of its bytes that belong to the span must be escaped.
+    /// Which bytes of the block at `at` (before the end) belong to the span and must be escaped.
     #[inline(always)]
-    fn hits(&self, at: usize) -> ([u8; 16], u32) {
-        let block = match self.whole.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-            Some(block) => *block,
-            None => tail(self.whole.get(at..).unwrap_or_default()),
-        };
+    fn hits(&self, at: usize, block: [u8; 16]) -> u32 {
         let left = (self.end - at).min(16);
-        (block, escapes(block) & ((1 << left) - 1))
+        escapes(block) & ((1 << left) - 1)
+    }
+
+    /// Whether whole blocks can be read up to the span's end: all but the last values of a buffer.
+    #[inline(always)]
+    fn is_roomy(&self) -> bool {
+        self.whole.len() - self.end >= 16
+    }
+
+    /// The block at `at`, which is before the end of a span that `is_roomy`.
+    #[inline(always)]
+    fn block(&self, at: usize) -> [u8; 16] {
+        match self.whole.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+            Some(block) => *block,
+            None => [b' '; 16],
+        }
+    }
+
+    /// The same bytes with room behind them.
+    fn padded(&self) -> Vec<u8> {
+        let mut bytes = self.whole.get(self.start..self.end).unwrap_or_default().to_vec();
+        bytes.extend_from_slice(&[0; 16]);
+        bytes
     }
 }
 
@@ -89,10 +109,20 @@ impl Cursor<'_> {
     /// rest is written as it is.
     #[inline(always)]
     pub fn string(self, span: Span<'_>) -> Self {
+        if span.is_roomy() {
+            self.roomy_string(span)
+        } else {
+            self.apart(|cursor| cursor.roomy_string(Span::new(&span.padded(), 0, span.length())))
+        }
+    }
+
+    #[inline(always)]
+    fn roomy_string(self, span: Span<'_>) -> Self {
         let mut cursor = self.byte(b'"');
         let mut at = span.start;
         while at < span.end {
-            let (block, hits) = span.hits(at);
+            let block = span.block(at);
+            let hits = span.hits(at, block);
             if hits == 0 {
                 cursor = cursor.block(block, span.end - at);
                 at += 16;
@@ -130,17 +160,13 @@ impl Cursor<'_> {
     /// A constant, in blocks: for what is known when the schema is opened.
     #[inline(always)]
     pub fn fragment(self, span: Span<'_>) -> Self {
-        let mut cursor = self;
         let mut at = span.start;
-        if span.end - at > BLOCKWISE_BYTES {
-            return cursor.raw(span.whole.get(at..span.end).unwrap_or_default());
+        if span.end - at > BLOCKWISE_BYTES || !span.is_roomy() {
+            return self.raw(span.whole.get(at..span.end).unwrap_or_default());
         }
+        let mut cursor = self;
         while at < span.end {
-            let block = match span.whole.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-                Some(block) => *block,
-                None => tail(span.whole.get(at..).unwrap_or_default()),
-            };
-            cursor = cursor.block(block, span.end - at);
+            cursor = cursor.block(span.block(at), span.end - at);
             at += 16;
         }
         cursor

@@ -104,35 +104,59 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Writes the row's value, which is not null.
+    /// Writes the row's value, which is not null. What most tables are made of is written in line, with one writer for all
+    /// whole numbers: the loop over a row's columns then fits the processor's instruction cache.
     #[inline(always)]
     pub(crate) fn write<'c>(&self, cursor: Cursor<'c>, row: usize, fragments: &Fragments, zone: &mut Zone) -> Cursor<'c> {
+        let number = match *self {
+            Self::I8(values) => i64::from(values.i8(row)),
+            Self::I16(values) => i64::from(values.i16(row)),
+            Self::I32(values) => i64::from(values.i32(row)),
+            Self::I64(values) => values.i64(row),
+            Self::U8(values) => i64::from(values.u8(row)),
+            Self::U16(values) => i64::from(values.u16(row)),
+            Self::U32(values) => i64::from(values.u32(row)),
+            Self::Date(values) => zone.milliseconds(i64::from(values.i32(row)) * 86_400_000),
+            Self::Datetime(values) => zone.milliseconds(values.i64(row).div_euclid(1000)),
+            Self::Timestamp(values) => values.i64(row).div_euclid(1000),
+            Self::Text(bytes) => return cursor.string(bytes.span(row)),
+            Self::Label(values, first) => return cursor.fragment(fragments.get(first + usize::from(values.u16(row)))),
+            Self::Decimal(values, scale) => return cursor.decimal128(values.i128(row), scale),
+            Self::F64(values) => return cursor.double(values.f64(row)),
+            _ => return cursor.apart(|cursor| self.rare(cursor, row, fragments)),
+        };
+        cursor.signed(number)
+    }
+
+    /// The other kinds.
+    #[inline(always)]
+    fn rare<'c>(&self, cursor: Cursor<'c>, row: usize, fragments: &Fragments) -> Cursor<'c> {
         match *self {
-            Self::I8(values) => cursor.signed(i64::from(values.i8(row))),
-            Self::I16(values) => cursor.signed(i64::from(values.i16(row))),
-            Self::I32(values) => cursor.signed(i64::from(values.i32(row))),
-            Self::I64(values) => cursor.signed(values.i64(row)),
-            Self::U8(values) => cursor.unsigned(u64::from(values.u8(row))),
-            Self::U16(values) => cursor.unsigned(u64::from(values.u16(row))),
-            Self::U32(values) => cursor.unsigned(u64::from(values.u32(row))),
             Self::U64(values) => cursor.unsigned(values.u64(row)),
             Self::Truth(values) => truth(cursor, values.u8(row) != 0),
             Self::Bit(bits) => truth(cursor, bits.get(row)),
             Self::F32(values) => cursor.float(values.f32(row)),
-            Self::F64(values) => cursor.double(values.f64(row)),
-            Self::Decimal(values, scale) => cursor.decimal128(values.i128(row), scale),
             Self::QuotedDecimal(values, scale) => cursor.byte(b'"').decimal128(values.i128(row), scale).byte(b'"'),
             Self::WideDecimal(values, scale, false) => cursor.decimal256(values.bytes(row), scale),
             Self::WideDecimal(values, scale, true) => cursor.byte(b'"').decimal256(values.bytes(row), scale).byte(b'"'),
-            Self::Date(values) => cursor.signed(zone.milliseconds(i64::from(values.i32(row)) * 86_400_000)),
-            Self::Datetime(values) => cursor.signed(zone.milliseconds(values.i64(row).div_euclid(1000))),
             Self::DatetimeText(values, fsp) => calendar::datetime(cursor, values.i64(row), fsp),
-            Self::Timestamp(values) => cursor.signed(values.i64(row).div_euclid(1000)),
             Self::Time(values, fsp) => calendar::time(cursor, values.i64(row), fsp),
-            Self::Text(bytes) => cursor.string(bytes.span(row)),
             Self::Base64(bytes) => cursor.byte(b'"').base64(bytes.get(row)).byte(b'"'),
-            Self::Label(values, first) => cursor.fragment(fragments.get(first + usize::from(values.u16(row)))),
             Self::Labels(values, first) => labels(cursor, values.u64(row), first, fragments),
+            Self::I8(_)
+            | Self::I16(_)
+            | Self::I32(_)
+            | Self::I64(_)
+            | Self::U8(_)
+            | Self::U16(_)
+            | Self::U32(_)
+            | Self::Date(_)
+            | Self::Datetime(_)
+            | Self::Timestamp(_)
+            | Self::Text(_)
+            | Self::Label(..)
+            | Self::Decimal(..)
+            | Self::F64(_) => cursor,
         }
     }
 }
