@@ -133,9 +133,6 @@ fn a_wrong_value_is_named_with_what_was_expected() {
 #[test]
 fn what_is_not_in_this_version_is_refused_by_name() {
     for (section, line) in [
-        ("source", "ddl = \"forward\""),
-        ("source", "ddl = \"fail\""),
-        ("source", "transaction_markers = true"),
         ("source", "snapshot = \"only\""),
         ("[sink]", "transactions = \"on\""),
         ("[[plugin]]", "builtin = \"envelope\"\non_error = \"skip\""),
