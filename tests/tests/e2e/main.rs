@@ -10,10 +10,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod arrivals;
 mod checks;
 mod commands;
 mod crashes;
 mod document;
+mod events;
 mod oracle;
 mod refusals;
 mod streams;

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
-use super::{End, Stage};
+use super::{End, Job, Stage};
 use crate::batch::describe_columns;
 use crate::config::Ddl;
 use crate::fault::Fault;
@@ -14,6 +14,8 @@ use crate::source::{self, Flavor, Operation, Server, Statement};
 
 /// Characters of a statement that a reason shows.
 const SHOWN: usize = 400;
+/// Topics in one control event.
+const MOST_TOPICS: usize = 500;
 
 /// A statement as it came.
 pub(super) struct Arrived {
@@ -140,7 +142,6 @@ impl Stage<'_> {
         let server = &self.parts.policy.server;
         let mut event = json!({
             "event": "ddl",
-            "topics": [&*topic],
             "seq": seq,
             "ts": transaction.commit_time_ms.unwrap_or(arrived.header_ms),
             "checkpoint_ts": transaction.checkpoint_time_ms,
@@ -156,7 +157,7 @@ impl Stage<'_> {
             members.insert("columns".to_owned(), describe_columns(version));
             members.insert("key".to_owned(), json!(version.key));
         }
-        self.control(event, vec![topic])
+        self.control(&event, &[topic])
     }
 
     /// The next sequence number.
@@ -166,15 +167,21 @@ impl Stage<'_> {
         number
     }
 
-    /// Hands on an event that is not rows, after all batches that were sent before it.
-    pub(super) fn control(&mut self, event: Value, topics: Vec<Arc<str>>) -> Result<(), End> {
+    /// Hands on an event that is not rows, after all batches that were sent before it: to a few topics at a time, since a
+    /// plugin may name only so many in one call.
+    pub(super) fn control(&mut self, event: &Value, topics: &[Arc<str>]) -> Result<(), End> {
         let text = event.get("text").and_then(Value::as_str).map_or(0, str::len);
         self.first_uncommitted.get_or_insert_with(std::time::Instant::now);
-        if self.output.push(super::Job::Control(Box::new(event), topics), text) {
-            Ok(())
-        } else {
-            Err(End::Left)
+        for some in topics.chunks(MOST_TOPICS) {
+            let mut event = event.clone();
+            if let Some(members) = event.as_object_mut() {
+                members.insert("topics".to_owned(), some.iter().map(|topic| Value::from(&**topic)).collect());
+            }
+            if !self.output.push(Job::Control(Box::new(event), some.to_vec()), text) {
+                return Err(End::Left);
+            }
         }
+        Ok(())
     }
 }
 

@@ -41,10 +41,9 @@ impl Stage<'_> {
             return Ok(());
         };
         self.marked.topics.push(Arc::clone(topic));
-        let topics = vec![Arc::clone(topic)];
         let ts = self.transaction.commit_time_ms.unwrap_or(self.transaction.checkpoint_time_ms);
-        let event = self.marker("transaction_begin", &topics, seq, ts, 0);
-        self.control(event, topics)
+        let event = self.marker("transaction_begin", seq, ts, 0);
+        self.control(&event, std::slice::from_ref(topic))
     }
 
     /// Sends the rest of the transaction's rows, then its end to every topic that has its begin. `header_ms` is the time of
@@ -57,16 +56,14 @@ impl Stage<'_> {
         let topics = std::mem::take(&mut self.marked).topics;
         let seq = self.take_number();
         let ts = self.transaction.commit_time_ms.unwrap_or(header_ms);
-        let event = self.marker("transaction_end", &topics, seq, ts, xid);
-        self.control(event, topics)
+        let event = self.marker("transaction_end", seq, ts, xid);
+        self.control(&event, &topics)
     }
 
-    fn marker(&self, kind: &str, topics: &[Arc<str>], seq: u64, ts: i64, xid: u64) -> Value {
+    fn marker(&self, kind: &str, seq: u64, ts: i64, xid: u64) -> Value {
         let server = &self.parts.policy.server;
-        let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
         json!({
             "event": kind,
-            "topics": topics,
             "seq": seq,
             "ts": ts,
             "checkpoint_ts": self.transaction.checkpoint_time_ms,

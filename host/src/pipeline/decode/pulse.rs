@@ -99,16 +99,14 @@ impl Stage<'_> {
             return Ok(());
         }
         topics.sort();
-        let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
         let began_ms = Some(self.transaction.checkpoint_time_ms).filter(|ms| *ms > 0);
         let event = json!({
             "event": "heartbeat",
-            "topics": names,
             "ts": ts,
             "checkpoint_ts": began_ms.map_or(ts, |began_ms| began_ms.min(ts)),
         });
         self.close_batches()?;
-        self.control(event, topics)?;
+        self.control(&event, &topics)?;
         self.commit_point()
     }
 }
