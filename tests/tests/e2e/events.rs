@@ -272,7 +272,7 @@ fn no_change_arrives_after_a_heartbeat_that_is_younger() {
     let mut database = Server::shared().database("proof");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT)");
     let mut connector = Connector::new(&mut database, &kafka, "t");
-    connector.heartbeat_interval_ms = 1;
+    connector.heartbeat_interval_ms = 20;
     connector.source = "transaction_markers = true".to_owned();
     kafka.create_topic(&connector.topic("t"), 1);
     let rowmill = connector.start();
@@ -294,8 +294,8 @@ fn no_change_arrives_after_a_heartbeat_that_is_younger() {
     }
     let messages = kafka.read_until(&[&connector.topic("t")], |read| {
         let is = |m: &Message, op: &str| m.value.contains(&format!("\"op\":\"{op}\""));
-        read.iter().filter(|m| is(m, "INSERT")).count() >= 900
-            && read.last().is_some_and(|m| is(m, "MHEARTBEAT"))
+        read.last().is_some_and(|m| is(m, "MHEARTBEAT"))
+            && read.iter().filter(|m| is(m, "INSERT")).count() >= 900
             && read.iter().filter(|m| is(m, "MHEARTBEAT")).count() >= 10
     });
     rowmill.terminate().assert_code(0);
