@@ -364,7 +364,7 @@ mod tests {
             ("CREATE TABLE 表 (a int)", "CREATE d.表"),
             ("", "QUERY "),
             ("DROP TABLE", "ERASE "),
-            ("ALTER TABLE `never closed", "ALTER "),
+            ("ALTER TABLE `never closed", "ALTER d.never closed"),
         ] {
             assert_eq!(parsed(text, Dialect::default()), expected, "{text}");
         }
