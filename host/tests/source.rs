@@ -104,6 +104,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             tls_key: None,
             heartbeat_interval: Duration::ZERO,
             ddl: Ddl::Ignore,
+            resume_past_ddl: None,
             transaction_markers: false,
         },
         snapshot_assumed_never: false,

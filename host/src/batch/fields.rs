@@ -62,6 +62,27 @@ pub(super) fn schema(columns: &Fields, shape: Shape, metadata: &HashMap<String, 
     Arc::new(Schema::new_with_metadata(fields, metadata.clone()))
 }
 
+/// A table's columns as a `ddl` control event lists them, see `docs/plugin-contract.md`.
+pub fn describe_columns(table: &Table) -> serde_json::Value {
+    let column = |column: &Column| {
+        let mut described = serde_json::json!({
+            "name": column.name,
+            "kind": kind_and_type(&column.kind).0,
+            "type": column.type_text,
+        });
+        let length = match column.kind {
+            ColumnType::Bit { bits } => Some(u16::from(bits)),
+            ColumnType::FixedBinary { length, .. } => Some(length),
+            _ => None,
+        };
+        if let (Some(length), Some(members)) = (length, described.as_object_mut()) {
+            members.insert("length".to_owned(), length.into());
+        }
+        described
+    };
+    table.columns.iter().map(column).collect()
+}
+
 /// Always nullable: a column may be missing in an image, and a row may have no image.
 fn column_field(column: &Column) -> Field {
     let (kind, data_type) = kind_and_type(&column.kind);

@@ -26,6 +26,7 @@ mod promises;
 mod hostile;
 
 pub use batcher::Batcher;
+pub use fields::describe_columns;
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
 

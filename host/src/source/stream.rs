@@ -7,12 +7,14 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::catalog::Catalog;
+use super::ddl::Statement;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
 use super::refusal::{COMPRESSED, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
+use super::sql::Dialect;
 use super::statement::{Meaning, Query};
 use super::table_map::Name;
 use super::tables::Tables;
@@ -93,6 +95,8 @@ pub enum Change<'a> {
         database: String,
         /// Its text.
         text: String,
+        /// What it does, and to which tables.
+        statement: Statement,
     },
     /// Nothing for the row path (rotation, heartbeat, rows of tables that nobody chose).
     Nothing,
@@ -124,6 +128,10 @@ pub struct Interpreter {
     started: bool,
     /// Bytes of a table id: 6, or 4 in files of very old servers.
     id_bytes: usize,
+    /// Of the server that wrote the file.
+    dialect: Dialect,
+    /// Before the last DDL statement that was a transaction of its own.
+    before_ddl: Position,
 }
 
 impl Interpreter {
@@ -148,6 +156,8 @@ impl Interpreter {
             skip_before_ms: None,
             started: false,
             id_bytes: 6,
+            dialect: Dialect::default(),
+            before_ddl: Position::default(),
         }
     }
 
@@ -208,6 +218,26 @@ impl Interpreter {
         &self.transaction
     }
 
+    /// The place before the DDL statement that `read` returned last: where a restart meets it again.
+    pub fn before_ddl(&self) -> &Position {
+        if self.open { &self.committed } else { &self.before_ddl }
+    }
+
+    /// File and offset up to which the log has been read, by what the source sent itself.
+    pub fn reached(&self) -> (&str, u64) {
+        (&self.place.file, self.place.end)
+    }
+
+    /// The last version of a chosen table whose rows were read.
+    pub fn last_version(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+        self.tables.last_version(database, table)
+    }
+
+    /// The table is another one from here on, or none: its last version says nothing of it any more.
+    pub fn forget_version(&mut self, database: &str, table: &str) {
+        self.tables.forget_version(database, table);
+    }
+
     /// Whether a transaction has begun and not ended.
     pub fn in_transaction(&self) -> bool {
         self.open
@@ -238,7 +268,9 @@ impl Interpreter {
             return Err(self.malformed(event, Malformed("its format version is not 4, that of MySQL 5.0 and later")));
         }
         // Version text, time, length of headers; then the lengths of each type's own header, TABLE_MAP's being the 19th.
-        reader.take(50 + 4 + 1).map_err(|m| self.malformed(event, m))?;
+        let version = reader.take(50).map_err(|m| self.malformed(event, m))?;
+        self.dialect = Dialect::of_server(&String::from_utf8_lossy(version));
+        reader.take(4 + 1).map_err(|m| self.malformed(event, m))?;
         let table_map = reader.rest().get(18).copied();
         self.id_bytes = if table_map == Some(6) { 4 } else { 6 };
         self.tables.forget_ids();
@@ -335,16 +367,16 @@ impl Interpreter {
             Meaning::Ddl => {
                 if !self.open {
                     self.announce_alone(event);
+                    self.before_ddl.clone_from(&self.committed);
                     self.finish();
                 }
                 if self.skipping {
                     return Ok(Change::Nothing);
                 }
                 let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                Ok(Change::Ddl {
-                    database: text(query.database),
-                    text: text(query.text),
-                })
+                let (database, text) = (text(query.database), text(query.text));
+                let statement = Statement::parse(&database, &text, self.dialect.with_mode(query.sql_mode));
+                Ok(Change::Ddl { database, text, statement })
             }
         }
     }

@@ -61,6 +61,17 @@ impl Tables {
         self.ids.remove(&table_id);
     }
 
+    /// The last version of a table, if rows of it were announced.
+    pub(super) fn last_version(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+        let key = (database.to_owned(), table.to_owned());
+        self.versions.get(&key).map(|(_, table)| table)
+    }
+
+    /// Forgets a table's version: the next table map makes a new one.
+    pub(super) fn forget_version(&mut self, database: &str, table: &str) {
+        self.versions.remove(&(database.to_owned(), table.to_owned()));
+    }
+
     /// Whether rows of this table are wanted.
     pub(super) fn selects(&self, database: &str, table: &str) -> bool {
         self.filter.selects(database, table)

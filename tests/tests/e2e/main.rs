@@ -10,11 +10,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod arrivals;
 mod checks;
 mod collisions;
 mod commands;
 mod crashes;
 mod document;
+mod events;
 mod oracle;
 mod refusals;
 mod streams;
