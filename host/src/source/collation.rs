@@ -1,6 +1,6 @@
-//! Character sets by collation id, as servers number them: names, bytes per character, and which can be decoded.
+//! Character sets by collation id, as servers number them: names and bytes per character.
 
-use super::schema::Charset;
+use super::charset::Charset;
 
 /// A character set as the server knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,42 +64,13 @@ impl Encoding {
         Some(Self { name, max_bytes })
     }
 
-    /// How it is decoded; `None` where that is not done yet.
+    /// How it is decoded; `None` for bytes that are no text.
     pub(super) fn decoder(self) -> Option<Charset> {
-        decoder(self.name)
+        Charset::named(self.name)
     }
 
     /// Whether columns of a character set can be read: as text, or as the bytes that they are.
     pub(super) fn is_decoded(name: &str) -> bool {
-        name == "binary" || decoder(name).is_some()
+        name == "binary" || Charset::named(name).is_some()
     }
-}
-
-fn decoder(name: &str) -> Option<Charset> {
-    match name {
-        "utf8mb4" | "utf8mb3" | "utf8" => Some(Charset::Utf8),
-        "ascii" => Some(Charset::Ascii),
-        "latin1" => Some(Charset::Latin1),
-        _ => None,
-    }
-}
-
-/// What MySQL's latin1 has at 0x80 to 0x9f: cp1252, and C1 controls where that has nothing.
-const LATIN1_HIGH: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–',
-    '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-/// A label of an ENUM or SET column as UTF-8; `None` where it is not valid in its character set.
-pub(super) fn decode_label(bytes: &[u8], charset: Charset) -> Option<String> {
-    match charset {
-        Charset::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
-        Charset::Ascii => bytes.is_ascii().then(|| bytes.iter().map(|b| char::from(*b)).collect()),
-        Charset::Latin1 => Some(bytes.iter().map(|b| latin1(*b)).collect()),
-    }
-}
-
-fn latin1(byte: u8) -> char {
-    let high = byte.checked_sub(0x80).and_then(|at| LATIN1_HIGH.get(usize::from(at)));
-    high.copied().unwrap_or(char::from(byte))
 }

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod charsets;
 mod checks;
 mod commands;
 mod crashes;
