@@ -15,7 +15,8 @@ pub(super) struct Encoding {
 pub(super) const BINARY: u64 = 63;
 
 impl Encoding {
-    /// The character set of a collation. Ids: `information_schema.collations` of MySQL 9.7.
+    /// The character set of a collation. Ids: `information_schema.collations` of MySQL 9.7 and of MariaDB 10.11, which agree where
+    /// both have one, and have kept their numbers since MySQL 5.6.
     pub(super) fn of_collation(id: u64) -> Option<Self> {
         let (name, max_bytes) = match id {
             32 | 64 => ("armscii8", 1),
@@ -52,13 +53,15 @@ impl Encoding {
             13 | 88 => ("sjis", 2),
             10 | 82 => ("swe7", 1),
             18 | 89 => ("tis620", 1),
-            35 | 90 | 128..=151 | 159 => ("ucs2", 2),
+            35 | 90 | 128..=151 | 159 | 640..=642 | 2560..=2815 => ("ucs2", 2),
             12 | 91 => ("ujis", 3),
-            54 | 55 | 101..=124 => ("utf16", 4),
+            54 | 55 | 101..=124 | 672..=674 | 2816..=3071 => ("utf16", 4),
             56 | 62 => ("utf16le", 4),
-            60 | 61 | 160..=183 => ("utf32", 4),
-            33 | 76 | 83 | 192..=215 | 223 => ("utf8mb3", 3),
-            45 | 46 | 224..=247 | 255..=323 => ("utf8mb4", 4),
+            60 | 61 | 160..=183 | 736..=738 | 3072..=3327 => ("utf32", 4),
+            33 | 76 | 83 | 192..=215 | 223 | 576..=578 | 2048..=2303 => ("utf8mb3", 3),
+            45 | 46 | 224..=247 | 255..=323 | 608..=610 | 2304..=2559 => ("utf8mb4", 4),
+            // MariaDB's collations without padding stand 1024 behind those with it.
+            1025..=2047 => return Self::of_collation(id - 1024),
             _ => return None,
         };
         Some(Self { name, max_bytes })
@@ -72,5 +75,48 @@ impl Encoding {
     /// Whether columns of a character set can be read: as text, or as the bytes that they are.
     pub(super) fn is_decoded(name: &str) -> bool {
         name == "binary" || Charset::named(name).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Encoding;
+    use crate::source::Charset;
+
+    #[test]
+    fn collations_of_every_server_have_their_character_set() {
+        let name = |id| Encoding::of_collation(id).map(|encoding| encoding.name);
+        for (id, expected) in [
+            (8, "latin1"),
+            (28, "gbk"),
+            (255, "utf8mb4"),
+            (33, "utf8mb3"),
+            // MariaDB: nopad, Croatian, and those by UCA 14.
+            (1032, "latin1"),
+            (1270, "utf8mb4"),
+            (576, "utf8mb3"),
+            (2048, "utf8mb3"),
+            (2304, "utf8mb4"),
+            (2727, "ucs2"),
+            (3015, "utf16"),
+            (3271, "utf32"),
+        ] {
+            assert_eq!(name(id), Some(expected), "{id}");
+        }
+        assert_eq!([0, 1024, 2047, 3328, u64::MAX].map(name), [None; 5]);
+    }
+
+    #[test]
+    fn every_character_set_of_a_collation_but_binary_is_decoded() {
+        let mut found: Vec<&str> = (0..4000)
+            .filter_map(Encoding::of_collation)
+            .filter(|e| e.decoder().is_some())
+            .map(|e| e.name)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        let all: Vec<&str> = Charset::ALL.iter().map(|charset| charset.name()).collect();
+        assert_eq!(found, all);
+        assert!(Encoding::of_collation(63).is_some_and(|e| e.decoder().is_none()));
     }
 }

@@ -55,6 +55,24 @@ fn every_code_of_every_character_set_is_what_mysql_says() {
     }
 }
 
+#[test]
+fn columns_of_every_collation_are_delivered() {
+    let kafka = Kafka::shared();
+    let mut database = Server::shared().database("collations");
+    let sql = "SELECT collation_name FROM information_schema.collations WHERE collation_name <> 'binary' ORDER BY id";
+    let collations: Vec<String> = database.query(sql).iter().map(|row| row[0].clone().unwrap()).collect();
+    let columns: Vec<String> = collations.iter().map(|c| format!("`{c}` VARCHAR(3) COLLATE {c}")).collect();
+    database.exec(&format!("CREATE TABLE t (id INT PRIMARY KEY, {})", columns.join(", ")));
+    let connector = Connector::new(&mut database, &kafka, "t");
+    let rowmill = connector.start();
+    let texts = vec!["'abc'"; collations.len()];
+    database.exec(&format!("INSERT INTO t VALUES (1, {})", texts.join(", ")));
+    let messages = kafka.read(&[&connector.topic("t")], 1);
+    rowmill.terminate().assert_code(0);
+    let expected: Vec<_> = collations.into_iter().map(|c| (c, "\"abc\"".to_owned())).collect();
+    assert_eq!(messages[0].image("after")[1..], expected);
+}
+
 /// Names of all but `binary`, and their most bytes of a character.
 fn character_sets(database: &mut Database) -> Vec<(String, u32)> {
     let sql = "SELECT character_set_name, maxlen FROM information_schema.character_sets WHERE character_set_name <> 'binary' ORDER BY 1";

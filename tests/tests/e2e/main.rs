@@ -19,4 +19,5 @@ mod oracle;
 mod refusals;
 mod streams;
 mod swap;
+mod texts;
 mod values;
