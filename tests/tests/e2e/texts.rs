@@ -1,5 +1,7 @@
 //! Texts of every family of character sets, names with any character, generated and invisible columns, through `oracle`.
 
+use pipeline_tests::{Connector, Kafka, Server, unique};
+
 use crate::oracle::Kind::{LargeText, Long, Text};
 use crate::oracle::{column, compare};
 
@@ -109,4 +111,51 @@ fn generated_and_invisible_columns_are_delivered_like_others() {
             column("by_expression", "INT DEFAULT (1 + 2)", Long, &["DEFAULT", "4"]),
         ],
     );
+}
+
+#[test]
+fn a_generated_invisible_primary_key_is_the_key() {
+    let kafka = Kafka::shared();
+    let mut database = Server::shared().database("gipk");
+    database.exec("SET SESSION sql_generate_invisible_primary_key = 1");
+    database.exec("CREATE TABLE t (v INT)");
+    let connector = Connector::new(&mut database, &kafka, "t");
+    let rowmill = connector.start();
+    database.exec("INSERT INTO t VALUES (7), (8)");
+    database.exec("UPDATE t SET v = 9 WHERE v = 8");
+    let topic = connector.topic("t");
+    let messages = kafka.read(&[&topic], 4);
+    rowmill.terminate().assert_code(0);
+    assert_eq!(kafka.partitions(&topic), Some(6));
+    let mut found: Vec<(String, String)> = messages.iter().map(|m| (m.key.clone().unwrap(), m.op())).collect();
+    found.sort();
+    let expected = [(1, "INSERT"), (2, "INSERT"), (2, "UPDATE_AFTER"), (2, "UPDATE_BEFOR")];
+    assert_eq!(found, expected.map(|(id, op)| (format!("{{\"my_row_id\":{id}}}"), op.to_owned())));
+    for message in messages {
+        let names: Vec<String> = message.json()["payload"][if message.op() == "UPDATE_BEFOR" { "before" } else { "after" }]["dataColumn"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        assert_eq!(names, ["my_row_id", "v"]);
+    }
+}
+
+#[test]
+fn a_database_and_a_table_may_have_names_that_need_quotes() {
+    let kafka = Kafka::shared();
+    let name = format!("odd db.ü'%\u{2603}{}", unique(""));
+    let mut database = Server::shared().database_named(&name);
+    database.exec("CREATE TABLE `order-items.v2` (`select` INT PRIMARY KEY)");
+    let mut connector = Connector::new(&mut database, &kafka, "order-items.v2");
+    connector.sink.push_str("\npartitions_with_key = 1");
+    connector.check().assert_code(0);
+    let rowmill = connector.start();
+    database.exec("INSERT INTO `order-items.v2` VALUES (1)");
+    let messages = kafka.read(&[&connector.topic("order-items.v2")], 1);
+    rowmill.terminate().assert_code(0);
+    let source = messages[0].json()["schema"]["source"].clone();
+    assert_eq!(source, serde_json::json!({ "dbType": "MySQL", "dbName": name, "tableName": "order-items.v2" }));
+    database.exec(&format!("DROP DATABASE `{name}`"));
 }
