@@ -223,7 +223,7 @@ fn topics() -> Topics {
 
 fn table() -> Table {
     let text = |length_bytes| ColumnType::Text {
-        charset: Charset::Utf8,
+        charset: Charset::Utf8mb4,
         length_bytes,
     };
     let labels = ["new", "paid", "sent", "done"].map(str::to_owned).to_vec();

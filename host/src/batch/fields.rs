@@ -7,7 +7,6 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
 use super::Shape;
 use super::odd_dates::OddDates;
-use super::text;
 use crate::source::{Column, ColumnType, Flavor, Server, Table};
 
 /// Metadata of every schema of a table's version.
@@ -93,7 +92,7 @@ fn column_field(column: &Column) -> Field {
     let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
     match &column.kind {
         ColumnType::Text { charset, .. } => {
-            note("rowmill.charset", text::name(*charset).to_owned());
+            note("rowmill.charset", charset.name().to_owned());
         }
         ColumnType::Datetime { fsp } | ColumnType::Timestamp { fsp } | ColumnType::Time { fsp } => {
             note("rowmill.fsp", fsp.to_string());

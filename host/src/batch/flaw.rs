@@ -10,7 +10,7 @@ pub(super) enum Flaw {
     #[error("a row image without any byte")]
     NoBytes,
     /// Text that its character set does not allow.
-    #[error("bytes that are not {0}; mend the value or the column's character set at the source")]
+    #[error("bytes that are no text in {0}; mend the value or the column's character set at the source")]
     Charset(&'static str),
     /// A group of decimal digits out of range.
     #[error("a decimal group out of range")]

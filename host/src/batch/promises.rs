@@ -55,7 +55,7 @@ pub(super) fn table(version: u32, name: &str, kinds: Vec<ColumnType>) -> Arc<Tab
 fn people(version: u32) -> Arc<Table> {
     let id = ColumnType::Int { bytes: 4, unsigned: false };
     let name = ColumnType::Text {
-        charset: Charset::Utf8,
+        charset: Charset::Utf8mb4,
         length_bytes: 1,
     };
     table(version, "people", vec![id, name, ColumnType::Date])

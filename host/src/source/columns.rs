@@ -1,6 +1,7 @@
 //! From a table map to columns: which type, how stored, which character set, what SHOW CREATE would print.
 
-use super::collation::{BINARY, Encoding, decode_label};
+use super::charset::Charset;
+use super::collation::{BINARY, Encoding};
 use super::reader::{Malformed, Parsed};
 use super::schema::{Column, ColumnType};
 use super::table_map::Description;
@@ -133,14 +134,14 @@ impl Classes {
         let encoding = collation.and_then(Encoding::of_collation);
         // Labels of a binary column are bytes; those that are UTF-8 are shown so.
         let charset = match encoding {
-            Some(encoding) if encoding.name == "binary" => Some(super::schema::Charset::Utf8),
+            Some(encoding) if encoding.name == "binary" => Some(Charset::Utf8mb4),
             Some(encoding) => encoding.decoder(),
             None => None,
         };
         let Some(charset) = charset else {
             return Ok(Err(charset_text(collation, encoding)));
         };
-        let decoded: Option<Vec<String>> = labels.iter().map(|label| decode_label(label, charset)).collect();
+        let decoded: Option<Vec<String>> = labels.iter().map(|label| charset.decode(label)).collect();
         Ok(decoded.ok_or_else(|| format!("with a label that is not valid {}", charset_text(collation, encoding))))
     }
 }

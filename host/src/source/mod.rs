@@ -3,6 +3,7 @@
 mod event;
 mod checksum;
 mod reader;
+mod charset;
 mod collation;
 mod schema;
 mod table_map;
@@ -29,12 +30,13 @@ mod preflight;
 pub use catalog::Catalog;
 pub use clock::{Clock, Reading};
 pub use ddl::{Operation, Statement};
+pub use charset::{Charset, NotText};
 pub use discovery::{TableRef, server, tables};
 pub use dump::{MysqlSource, replica_uuid};
 pub use event::{Event, EventKind};
 pub use file::FileSource;
 pub use preflight::{Finding, Level, demand, preflight};
-pub use schema::{Charset, Column, ColumnType, Flavor, Server, Table};
+pub use schema::{Column, ColumnType, Flavor, Server, Table};
 pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
 

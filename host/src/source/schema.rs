@@ -1,5 +1,7 @@
 //! Tables as the binlog describes them: one immutable value a version, shared by reference.
 
+use super::charset::Charset;
+
 /// Which family of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flavor {
@@ -133,15 +135,4 @@ pub enum ColumnType {
     },
     /// A type that is not decoded yet: a table that has one is refused by table, column and this text.
     Unsupported(String),
-}
-
-/// A character set that can be decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Charset {
-    /// utf8mb4, utf8mb3: UTF-8 as it is.
-    Utf8,
-    /// ascii: 7 bits.
-    Ascii,
-    /// MySQL's latin1, that is cp1252 with the five unassigned bytes as C1 controls.
-    Latin1,
 }

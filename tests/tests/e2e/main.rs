@@ -11,6 +11,7 @@
 )]
 
 mod arrivals;
+mod charsets;
 mod checks;
 mod collisions;
 mod commands;
@@ -21,4 +22,5 @@ mod oracle;
 mod refusals;
 mod streams;
 mod swap;
+mod texts;
 mod values;
