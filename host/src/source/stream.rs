@@ -10,7 +10,7 @@ use super::catalog::Catalog;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{COMPRESSED, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENDS_EARLY, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::statement::{Meaning, Query};
@@ -94,6 +94,8 @@ pub enum Change<'a> {
         /// Its text.
         text: String,
     },
+    /// A compressed transaction: `Interpreter::unpack` gives the events in it, and each goes to `Interpreter::read_packed`.
+    Packed,
     /// Nothing for the row path (rotation, heartbeat, rows of tables that nobody chose).
     Nothing,
 }
@@ -124,6 +126,8 @@ pub struct Interpreter {
     started: bool,
     /// Bytes of a table id: 6, or 4 in files of very old servers.
     id_bytes: usize,
+    /// The event is within a compressed transaction; whether it is the last there.
+    packed: Option<bool>,
 }
 
 impl Interpreter {
@@ -148,6 +152,7 @@ impl Interpreter {
             skip_before_ms: None,
             started: false,
             id_bytes: 6,
+            packed: None,
         }
     }
 
@@ -165,6 +170,11 @@ impl Interpreter {
     /// decoded. `Retry` where the log breaks off within a transaction.
     pub fn read<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         self.place.pass(event);
+        self.packed = None;
+        self.interpret(event)
+    }
+
+    fn interpret<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         let kind = event.kind();
         let first = !std::mem::replace(&mut self.started, true);
         match kind {
@@ -184,7 +194,7 @@ impl Interpreter {
             EventKind::Stop => self.settle(event),
             EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
-            EventKind::TransactionPayload => return Err(self.stop(event, COMPRESSED)),
+            EventKind::TransactionPayload => return self.compressed(event),
             EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
             EventKind::Mariadb(_) if !event.is_ignorable() => return Err(self.stop(event, MARIADB)),
             EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
@@ -317,7 +327,7 @@ impl Interpreter {
             Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
             Meaning::XaOutcome => {
                 self.announce_alone(event);
-                self.finish();
+                self.finish(event)?;
                 Ok(Change::Nothing)
             }
             Meaning::Rows => {
@@ -328,14 +338,14 @@ impl Interpreter {
                 }
                 if !self.open {
                     self.announce_alone(event);
-                    self.finish();
+                    self.finish(event)?;
                 }
                 Ok(Change::Nothing)
             }
             Meaning::Ddl => {
                 if !self.open {
                     self.announce_alone(event);
-                    self.finish();
+                    self.finish(event)?;
                 }
                 if self.skipping {
                     return Ok(Change::Nothing);
@@ -362,12 +372,15 @@ impl Interpreter {
         }
         // A GTID with COMMIT and nothing else: an empty transaction, which nobody was told of.
         let told = self.open && !self.skipping;
-        self.finish();
+        self.finish(event)?;
         Ok(if told { Change::Commit { xid } } else { Change::Nothing })
     }
 
     /// Ends the transaction; what comes next is after it.
-    fn finish(&mut self) {
+    fn finish(&mut self, event: &Event) -> Result<(), Fault> {
+        if self.packed == Some(false) {
+            return Err(self.stop(event, ENDS_EARLY));
+        }
         self.open = false;
         self.announced = false;
         match self.gtid.take() {
@@ -386,6 +399,7 @@ impl Interpreter {
             }
         }
         self.settle_here();
+        Ok(())
     }
 
     /// Moves the position past an event between transactions.
@@ -493,5 +507,6 @@ impl Interpreter {
     }
 }
 
+mod packed;
 #[cfg(test)]
 mod tests;
