@@ -162,17 +162,18 @@ impl<'a> Payload<'a> {
         }
         if !may_be_packed(event.kind()) {
             let kind = event.kind();
-            return Err(self.broken(&format!("it holds a {} event (type {}), which never is in one", kind.name(), event.code)));
+            return Err(self.broken(&format!(
+                "it holds a {} event (type {}), which never is in one",
+                kind.name(),
+                event.code
+            )));
         }
         let last = self.left == 0;
         if last && !self.stream.fill_buf().map_err(|error| unread(&self.place, error))?.is_empty() {
             return Err(self.broken("its events are longer than it says"));
         }
         self.event = event;
-        Ok(Some(Packed {
-            event: &self.event,
-            last,
-        }))
+        Ok(Some(Packed { event: &self.event, last }))
     }
 
     fn unread(&self, error: std::io::Error) -> Fault {

@@ -218,13 +218,16 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
         }
     }
     let options = connection.global("binlog_row_value_options")?.unwrap_or_default();
-    if !options.is_empty() {
-        let message = format!("it is {options}: JSON columns are logged as differences, which is not read yet");
+    let image = connection.global("binlog_row_image")?;
+    if !options.is_empty() && image.as_ref().is_some_and(|image| image != "FULL") {
+        let message = format!(
+            "it is {options}: JSON columns are logged as differences, and binlog_row_image leaves out the documents that they belong to"
+        );
         findings.push(Finding::new(
             Level::Fail,
             "binlog_row_value_options",
             message,
-            "SET GLOBAL binlog_row_value_options = '';",
+            "SET GLOBAL binlog_row_image = 'FULL';",
         ));
     }
     Ok(())

@@ -19,8 +19,6 @@ pub(super) const STATEMENT: &str = "rows were changed by a statement in the log,
 pub(super) const MARIADB: &str = "events that only MariaDB writes are not read yet; use a MySQL server as the source";
 pub(super) const UNKNOWN: &str =
     "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
-pub(super) const PARTIAL_JSON: &str = "JSON columns are logged as differences, which is not read yet; run SET GLOBAL binlog_row_value_options='' on the server, then \
-     start after this transaction";
 pub(super) const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \
      this transaction";
 pub(super) const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that it logged before; a mix of tables with and without transactions can't be \

@@ -10,7 +10,7 @@ use super::catalog::Catalog;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{ENDS_EARLY, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENDS_EARLY, MARIADB, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::statement::{Meaning, Query};
@@ -54,6 +54,8 @@ pub struct Rows<'a> {
     pub second: Image,
     /// The row images, one after the other, to the end.
     pub data: &'a [u8],
+    /// JSON columns of after images may be differences: the form of MySQL's PARTIAL_UPDATE_ROWS event.
+    pub is_partial: bool,
     /// Seconds since 1970 in the event's header.
     pub timestamp: u32,
 }
@@ -184,13 +186,14 @@ impl Interpreter {
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => self.announce(event)?,
             EventKind::Query => return self.query(event),
             EventKind::TableMap => self.table_map(event)?,
-            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } => return self.rows(event),
+            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } | EventKind::PartialUpdateRows => {
+                return self.rows(event);
+            }
             EventKind::Xid => {
                 let xid = Reader::new(&event.body).u64().map_err(|m| self.malformed(event, m))?;
                 return self.commit(event, xid);
             }
             EventKind::XaPrepare => return self.xa_prepare(event),
-            EventKind::PartialUpdateRows => self.partial_update(event)?,
             EventKind::Stop => self.settle(event),
             EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
@@ -453,23 +456,9 @@ impl Interpreter {
             first,
             second,
             data: head.data,
+            is_partial: event.kind() == EventKind::PartialUpdateRows,
             timestamp: event.timestamp,
         }))
-    }
-
-    fn partial_update(&self, event: &Event) -> Result<(), Fault> {
-        let id = Head::table_id(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
-        let Some((table_id, _)) = id.filter(|_| !self.skipping) else {
-            return Ok(());
-        };
-        match self.tables.get(table_id) {
-            Some(None) => Ok(()),
-            Some(Some(table)) => {
-                let fault = self.stop(event, PARTIAL_JSON);
-                Err(fault.context(format!("table {}.{}", table.database, table.name)))
-            }
-            None => Err(self.stop(event, MIDDLE)),
-        }
     }
 
     fn xa_prepare<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {

@@ -15,6 +15,8 @@ mod commands;
 mod crashes;
 mod document;
 mod oracle;
+mod packed;
+mod partial_json;
 mod refusals;
 mod streams;
 mod swap;

@@ -28,26 +28,25 @@ fn transactions_that_a_session_compresses_arrive_whole_and_in_order() {
     database.exec("SET SESSION binlog_transaction_compression = OFF");
     database.exec("ALTER TABLE t ADD COLUMN w INT");
     database.exec("INSERT INTO t VALUES (-1, 'plain', 1)");
-    let status = database.value("SELECT COUNT(*) FROM performance_schema.binary_log_transaction_compression_stats WHERE compression_type = 'ZSTD'");
+    let status =
+        database.value("SELECT COUNT(*) FROM performance_schema.binary_log_transaction_compression_stats WHERE compression_type = 'ZSTD'");
     assert_ne!(status, "0", "the server compressed something");
     let rowmill = connector.start();
     // One insert each, an update as two halves, a delete, the last insert.
     let expected = usize::try_from(ROWS).unwrap() + 5;
     let topic = connector.topic("t");
     let mut messages = kafka.read(&[&topic], expected);
-    rowmill.stop().assert_code(0);
-    messages.sort_by_key(pipeline_tests::Message::sequence);
+    rowmill.terminate().assert_code(0);
+    messages.sort_by_key(|m| (m.sequence(), m.op() == "UPDATE_AFTER"));
     let seen: Vec<(String, i64)> = messages.iter().map(|m| (m.op(), m.integer("id"))).collect();
     let mut wanted: Vec<(String, i64)> = (0..=ROWS).map(|id| ("INSERT".to_owned(), id)).collect();
-    wanted.extend(
-        [("UPDATE_BEFOR", 7), ("UPDATE_AFTER", 7), ("DELETE", 8), ("INSERT", -1)].map(|(op, id)| (op.to_owned(), id)),
-    );
+    wanted.extend([("UPDATE_BEFOR", 7), ("UPDATE_AFTER", 7), ("DELETE", 8), ("INSERT", -1)].map(|(op, id)| (op.to_owned(), id)));
     assert_eq!(seen, wanted);
     // A new start comes after all of it: nothing is sent again.
     database.exec("SET SESSION binlog_transaction_compression = ON");
     database.exec("INSERT INTO t VALUES (-2, 'more', 2)");
     let rowmill = connector.start();
     kafka.read(&[&topic], expected + 1);
-    rowmill.stop().assert_code(0);
+    rowmill.terminate().assert_code(0);
     assert_eq!(kafka.read_to_end(&topic).len(), expected + 1);
 }

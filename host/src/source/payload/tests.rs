@@ -21,7 +21,10 @@ fn event(code: u8, body: &[u8]) -> Event {
 }
 
 fn bytes(events: &[Event]) -> Vec<u8> {
-    events.iter().flat_map(|event| [&event.header()[..], &event.body].concat()).collect()
+    events
+        .iter()
+        .flat_map(|event| [&event.header()[..], &event.body].concat())
+        .collect()
 }
 
 /// A number of a header's field: its type, its length, itself in eight bytes.
@@ -58,7 +61,12 @@ fn read(body: &[u8]) -> Result<Vec<(u8, usize, bool)>, Fault> {
 }
 
 fn transaction() -> Vec<Event> {
-    vec![event(QUERY, b"BEGIN"), event(30, &[b'x'; 300_000]), event(30, b"y"), event(XID, &[0; 8])]
+    vec![
+        event(QUERY, b"BEGIN"),
+        event(30, &[b'x'; 300_000]),
+        event(30, b"y"),
+        event(XID, &[0; 8]),
+    ]
 }
 
 const WHOLE: [(u8, usize, bool); 4] = [(QUERY, 5, false), (30, 300_000, false), (30, 1, false), (XID, 8, true)];

@@ -428,7 +428,10 @@ fn a_compressed_transaction_is_begin_rows_commit_and_the_position_moves_past_all
     }
     drop(payload);
     assert_eq!(seen, ["begin", "insert", "commit"]);
-    assert_eq!((interpreter.position().file.as_str(), interpreter.position().pos), ("log.1", log.end));
+    assert_eq!(
+        (interpreter.position().file.as_str(), interpreter.position().pos),
+        ("log.1", log.end)
+    );
     assert_eq!(interpreter.position().gtid.as_ref().unwrap().to_string(), format!("{UUID}:1"));
     let log = log.transaction(2, "t");
     assert_eq!(
@@ -459,11 +462,7 @@ fn a_compressed_transaction_without_its_end_or_with_one_too_early_stops_and_move
         let before: u64 = log.events[1..3].iter().map(|event| u64::from(event.size)).sum();
         assert_eq!(interpreter.position().pos, 4 + before);
     }
-    let text = words(
-        &mut interpreter(Position::default()),
-        &Log::start().packed(begun().xid()).events,
-    )
-    .unwrap_err();
+    let text = words(&mut interpreter(Position::default()), &Log::start().packed(begun().xid()).events).unwrap_err();
     assert!(text.to_string().contains("in the middle of a transaction"), "{text}");
 }
 
