@@ -15,7 +15,7 @@ fn transactions_that_a_session_compresses_arrive_whole_and_in_order() {
     database.exec("INSERT INTO t VALUES (0, 'plain')");
     database.exec("SET SESSION binlog_transaction_compression = ON, cte_max_recursion_depth = 10000");
     database.exec(&format!(
-        "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) SELECT i, REPEAT(MD5(i), 20) FROM n"
+        "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) SELECT i, REPEAT(SHA2(i, 256), 10) FROM n"
     ));
     database.exec("BEGIN");
     database.exec("INSERT INTO other VALUES (1)");
