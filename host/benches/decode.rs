@@ -181,6 +181,7 @@ fn decode(capture: &Capture) -> u64 {
             first: image(),
             second: image(),
             data: event.rows_data(),
+            is_partial: false,
             timestamp: 0,
         };
         batcher.add(&event, &transaction, &mut sequence).unwrap();

@@ -45,6 +45,15 @@ pub(super) enum Flaw {
     /// A binary JSON document that contradicts itself.
     #[error("binary JSON in which {0}")]
     Json(&'static str),
+    /// A difference of a JSON document that makes no sense, or none with this document.
+    #[error("a JSON difference that {0}")]
+    Difference(&'static str),
+    /// A difference, and nothing that it can be applied to.
+    #[error(
+        "a JSON difference without the document before it, which binlog_row_image leaves out of the log; run SET GLOBAL \
+         binlog_row_image=FULL or SET GLOBAL binlog_row_value_options='' on the server, then start after this transaction"
+    )]
+    NoDocument,
     /// Arrow's offsets are 32 bits wide.
     #[error("more than 2 GiB of text in one batch; lower batch.max_bytes")]
     TooMuchText,

@@ -70,6 +70,7 @@ proptest! {
             first: Image { present: first, whole },
             second: Image { present: second, whole },
             data: &data,
+            is_partial: false,
             timestamp: 0,
         };
         let _ = batcher.add(&rows, &transaction(4), &mut sequence);

@@ -12,6 +12,8 @@ mod temporal;
 mod text;
 mod json;
 mod json_scalar;
+mod json_difference;
+mod partial;
 mod odd_dates;
 mod fields;
 mod transactions;

@@ -93,6 +93,7 @@ fn event<'a>(table: &'a Arc<Table>, op: RowOp, data: &'a [u8]) -> Rows<'a> {
         first: whole(),
         second: whole(),
         data,
+        is_partial: false,
         timestamp: 1_700_000_000,
     }
 }

@@ -23,7 +23,7 @@ use crate::config::{Config, Ddl, SourceKind, TableFilter, Topics};
 use crate::fault::Fault;
 use crate::position::Position;
 use crate::sink::TopicSpec;
-use crate::source::{Change, Event, Interpreter, Server, Transaction};
+use crate::source::{Change, Event, Interpreter, Packed, Server, Transaction};
 
 /// The input counts as paused when nothing has come for this long: short enough to be unnoticed, long enough that a
 /// steady stream of small transactions is not cut into batches of one row.
@@ -184,7 +184,24 @@ impl Stage<'_> {
     }
 
     fn event(&mut self, event: &Event) -> Result<(), End> {
-        match self.parts.interpreter.read(event)? {
+        if self.step(event, None)? {
+            let mut payload = self.parts.interpreter.unpack(event)?;
+            while let Some(packed) = payload.next()? {
+                self.step(packed.event, Some(packed))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One event, or one of a compressed transaction; whether it is such a transaction, whose events are to be taken one by one.
+    fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<bool, End> {
+        let interpreter = &mut self.parts.interpreter;
+        let change = match packed {
+            Some(packed) => interpreter.read_packed(packed),
+            None => interpreter.read(event),
+        };
+        match change? {
+            Change::Packed => return Ok(true),
             Change::Nothing => {}
             Change::Begin(transaction) => {
                 self.behind = now_ms() - transaction.checkpoint_time_ms > BEHIND_MS;
@@ -217,7 +234,7 @@ impl Stage<'_> {
                 })?;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn end_transaction(&mut self) -> Result<(), End> {

@@ -148,8 +148,6 @@ impl EventKind {
     pub(super) const ROTATE: u8 = 4;
     /// Code of FORMAT_DESCRIPTION.
     pub(super) const FORMAT_DESCRIPTION: u8 = 15;
-    /// Code of TRANSACTION_PAYLOAD.
-    pub(super) const TRANSACTION_PAYLOAD: u8 = 40;
 
     /// The type with this code.
     pub fn of(code: u8) -> Self {

@@ -188,7 +188,7 @@ fn privileges(grants: &Grants, config: &Config, tables: &[TableRef], findings: &
 }
 
 /// A setting, what it should be, what it costs where it is not, what mends it.
-const SETTINGS: [(&str, &[&str], Level, &str, &str); 5] = [
+const SETTINGS: [(&str, &[&str], Level, &str, &str); 4] = [
     (
         "log_bin",
         &["ON"],
@@ -217,13 +217,6 @@ const SETTINGS: [(&str, &[&str], Level, &str, &str); 5] = [
         "the binlog does not name columns",
         "SET GLOBAL binlog_row_metadata = 'FULL';",
     ),
-    (
-        "binlog_transaction_compression",
-        &["OFF"],
-        Level::Fail,
-        "transactions are compressed, which is not read yet",
-        "SET GLOBAL binlog_transaction_compression = OFF;",
-    ),
 ];
 
 fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(), Fault> {
@@ -235,7 +228,7 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
                 let wanted = wanted.join(" or ");
                 findings.push(Finding::new(level, name, format!("it is {value}, expected {wanted}: {cost}"), mend));
             }
-            // Servers before 8.0 have no metadata in the log; servers without compression have nothing to turn off.
+            // Servers before 8.0 have no metadata in the log.
             None if name == "binlog_row_metadata" => {
                 let message = "the server is too old to name columns in its binlog, which is needed for now";
                 findings.push(Finding::new(Level::Fail, name, message, "use MySQL 8.0.1 or newer"));
@@ -244,13 +237,16 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
         }
     }
     let options = connection.global("binlog_row_value_options")?.unwrap_or_default();
-    if !options.is_empty() {
-        let message = format!("it is {options}: JSON columns are logged as differences, which is not read yet");
+    let image = connection.global("binlog_row_image")?;
+    if !options.is_empty() && image.as_ref().is_some_and(|image| image != "FULL") {
+        let message = format!(
+            "it is {options}: JSON columns are logged as differences, and binlog_row_image leaves out the documents that they belong to"
+        );
         findings.push(Finding::new(
             Level::Fail,
             "binlog_row_value_options",
             message,
-            "SET GLOBAL binlog_row_value_options = '';",
+            "SET GLOBAL binlog_row_image = 'FULL';",
         ));
     }
     Ok(())

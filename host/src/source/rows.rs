@@ -38,6 +38,7 @@ impl<'a> Head<'a> {
         let (op, version) = match kind {
             EventKind::WriteRows { version } => (RowOp::Insert, version),
             EventKind::UpdateRows { version } => (RowOp::Update, version),
+            EventKind::PartialUpdateRows => (RowOp::Update, 2),
             EventKind::DeleteRows { version } => (RowOp::Delete, version),
             _ => return Err(Malformed("it is no row event")),
         };

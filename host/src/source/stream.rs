@@ -11,7 +11,7 @@ use super::ddl::Statement;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{COMPRESSED, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENDS_EARLY, MARIADB, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::sql::Dialect;
@@ -56,6 +56,8 @@ pub struct Rows<'a> {
     pub second: Image,
     /// The row images, one after the other, to the end.
     pub data: &'a [u8],
+    /// JSON columns of after images may be differences: the form of MySQL's PARTIAL_UPDATE_ROWS event.
+    pub is_partial: bool,
     /// Seconds since 1970 in the event's header.
     pub timestamp: u32,
 }
@@ -98,6 +100,8 @@ pub enum Change<'a> {
         /// What it does, and to which tables.
         statement: Statement,
     },
+    /// A compressed transaction: `Interpreter::unpack` gives the events in it, and each goes to `Interpreter::read_packed`.
+    Packed,
     /// Nothing for the row path (rotation, heartbeat, rows of tables that nobody chose).
     Nothing,
 }
@@ -132,6 +136,8 @@ pub struct Interpreter {
     dialect: Dialect,
     /// Before the last DDL statement that was a transaction of its own.
     before_ddl: Position,
+    /// The event is within a compressed transaction; whether it is the last there.
+    packed: Option<bool>,
 }
 
 impl Interpreter {
@@ -158,6 +164,7 @@ impl Interpreter {
             id_bytes: 6,
             dialect: Dialect::default(),
             before_ddl: Position::default(),
+            packed: None,
         }
     }
 
@@ -175,6 +182,11 @@ impl Interpreter {
     /// decoded. `Retry` where the log breaks off within a transaction.
     pub fn read<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         self.place.pass(event);
+        self.packed = None;
+        self.interpret(event)
+    }
+
+    fn interpret<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         let kind = event.kind();
         let first = !std::mem::replace(&mut self.started, true);
         match kind {
@@ -184,17 +196,18 @@ impl Interpreter {
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => self.announce(event)?,
             EventKind::Query => return self.query(event),
             EventKind::TableMap => self.table_map(event)?,
-            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } => return self.rows(event),
+            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } | EventKind::PartialUpdateRows => {
+                return self.rows(event);
+            }
             EventKind::Xid => {
                 let xid = Reader::new(&event.body).u64().map_err(|m| self.malformed(event, m))?;
                 return self.commit(event, xid);
             }
             EventKind::XaPrepare => return self.xa_prepare(event),
-            EventKind::PartialUpdateRows => self.partial_update(event)?,
             EventKind::Stop => self.settle(event),
             EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
-            EventKind::TransactionPayload => return Err(self.stop(event, COMPRESSED)),
+            EventKind::TransactionPayload => return self.compressed(event),
             EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
             EventKind::Mariadb(_) if !event.is_ignorable() => return Err(self.stop(event, MARIADB)),
             EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
@@ -349,7 +362,7 @@ impl Interpreter {
             Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
             Meaning::XaOutcome => {
                 self.announce_alone(event);
-                self.finish();
+                self.finish(event)?;
                 Ok(Change::Nothing)
             }
             Meaning::Rows => {
@@ -360,7 +373,7 @@ impl Interpreter {
                 }
                 if !self.open {
                     self.announce_alone(event);
-                    self.finish();
+                    self.finish(event)?;
                 }
                 Ok(Change::Nothing)
             }
@@ -368,7 +381,7 @@ impl Interpreter {
                 if !self.open {
                     self.announce_alone(event);
                     self.before_ddl.clone_from(&self.committed);
-                    self.finish();
+                    self.finish(event)?;
                 }
                 if self.skipping {
                     return Ok(Change::Nothing);
@@ -394,12 +407,15 @@ impl Interpreter {
         }
         // A GTID with COMMIT and nothing else: an empty transaction, which nobody was told of.
         let told = self.open && !self.skipping;
-        self.finish();
+        self.finish(event)?;
         Ok(if told { Change::Commit { xid } } else { Change::Nothing })
     }
 
     /// Ends the transaction; what comes next is after it.
-    fn finish(&mut self) {
+    fn finish(&mut self, event: &Event) -> Result<(), Fault> {
+        if self.packed == Some(false) {
+            return Err(self.stop(event, ENDS_EARLY));
+        }
         self.open = false;
         self.announced = false;
         match self.gtid.take() {
@@ -418,6 +434,7 @@ impl Interpreter {
             }
         }
         self.settle_here();
+        Ok(())
     }
 
     /// Moves the position past an event between transactions.
@@ -471,23 +488,9 @@ impl Interpreter {
             first,
             second,
             data: head.data,
+            is_partial: event.kind() == EventKind::PartialUpdateRows,
             timestamp: event.timestamp,
         }))
-    }
-
-    fn partial_update(&self, event: &Event) -> Result<(), Fault> {
-        let id = Head::table_id(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
-        let Some((table_id, _)) = id.filter(|_| !self.skipping) else {
-            return Ok(());
-        };
-        match self.tables.get(table_id) {
-            Some(None) => Ok(()),
-            Some(Some(table)) => {
-                let fault = self.stop(event, PARTIAL_JSON);
-                Err(fault.context(format!("table {}.{}", table.database, table.name)))
-            }
-            None => Err(self.stop(event, MIDDLE)),
-        }
     }
 
     fn xa_prepare<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {
@@ -525,5 +528,6 @@ impl Interpreter {
     }
 }
 
+mod packed;
 #[cfg(test)]
 mod tests;

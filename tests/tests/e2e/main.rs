@@ -19,6 +19,8 @@ mod crashes;
 mod document;
 mod events;
 mod oracle;
+mod packed;
+mod partial_json;
 mod refusals;
 mod streams;
 mod swap;

@@ -32,36 +32,6 @@ fn assert_stops_at(server: Server, stem: &str, change: impl FnOnce(&mut Database
 }
 
 #[test]
-fn a_compressed_transaction_stops_the_connector() {
-    // A server of its own: such a transaction stops every connector that reads the same binlog.
-    let server = Server::start(&[]);
-    assert_stops_at(
-        server,
-        "compressed",
-        |database| {
-            database.exec("SET SESSION binlog_transaction_compression = ON");
-            database.exec("INSERT INTO t VALUES (2, '\"REPEAT\"')");
-            database.exec("SET SESSION binlog_transaction_compression = OFF");
-        },
-        &["binlog_transaction_compression"],
-    );
-}
-
-#[test]
-fn a_partial_json_update_stops_the_connector() {
-    assert_stops_at(
-        Server::shared(),
-        "partial",
-        |database| {
-            database.exec("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'");
-            database.exec("UPDATE t SET v = JSON_SET(v, '$.a[0]', 9) WHERE id = 1");
-            database.exec("SET SESSION binlog_row_value_options = ''");
-        },
-        &["binlog_row_value_options"],
-    );
-}
-
-#[test]
 fn a_text_that_unicode_does_not_have_stops_the_connector_and_is_named() {
     assert_stops_at(
         Server::shared(),
