@@ -17,7 +17,7 @@ pub(super) const BINARY: u64 = 63;
 impl Encoding {
     /// The character set of a collation. Ids: `information_schema.collations` of MySQL 9.7.
     pub(super) fn of_collation(id: u64) -> Option<Self> {
-        let (name, max_bytes) = match id {
+        let (name, max_bytes) = match of_mysql(id) {
             32 | 64 => ("armscii8", 1),
             11 | 65 => ("ascii", 1),
             1 | 84 => ("big5", 2),
@@ -72,6 +72,20 @@ impl Encoding {
     /// Whether columns of a character set can be read: as text, or as the bytes that they are.
     pub(super) fn is_decoded(name: &str) -> bool {
         name == "binary" || decoder(name).is_some()
+    }
+}
+
+/// A collation of MySQL with the same character set, for those that only MariaDB numbers: its NOPAD ones are 1024 further on,
+/// its own have pages by character set (`my_uca.h`: 0x240 and on, and 0x800 and on for those of UCA 14).
+fn of_mysql(id: u64) -> u64 {
+    let id = if (1024..2048).contains(&id) { id - 1024 } else { id };
+    match id {
+        0x240..=0x25f | 0x800..=0x8ff => 33,
+        0x260..=0x27f | 0x900..=0x9ff => 45,
+        0x280..=0x29f | 0xa00..=0xaff => 35,
+        0x2a0..=0x2bf | 0xb00..=0xbff => 54,
+        0x2e0..=0x2ff | 0xc00..=0xcff => 60,
+        id => id,
     }
 }
 

@@ -10,6 +10,7 @@ mod columns;
 mod transaction_id;
 mod statement;
 mod rows;
+mod unpack;
 mod place;
 mod connection;
 mod catalog;

@@ -1,6 +1,7 @@
 //! From raw events to changes: transactions, table maps, rows. Pure; never panics, and blocks only to ask the catalogue for
 //! a table version that is new.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -10,13 +11,14 @@ use super::catalog::Catalog;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{COMPRESSED, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{COMPRESSED, ENCRYPTED, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::statement::{Meaning, Query};
 use super::table_map::Name;
 use super::tables::Tables;
-use super::transaction_id::{Header, previous};
+use super::transaction_id::{DomainHeader, Header, domains, previous};
+use super::unpack::unpack;
 use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet, Position};
@@ -124,6 +126,11 @@ pub struct Interpreter {
     started: bool,
     /// Bytes of a table id: 6, or 4 in files of very old servers.
     id_bytes: usize,
+    /// The row images of the last compressed event.
+    unpacked: Vec<u8>,
+    /// MariaDB's domains in which the start has been passed, so that a number that goes back is a new transaction; `None`
+    /// where the source itself begins behind the start.
+    passed: Option<BTreeSet<u32>>,
 }
 
 impl Interpreter {
@@ -136,6 +143,7 @@ impl Interpreter {
         };
         Self {
             place,
+            passed: start.file.is_empty().then(BTreeSet::new),
             committed: start,
             inherited: None,
             tables: Tables::new(filter, catalog),
@@ -148,6 +156,7 @@ impl Interpreter {
             skip_before_ms: None,
             started: false,
             id_bytes: 6,
+            unpacked: Vec::new(),
         }
     }
 
@@ -172,9 +181,17 @@ impl Interpreter {
             EventKind::FormatDescription => self.format(event)?,
             EventKind::PreviousGtids => self.previous_gtids(event)?,
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => self.announce(event)?,
-            EventKind::Query => return self.query(event),
+            EventKind::DomainGtid => return self.announce_domain(event),
+            EventKind::GtidList => {
+                let set = domains(&event.body).map_err(|m| self.malformed(event, m))?;
+                self.inherit(event, set);
+            }
+            EventKind::Query | EventKind::CompressedQuery => return self.query(event),
             EventKind::TableMap => self.table_map(event)?,
             EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } => return self.rows(event),
+            EventKind::CompressedWriteRows { .. } | EventKind::CompressedUpdateRows { .. } | EventKind::CompressedDeleteRows { .. } => {
+                return self.rows(event);
+            }
             EventKind::Xid => {
                 let xid = Reader::new(&event.body).u64().map_err(|m| self.malformed(event, m))?;
                 return self.commit(event, xid);
@@ -186,9 +203,9 @@ impl Interpreter {
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
             EventKind::TransactionPayload => return Err(self.stop(event, COMPRESSED)),
             EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
-            EventKind::Mariadb(_) if !event.is_ignorable() => return Err(self.stop(event, MARIADB)),
+            EventKind::StartEncryption => return Err(self.stop(event, ENCRYPTED)),
             EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
-            EventKind::Mariadb(_) | EventKind::Unknown(_) => {}
+            EventKind::Unknown(_) => {}
         }
         Ok(Change::Nothing)
     }
@@ -248,6 +265,12 @@ impl Interpreter {
 
     fn previous_gtids(&mut self, event: &Event) -> Result<(), Fault> {
         let set = previous(&event.body).map_err(|m| self.malformed(event, m))?;
+        self.inherit(event, set);
+        Ok(())
+    }
+
+    /// Notes the GTIDs of the files before this one.
+    fn inherit(&mut self, event: &Event, set: GtidSet) {
         if self.committed.gtid.is_none() {
             // An empty set may also mean that transactions have no GTIDs: the first one will tell.
             if set.is_empty() {
@@ -257,7 +280,6 @@ impl Interpreter {
             }
         }
         self.settle(event);
-        Ok(())
     }
 
     fn announce(&mut self, event: &Event) -> Result<(), Fault> {
@@ -271,6 +293,36 @@ impl Interpreter {
         self.begin(event, header.gtid, commit_ms);
         self.announced = true;
         Ok(())
+    }
+
+    /// MariaDB's GTID event stands in place of BEGIN, or before the only event of its transaction.
+    fn announce_domain(&mut self, event: &Event) -> Result<Change<'_>, Fault> {
+        self.unbroken(event)?;
+        let header = DomainHeader::parse(&event.body, event.server_id).map_err(|m| self.malformed(event, m))?;
+        self.begin(event, Some(Gtid::Domain(header.gtid)), None);
+        self.announced = true;
+        self.open = !header.single;
+        Ok(if self.skipping || header.single {
+            Change::Nothing
+        } else {
+            Change::Begin(&self.transaction)
+        })
+    }
+
+    /// Whether the position already has a transaction.
+    fn is_handled(&mut self, gtid: &Gtid) -> bool {
+        let contained = self.committed.gtid.as_ref().is_some_and(|set| set.contains(gtid));
+        match (gtid, &mut self.passed) {
+            (Gtid::Server(_), _) => contained,
+            // Only its domain's numbers up to the start were handled; what comes after them is new, whatever its number.
+            (Gtid::Domain(_), None) => false,
+            (Gtid::Domain(domain), Some(passed)) => {
+                if !contained {
+                    passed.insert(domain.domain);
+                }
+                contained && !passed.contains(&domain.domain)
+            }
+        }
     }
 
     /// Notes a new transaction whose first event is `event`.
@@ -289,14 +341,19 @@ impl Interpreter {
         if !early {
             self.skip_before_ms = None;
         }
-        let handled = |gtid: &Gtid| self.committed.gtid.as_ref().is_some_and(|set| set.contains(gtid));
-        self.skipping = early || gtid.as_ref().is_some_and(handled);
+        let handled = gtid.as_ref().is_some_and(|gtid| self.is_handled(gtid));
+        self.skipping = early || handled;
         self.gtid = gtid;
         self.delivered = false;
     }
 
     fn query<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
-        let query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let mut query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let text;
+        if event.kind() == EventKind::CompressedQuery {
+            text = unpack(query.text).map_err(|m| self.malformed(event, m))?;
+            query.text = &text;
+        }
         match query.meaning() {
             Meaning::Begin => {
                 if self.open {
@@ -375,7 +432,9 @@ impl Interpreter {
                 if self.committed.gtid.is_none() {
                     self.committed.gtid = self.inherited.take();
                 }
-                if let Some(set) = &mut self.committed.gtid {
+                if let Some(set) = &mut self.committed.gtid
+                    && !(self.skipping && set.contains(&gtid))
+                {
                     set.add(&gtid);
                 }
             }
@@ -433,12 +492,18 @@ impl Interpreter {
         }
         self.delivered = true;
         let (first, second) = (head.first(), head.second());
+        let data = if head.compressed {
+            self.unpacked = unpack(head.data).map_err(malformed)?;
+            &self.unpacked
+        } else {
+            head.data
+        };
         Ok(Change::Rows(Rows {
             table,
             op: head.op,
             first,
             second,
-            data: head.data,
+            data,
             timestamp: event.timestamp,
         }))
     }
