@@ -30,7 +30,7 @@ pub use dump::{MysqlSource, replica_uuid};
 pub use event::{Event, EventKind};
 pub use file::FileSource;
 pub use preflight::{Finding, Level, demand, preflight};
-pub use schema::{Charset, Column, ColumnType, Flavor, Server, Table};
+pub use schema::{Charset, Column, ColumnType, Flavor, Server, Spelling, Table};
 pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
 

@@ -466,7 +466,7 @@ impl Interpreter {
             return Ok(());
         }
         let result = self.tables.map(&name);
-        result.map_err(|error| Fault::stop(error.context(self.place.describe(event))))
+        result.map_err(|fault| fault.context(self.place.describe(event)))
     }
 
     fn rows<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {

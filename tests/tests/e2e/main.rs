@@ -14,6 +14,7 @@ mod checks;
 mod commands;
 mod crashes;
 mod document;
+mod mariadb;
 mod oracle;
 mod refusals;
 mod streams;
