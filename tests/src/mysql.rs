@@ -52,7 +52,12 @@ impl Server {
     /// Where it does not come up.
     pub fn start_of(kind: Kind, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let output = Command::new(script(kind)).arg("start").arg(dir.path()).args(options).output().unwrap();
+        let output = Command::new(script(kind))
+            .arg("start")
+            .arg(dir.path())
+            .args(options)
+            .output()
+            .unwrap();
         assert!(
             output.status.success(),
             "starting {kind:?}: {}",
@@ -158,7 +163,11 @@ impl Database {
 
     /// GTIDs executed so far: a start from here on sees everything that comes after.
     pub fn gtids(&mut self) -> String {
-        let variable = if self.server.kind == Kind::Mariadb { "gtid_binlog_pos" } else { "gtid_executed" };
+        let variable = if self.server.kind == Kind::Mariadb {
+            "gtid_binlog_pos"
+        } else {
+            "gtid_executed"
+        };
         self.value(&format!("SELECT @@global.{variable}")).replace(['\n', ' '], "")
     }
 

@@ -74,7 +74,10 @@ fn column_field(column: &Column) -> Field {
         ColumnType::Spelled { .. } => {
             note("rowmill.charset", "ascii".to_owned());
         }
-        ColumnType::Text { charset, .. } | ColumnType::Packed { charset: Some(charset), .. } => {
+        ColumnType::Text { charset, .. }
+        | ColumnType::Packed {
+            charset: Some(charset), ..
+        } => {
             note("rowmill.charset", text::name(*charset).to_owned());
         }
         ColumnType::Datetime { fsp } | ColumnType::Timestamp { fsp } | ColumnType::Time { fsp } => {
@@ -120,7 +123,9 @@ pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
         ColumnType::Timestamp { .. } => ("timestamp", DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))),
         ColumnType::Time { .. } => ("time", DataType::Duration(TimeUnit::Microsecond)),
         ColumnType::Text { .. } | ColumnType::Spelled { .. } | ColumnType::Packed { charset: Some(_), .. } => ("string", DataType::Utf8),
-        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } | ColumnType::Packed { charset: None, .. } => ("binary", DataType::Binary),
+        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } | ColumnType::Packed { charset: None, .. } => {
+            ("binary", DataType::Binary)
+        }
         ColumnType::Enum { .. } => ("enum", DataType::UInt16),
         ColumnType::Set { .. } => ("set", DataType::UInt64),
         ColumnType::Json { .. } => ("json", DataType::Utf8),

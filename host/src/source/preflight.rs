@@ -216,7 +216,7 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
             // Servers before 8.0 have no metadata in the log; servers without compression have nothing to turn off.
             None if name == "binlog_row_metadata" => {
                 let message = "the server is too old to name columns in its binlog, which is needed for now";
-                findings.push(Finding::new(Level::Fail, name, message, "use MySQL 8.0.1 or newer"));
+                findings.push(Finding::new(Level::Fail, name, message, "use MySQL 8.0.1, MariaDB 10.5, or newer"));
             }
             None => {}
         }

@@ -14,7 +14,8 @@ pub(super) const COMPRESSED: &str = "the transaction is compressed, which is not
      (and leave it off in sessions), then start after this transaction";
 pub(super) const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
      sessions, then take a new snapshot or start after this transaction";
-pub(super) const ENCRYPTED: &str = "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
+pub(super) const ENCRYPTED: &str =
+    "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
 pub(super) const UNKNOWN: &str =
     "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
 pub(super) const PARTIAL_JSON: &str = "JSON columns are logged as differences, which is not read yet; run SET GLOBAL binlog_row_value_options='' on the server, then \

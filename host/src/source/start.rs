@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use mysql_async::BinlogStreamRequest;
 
 use super::connection::{Connection, TextRow};
+use super::discovery::flavor;
 use super::dump::{Dump, GTIDS_PLEASE};
 use super::event::{Event, EventKind};
-use super::discovery::flavor;
 use super::schema::Flavor;
 use super::transaction_id::{domains, previous};
 use crate::config::{Config, SourceKind, Start};
@@ -98,7 +98,11 @@ fn domains_at(connection: &mut Connection, file: &str, pos: u64) -> Result<Optio
     }
     let rows: Vec<Option<String>> = connection.rows("SELECT BINLOG_GTID_POS(?, ?)", (file, pos))?;
     let text = rows.into_iter().next().flatten();
-    let text = text.ok_or_else(|| Fault::stop(anyhow!("{file}:{pos} is no place in the server's binlog; set source.start to one that is")))?;
+    let text = text.ok_or_else(|| {
+        Fault::stop(anyhow!(
+            "{file}:{pos} is no place in the server's binlog; set source.start to one that is"
+        ))
+    })?;
     Ok(Some(gtid_set(&text)?))
 }
 

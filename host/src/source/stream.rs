@@ -17,7 +17,7 @@ use super::schema::Table;
 use super::statement::{Meaning, Query};
 use super::table_map::Name;
 use super::tables::Tables;
-use super::transaction_id::{DomainHeader, Header, domains, previous};
+use super::transaction_id::{Header, domains, previous};
 use super::unpack::unpack;
 use crate::config::TableFilter;
 use crate::fault::Fault;
@@ -295,36 +295,6 @@ impl Interpreter {
         Ok(())
     }
 
-    /// MariaDB's GTID event stands in place of BEGIN, or before the only event of its transaction.
-    fn announce_domain(&mut self, event: &Event) -> Result<Change<'_>, Fault> {
-        self.unbroken(event)?;
-        let header = DomainHeader::parse(&event.body, event.server_id).map_err(|m| self.malformed(event, m))?;
-        self.begin(event, Some(Gtid::Domain(header.gtid)), None);
-        self.announced = true;
-        self.open = !header.single;
-        Ok(if self.skipping || header.single {
-            Change::Nothing
-        } else {
-            Change::Begin(&self.transaction)
-        })
-    }
-
-    /// Whether the position already has a transaction.
-    fn is_handled(&mut self, gtid: &Gtid) -> bool {
-        let contained = self.committed.gtid.as_ref().is_some_and(|set| set.contains(gtid));
-        match (gtid, &mut self.passed) {
-            (Gtid::Server(_), _) => contained,
-            // Only its domain's numbers up to the start were handled; what comes after them is new, whatever its number.
-            (Gtid::Domain(_), None) => false,
-            (Gtid::Domain(domain), Some(passed)) => {
-                if !contained {
-                    passed.insert(domain.domain);
-                }
-                contained && !passed.contains(&domain.domain)
-            }
-        }
-    }
-
     /// Notes a new transaction whose first event is `event`.
     fn begin(&mut self, event: &Event, gtid: Option<Gtid>, commit_ms: Option<i64>) {
         let transaction = &mut self.transaction;
@@ -558,5 +528,6 @@ impl Interpreter {
     }
 }
 
+mod mariadb;
 #[cfg(test)]
 mod tests;

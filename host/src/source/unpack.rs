@@ -22,7 +22,10 @@ pub(super) fn unpack(packed: &[u8]) -> Parsed<Vec<u8>> {
     if head & 0xf0 != 0x80 || !(1..=4).contains(&bytes) {
         return Err(Malformed("it is compressed in a way that is not known"));
     }
-    let length = reader.take(bytes)?.iter().fold(0, |length: u64, byte| length << 8 | u64::from(*byte));
+    let length = reader
+        .take(bytes)?
+        .iter()
+        .fold(0, |length: u64, byte| length << 8 | u64::from(*byte));
     inflate(reader.rest(), length)
 }
 

@@ -84,7 +84,12 @@ fn compressed_rows_and_statements_of_mariadb_arrive_whole() {
     database.exec("ALTER TABLE t ADD COLUMN added_behind_a_long_enough_statement_to_be_packed INT DEFAULT 7");
     database.exec("INSERT INTO t VALUES (51, REPEAT('z', 500), 8)");
     let kinds = database.query("SHOW BINLOG EVENTS");
-    for kind in ["Write_rows_compressed_v1", "Update_rows_compressed_v1", "Delete_rows_compressed_v1", "Query_compressed"] {
+    for kind in [
+        "Write_rows_compressed_v1",
+        "Update_rows_compressed_v1",
+        "Delete_rows_compressed_v1",
+        "Query_compressed",
+    ] {
         assert!(kinds.iter().any(|row| row[2].as_deref() == Some(kind)), "no {kind} in {kinds:?}");
     }
     let rowmill = connector.start();
