@@ -91,7 +91,13 @@ fn column_field(column: &Column) -> Field {
     ]);
     let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
     match &column.kind {
-        ColumnType::Text { charset, .. } => {
+        ColumnType::Spelled { .. } => {
+            note("rowmill.charset", "ascii".to_owned());
+        }
+        ColumnType::Text { charset, .. }
+        | ColumnType::Packed {
+            charset: Some(charset), ..
+        } => {
             note("rowmill.charset", charset.name().to_owned());
         }
         ColumnType::Datetime { fsp } | ColumnType::Timestamp { fsp } | ColumnType::Time { fsp } => {
@@ -136,8 +142,10 @@ pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
         ColumnType::Datetime { .. } => ("datetime", DataType::Timestamp(TimeUnit::Microsecond, None)),
         ColumnType::Timestamp { .. } => ("timestamp", DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))),
         ColumnType::Time { .. } => ("time", DataType::Duration(TimeUnit::Microsecond)),
-        ColumnType::Text { .. } => ("string", DataType::Utf8),
-        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } => ("binary", DataType::Binary),
+        ColumnType::Text { .. } | ColumnType::Spelled { .. } | ColumnType::Packed { charset: Some(_), .. } => ("string", DataType::Utf8),
+        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } | ColumnType::Packed { charset: None, .. } => {
+            ("binary", DataType::Binary)
+        }
         ColumnType::Enum { .. } => ("enum", DataType::UInt16),
         ColumnType::Set { .. } => ("set", DataType::UInt64),
         ColumnType::Json { .. } => ("json", DataType::Utf8),

@@ -42,6 +42,9 @@ pub(super) enum Flaw {
     /// More bytes than BINARY(n) holds.
     #[error("{0} bytes in a shorter BINARY column")]
     TooWide(usize),
+    /// A value of a COMPRESSED column that can't be unpacked.
+    #[error("a compressed value that is damaged")]
+    Packed,
     /// A binary JSON document that contradicts itself.
     #[error("binary JSON in which {0}")]
     Json(&'static str),

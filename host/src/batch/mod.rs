@@ -10,6 +10,7 @@ mod flaw;
 mod decimal;
 mod temporal;
 mod text;
+mod mariadb;
 mod json;
 mod json_scalar;
 mod json_difference;

@@ -67,6 +67,9 @@ impl Classes {
             15 | 253 => text("var", metadata, self.encoding(description)),
             254 => text("", metadata, self.encoding(description)),
             252 => blob(length_bytes(low)?, self.encoding(description)),
+            140 => packed(blob(length_bytes(low)?, self.encoding(description))),
+            // A byte more than the column's width tells how a value is packed.
+            141 => packed(compressed_varchar(metadata, self.encoding(description))),
             247 => self.enumeration(low, description)?,
             248 => self.set(low, description)?,
             245 => (
@@ -173,6 +176,34 @@ fn text(prefix: &str, bytes: u16, (collation, encoding): (Option<u64>, Option<En
     }
     let characters = u32::from(bytes) / encoding.map_or(1, |e| e.max_bytes);
     character(format!("{prefix}char({characters})"), length_bytes, collation, encoding)
+}
+
+/// MariaDB's compressed VARCHAR; its metadata counts the byte that tells how a value is packed.
+fn compressed_varchar(bytes: u16, encoding: (Option<u64>, Option<Encoding>)) -> (String, ColumnType) {
+    let (type_text, kind) = text("var", bytes.saturating_sub(1), encoding);
+    let length_bytes = if bytes > 255 { 2 } else { 1 };
+    let kind = match kind {
+        ColumnType::Text { charset, .. } => ColumnType::Text { charset, length_bytes },
+        ColumnType::Binary { .. } => ColumnType::Binary { length_bytes },
+        other => other,
+    };
+    (type_text, kind)
+}
+
+/// The COMPRESSED form of a type.
+fn packed((type_text, kind): (String, ColumnType)) -> (String, ColumnType) {
+    let kind = match kind {
+        ColumnType::Text { charset, length_bytes } => ColumnType::Packed {
+            charset: Some(charset),
+            length_bytes,
+        },
+        ColumnType::Binary { length_bytes } => ColumnType::Packed {
+            charset: None,
+            length_bytes,
+        },
+        other => other,
+    };
+    (type_text, kind)
 }
 
 fn character(type_text: String, length_bytes: u8, collation: Option<u64>, encoding: Option<Encoding>) -> (String, ColumnType) {

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 use super::connection::{Connection, classify};
+use super::discovery::flavor;
 use super::event::{Event, EventKind};
+use super::schema::Flavor;
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -103,6 +105,15 @@ impl Dump {
     fn open(config: &Config, from: &Position) -> Result<Self, Fault> {
         let mut connection = Connection::open(config)?;
         prepare(&mut connection, config)?;
+        if flavor(&mut connection)? == Flavor::Mariadb {
+            return Self::open_mariadb(connection, config, from);
+        }
+        if from.gtid.as_ref().is_some_and(GtidSet::has_domains) {
+            return Err(Fault::stop(anyhow!(
+                "the position {from} is one of MariaDB, and {} is MySQL; move the position",
+                connection.address()
+            )));
+        }
         let gtid_mode = connection.global("gtid_mode")?;
         let by_gtid = from.gtid.as_ref().filter(|_| gtid_mode.as_deref() == Some("ON"));
         let mut request = BinlogStreamRequest::new(config.source.server_id).with_hostname(b"rowmill");
@@ -115,15 +126,33 @@ impl Dump {
                     gtid_mode.as_deref().unwrap_or("not there")
                 )));
             }
-            if u32::try_from(from.pos).is_err() {
-                return Err(Fault::stop(anyhow!(
-                    "the position {from} is past 4 GiB, where a server can be asked for it by GTID only; run SET GLOBAL gtid_mode=ON, or start \
-                     at the next file"
-                )));
-            }
+            within_reach(from)?;
             request = request.with_filename(from.file.as_bytes()).with_pos(from.pos.max(4));
         }
         tracing::info!(address = connection.address(), by_gtid = by_gtid.is_some(), position = %from, "reading the binlog");
+        Self::ask(connection, request)
+    }
+
+    /// MariaDB takes its GTIDs by variables, in place of the file that the request names.
+    fn open_mariadb(mut connection: Connection, config: &Config, from: &Position) -> Result<Self, Fault> {
+        let mut request = BinlogStreamRequest::new(config.source.server_id).with_hostname(b"rowmill");
+        connection.query(GTIDS_PLEASE)?;
+        if let Some(set) = &from.gtid {
+            if set.has_servers() {
+                return Err(Fault::stop(anyhow!(
+                    "the position {from} is one of MySQL, and {} is MariaDB; move the position",
+                    connection.address()
+                )));
+            }
+            // Strict: a position that the server's log does not have is an error, not a start somewhere near it.
+            connection.query(&format!(
+                "SET @slave_connect_state = '{set}', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0"
+            ))?;
+        } else {
+            within_reach(from)?;
+            request = request.with_filename(from.file.as_bytes()).with_pos(from.pos.max(4));
+        }
+        tracing::info!(address = connection.address(), by_gtid = from.gtid.is_some(), position = %from, "reading MariaDB's binlog");
         Self::ask(connection, request)
     }
 
@@ -255,6 +284,20 @@ fn convert(raw: &mysql_common::binlog::events::Event) -> Result<Event, Fault> {
             Ok(event)
         }
     }
+}
+
+/// Without this MariaDB hides its GTIDs behind events that say nothing. Other servers don't mind the variable.
+pub(super) const GTIDS_PLEASE: &str = "SET @mariadb_slave_capability = 4";
+
+/// That a request by file can name the position.
+fn within_reach(from: &Position) -> Result<(), Fault> {
+    if u32::try_from(from.pos).is_err() {
+        return Err(Fault::stop(anyhow!(
+            "the position {from} is past 4 GiB, where a server can be asked for it by GTID only; run SET GLOBAL gtid_mode=ON, or start at the \
+             next file"
+        )));
+    }
+    Ok(())
 }
 
 /// Makes the session fit for a dump.

@@ -13,6 +13,7 @@ mod statement;
 mod sql;
 mod ddl;
 mod rows;
+mod unpack;
 mod place;
 mod connection;
 mod catalog;
@@ -38,7 +39,7 @@ pub use event::{Event, EventKind};
 pub use file::FileSource;
 pub use payload::{Packed, Payload};
 pub use preflight::{Finding, Level, demand, preflight};
-pub use schema::{Column, ColumnType, Flavor, Server, Table};
+pub use schema::{Column, ColumnType, Flavor, Server, Spelling, Table};
 pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
 

@@ -16,7 +16,8 @@ pub(super) const UNFINISHED: &str = "a compressed transaction does not end with 
      after this transaction";
 pub(super) const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
      sessions, then take a new snapshot or start after this transaction";
-pub(super) const MARIADB: &str = "events that only MariaDB writes are not read yet; use a MySQL server as the source";
+pub(super) const ENCRYPTED: &str =
+    "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
 pub(super) const UNKNOWN: &str =
     "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
 pub(super) const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \

@@ -19,6 +19,8 @@ pub(super) struct Head<'a> {
     second: Option<&'a [u8]>,
     /// The images.
     pub(super) data: &'a [u8],
+    /// MariaDB has compressed them.
+    pub(super) compressed: bool,
 }
 
 /// No table at all: such an event only says that a statement ended.
@@ -40,6 +42,9 @@ impl<'a> Head<'a> {
             EventKind::UpdateRows { version } => (RowOp::Update, version),
             EventKind::PartialUpdateRows => (RowOp::Update, 2),
             EventKind::DeleteRows { version } => (RowOp::Delete, version),
+            EventKind::CompressedWriteRows { version } => (RowOp::Insert, version),
+            EventKind::CompressedUpdateRows { version } => (RowOp::Update, version),
+            EventKind::CompressedDeleteRows { version } => (RowOp::Delete, version),
             _ => return Err(Malformed("it is no row event")),
         };
         if version == 2 {
@@ -59,6 +64,10 @@ impl<'a> Head<'a> {
             first,
             second,
             data: reader.rest(),
+            compressed: matches!(
+                kind,
+                EventKind::CompressedWriteRows { .. } | EventKind::CompressedUpdateRows { .. } | EventKind::CompressedDeleteRows { .. }
+            ),
         })
     }
 

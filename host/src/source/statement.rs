@@ -40,6 +40,8 @@ impl<'a> Query<'a> {
         match first {
             w if is(w, "BEGIN") => Meaning::Begin,
             w if is(w, "START") && is(second, "TRANSACTION") => Meaning::Begin,
+            // MariaDB's ALTER in two parts: `COMMIT 7 ALTER TABLE …`.
+            w if is(w, "COMMIT") && second.first().is_some_and(u8::is_ascii_digit) => Meaning::Ddl,
             w if is(w, "COMMIT") => Meaning::Commit,
             w if is(w, "ROLLBACK") && is(second, "TO") => Meaning::RollbackToSavepoint,
             w if is(w, "ROLLBACK") => Meaning::Rollback,

@@ -1,6 +1,7 @@
 //! From raw events to changes: transactions, table maps, rows. Pure; never panics, and blocks only to ask the catalogue for
 //! a table version that is new.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -11,14 +12,15 @@ use super::ddl::Statement;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{ENDS_EARLY, MARIADB, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENCRYPTED, ENDS_EARLY, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::sql::Dialect;
 use super::statement::{Meaning, Query};
 use super::table_map::Name;
 use super::tables::Tables;
-use super::transaction_id::{Header, previous};
+use super::transaction_id::{Header, domains};
+use super::unpack::unpack;
 use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet, Position};
@@ -138,6 +140,11 @@ pub struct Interpreter {
     before_ddl: Position,
     /// The event is within a compressed transaction; whether it is the last there.
     packed: Option<bool>,
+    /// The row images of the last compressed event.
+    unpacked: Vec<u8>,
+    /// MariaDB's domains in which the start has been passed, so that a number that goes back is a new transaction; `None`
+    /// where the source itself begins behind the start.
+    passed: Option<BTreeSet<u32>>,
 }
 
 impl Interpreter {
@@ -150,6 +157,7 @@ impl Interpreter {
         };
         Self {
             place,
+            passed: start.file.is_empty().then(BTreeSet::new),
             committed: start,
             inherited: None,
             tables: Tables::new(filter, catalog),
@@ -165,6 +173,7 @@ impl Interpreter {
             dialect: Dialect::default(),
             before_ddl: Position::default(),
             packed: None,
+            unpacked: Vec::new(),
         }
     }
 
@@ -194,9 +203,17 @@ impl Interpreter {
             EventKind::FormatDescription => self.format(event)?,
             EventKind::PreviousGtids => self.previous_gtids(event)?,
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => self.announce(event)?,
-            EventKind::Query => return self.query(event),
+            EventKind::DomainGtid => return self.announce_domain(event),
+            EventKind::GtidList => {
+                let set = domains(&event.body).map_err(|m| self.malformed(event, m))?;
+                self.inherit(event, set);
+            }
+            EventKind::Query | EventKind::CompressedQuery => return self.query(event),
             EventKind::TableMap => self.table_map(event)?,
             EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } | EventKind::PartialUpdateRows => {
+                return self.rows(event);
+            }
+            EventKind::CompressedWriteRows { .. } | EventKind::CompressedUpdateRows { .. } | EventKind::CompressedDeleteRows { .. } => {
                 return self.rows(event);
             }
             EventKind::Xid => {
@@ -209,9 +226,9 @@ impl Interpreter {
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
             EventKind::TransactionPayload => return self.compressed(event),
             EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
-            EventKind::Mariadb(_) if !event.is_ignorable() => return Err(self.stop(event, MARIADB)),
+            EventKind::StartEncryption => return Err(self.stop(event, ENCRYPTED)),
             EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
-            EventKind::Mariadb(_) | EventKind::Unknown(_) => {}
+            EventKind::Unknown(_) => {}
         }
         Ok(Change::Nothing)
     }
@@ -256,55 +273,6 @@ impl Interpreter {
         self.open
     }
 
-    fn rotate(&mut self, event: &Event, first: bool) -> Result<(), Fault> {
-        let mut reader = Reader::new(&event.body);
-        let pos = reader.u64().map_err(|m| self.malformed(event, m))?;
-        let file =
-            std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
-        if event.is_made_up() && (first || file == self.place.file) {
-            // The server says where it begins to read: before the start where it searches by GTID. That moves nothing.
-            self.place.rotate(file, pos.max(4));
-            self.started = false;
-            return Ok(());
-        }
-        self.unbroken(event)?;
-        self.place.rotate(file, pos.max(4));
-        self.settle_here();
-        Ok(())
-    }
-
-    fn format(&mut self, event: &Event) -> Result<(), Fault> {
-        self.unbroken(event)?;
-        let mut reader = Reader::new(&event.body);
-        let version = reader.u16().map_err(|m| self.malformed(event, m))?;
-        if version != 4 {
-            return Err(self.malformed(event, Malformed("its format version is not 4, that of MySQL 5.0 and later")));
-        }
-        // Version text, time, length of headers; then the lengths of each type's own header, TABLE_MAP's being the 19th.
-        let version = reader.take(50).map_err(|m| self.malformed(event, m))?;
-        self.dialect = Dialect::of_server(&String::from_utf8_lossy(version));
-        reader.take(4 + 1).map_err(|m| self.malformed(event, m))?;
-        let table_map = reader.rest().get(18).copied();
-        self.id_bytes = if table_map == Some(6) { 4 } else { 6 };
-        self.tables.forget_ids();
-        self.settle(event);
-        Ok(())
-    }
-
-    fn previous_gtids(&mut self, event: &Event) -> Result<(), Fault> {
-        let set = previous(&event.body).map_err(|m| self.malformed(event, m))?;
-        if self.committed.gtid.is_none() {
-            // An empty set may also mean that transactions have no GTIDs: the first one will tell.
-            if set.is_empty() {
-                self.inherited = Some(set);
-            } else {
-                self.committed.gtid = Some(set);
-            }
-        }
-        self.settle(event);
-        Ok(())
-    }
-
     fn announce(&mut self, event: &Event) -> Result<(), Fault> {
         self.unbroken(event)?;
         let header = match event.kind() {
@@ -334,14 +302,19 @@ impl Interpreter {
         if !early {
             self.skip_before_ms = None;
         }
-        let handled = |gtid: &Gtid| self.committed.gtid.as_ref().is_some_and(|set| set.contains(gtid));
-        self.skipping = early || gtid.as_ref().is_some_and(handled);
+        let handled = gtid.as_ref().is_some_and(|gtid| self.is_handled(gtid));
+        self.skipping = early || handled;
         self.gtid = gtid;
         self.delivered = false;
     }
 
     fn query<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
-        let query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let mut query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let text;
+        if event.kind() == EventKind::CompressedQuery {
+            text = unpack(query.text).map_err(|m| self.malformed(event, m))?;
+            query.text = &text;
+        }
         match query.meaning() {
             Meaning::Begin => {
                 if self.open {
@@ -423,7 +396,9 @@ impl Interpreter {
                 if self.committed.gtid.is_none() {
                     self.committed.gtid = self.inherited.take();
                 }
-                if let Some(set) = &mut self.committed.gtid {
+                if let Some(set) = &mut self.committed.gtid
+                    && !(self.skipping && set.contains(&gtid))
+                {
                     set.add(&gtid);
                 }
             }
@@ -456,7 +431,7 @@ impl Interpreter {
             return Ok(());
         }
         let result = self.tables.map(&name);
-        result.map_err(|error| Fault::stop(error.context(self.place.describe(event))))
+        result.map_err(|fault| fault.context(self.place.describe(event)))
     }
 
     fn rows<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
@@ -482,12 +457,18 @@ impl Interpreter {
         }
         self.delivered = true;
         let (first, second) = (head.first(), head.second());
+        let data = if head.compressed {
+            self.unpacked = unpack(head.data).map_err(malformed)?;
+            &self.unpacked
+        } else {
+            head.data
+        };
         Ok(Change::Rows(Rows {
             table,
             op: head.op,
             first,
             second,
-            data: head.data,
+            data,
             is_partial: event.kind() == EventKind::PartialUpdateRows,
             timestamp: event.timestamp,
         }))
@@ -528,6 +509,8 @@ impl Interpreter {
     }
 }
 
+mod files;
+mod mariadb;
 mod packed;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod commands;
 mod crashes;
 mod document;
 mod events;
+mod mariadb;
 mod oracle;
 mod packed;
 mod partial_json;

@@ -280,6 +280,30 @@ fn transactions_before_a_time_are_passed_over_unparsed() {
     assert_eq!(words(&mut late, &log.events).unwrap(), ["begin", "insert", "commit"]);
 }
 
+/// A GTID event of MariaDB: `0-1-number`.
+fn domain_gtid(number: u8, flags: u8) -> Vec<u8> {
+    let mut body = vec![number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, flags];
+    body.extend([0; 6]);
+    body
+}
+
+#[test]
+fn mariadbs_gtid_is_a_begin_and_what_the_position_has_is_passed_over() {
+    let mut log = Log::start().add(163, vec![0, 0, 0, 0]);
+    for number in 1..=3 {
+        log = log.add(162, domain_gtid(number, 0)).map("t").write().xid();
+    }
+    let log = log.add(162, domain_gtid(4, 1)).query("CREATE TABLE u (a int)");
+    let start = Position {
+        gtid: Some("0-1-2".parse().unwrap()),
+        ..Position::default()
+    };
+    let mut interpreter = interpreter(start);
+    assert_eq!(words(&mut interpreter, &log.events).unwrap(), ["begin", "insert", "commit", "ddl"]);
+    assert_eq!(interpreter.position().gtid.as_ref().unwrap().to_string(), "0-1-4");
+    assert_eq!(interpreter.transaction().gtid, "0-1-4");
+}
+
 #[test]
 fn ddl_is_a_transaction_of_its_own() {
     let log = Log::start().gtid(1).query("ALTER TABLE t ADD a int").query("TRUNCATE u");
@@ -323,7 +347,7 @@ fn rows_in_the_form_of_mysql_5_5_are_read() {
 
 #[test]
 fn an_unknown_event_stops_unless_it_is_flagged_ignorable() {
-    for code in [0, 1, 7, 20, 99, 162, 255] {
+    for code in [0, 1, 7, 20, 99, 200, 255] {
         let mut log = Log::start().add(code, vec![1, 2, 3]);
         let text = words(&mut interpreter(Position::default()), &log.events).unwrap_err().to_string();
         assert!(text.contains(&format!("type {code}")) && text.contains("log.1:"), "{text}");
