@@ -170,14 +170,17 @@ impl Parser<'_> {
                 Token::Mark(')') => depth = depth.saturating_sub(1),
                 Token::Word(_) if depth > 0 => {}
                 Token::Word(_) if token.is_word("TABLE") => self.table(),
-                Token::Word(_) if token.is_word("RENAME") => {
-                    if !["COLUMN", "INDEX", "KEY", "CONSTRAINT"].iter().any(|word| self.word(word)) {
-                        let _ = self.word("TO") || self.word("AS") || self.mark('=');
-                        self.table();
-                    }
-                }
+                Token::Word(_) if token.is_word("RENAME") => self.new_name(),
                 _ => {}
             }
+        }
+    }
+
+    /// What follows RENAME within ALTER TABLE: the table's new name, or a part of it.
+    fn new_name(&mut self) {
+        if !["COLUMN", "INDEX", "KEY", "CONSTRAINT"].iter().any(|word| self.word(word)) {
+            let _ = self.word("TO") || self.word("AS") || self.mark('=');
+            self.table();
         }
     }
 

@@ -30,9 +30,9 @@ mod grants;
 mod preflight;
 
 pub use catalog::Catalog;
+pub use charset::{Charset, NotText};
 pub use clock::{Clock, Reading};
 pub use ddl::{Operation, Statement};
-pub use charset::{Charset, NotText};
 pub use discovery::{TableRef, server, tables};
 pub use dump::{MysqlSource, replica_uuid};
 pub use event::{Event, EventKind};

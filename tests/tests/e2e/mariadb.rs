@@ -1,11 +1,17 @@
 //! MariaDB 10.11: what its binlog has in other forms than MySQL's arrives the same.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pipeline_tests::{Connector, Database, Kafka, Kind, Server};
 
-fn database(stem: &str, options: &[&str]) -> Database {
-    Server::start_of(Kind::Mariadb, options).database(stem)
+/// One server at a time: several that start at once take too long on a small machine.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A database on a server of its own, and the turn, which is to be kept as long.
+fn database(stem: &str, options: &[&str]) -> (MutexGuard<'static, ()>, Database) {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    (turn, Server::start_of(Kind::Mariadb, options).database(stem))
 }
 
 /// Each option packs what it can, from the first byte on.
@@ -14,7 +20,7 @@ const COMPRESS: [&str; 2] = ["--log-bin-compress=ON", "--log-bin-compress-min-le
 #[test]
 fn a_row_of_mariadb_gives_the_documented_message() {
     let kafka = Kafka::shared();
-    let mut database = database("maria_doc", &[]);
+    let (_turn, mut database) = database("maria_doc", &[]);
     database.exec("CREATE TABLE books (id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, title VARCHAR(100) NOT NULL, day DATE)");
     let connector = Connector::new(&mut database, &kafka, "books");
     database.exec("INSERT INTO books (title, day) VALUES ('Zoë', '2021-03-03')");
@@ -36,7 +42,7 @@ fn a_row_of_mariadb_gives_the_documented_message() {
 #[test]
 fn types_that_only_mariadb_has_arrive_as_it_prints_them() {
     let kafka = Kafka::shared();
-    let mut database = database("maria_types", &[]);
+    let (_turn, mut database) = database("maria_types", &[]);
     database.exec(
         "CREATE TABLE t (id INT PRIMARY KEY, u UUID, four INET4, six INET6, doc JSON, plain BINARY(16), \
          v VARCHAR(100) COMPRESSED, b BLOB COMPRESSED, x TEXT CHARACTER SET latin1 COMPRESSED, l LONGTEXT COMPRESSED)",
@@ -75,7 +81,7 @@ fn types_that_only_mariadb_has_arrive_as_it_prints_them() {
 #[test]
 fn compressed_rows_and_statements_of_mariadb_arrive_whole() {
     let kafka = Kafka::shared();
-    let mut database = database("maria_packed", &COMPRESS);
+    let (_turn, mut database) = database("maria_packed", &COMPRESS);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, filler TEXT)");
     let connector = Connector::new(&mut database, &kafka, "t");
     database.exec("INSERT INTO t SELECT seq, REPEAT(seq, 300) FROM seq_1_to_50");
@@ -108,7 +114,7 @@ fn compressed_rows_and_statements_of_mariadb_arrive_whole() {
 #[test]
 fn a_killed_connector_goes_on_by_mariadbs_gtids_and_what_repeats_is_the_same_change() {
     let kafka = Kafka::shared();
-    let mut database = database("maria_crash", &[]);
+    let (_turn, mut database) = database("maria_crash", &[]);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, domain INT)");
     let connector = Connector::new(&mut database, &kafka, "t");
     let mut expected = 0;
@@ -145,7 +151,7 @@ fn a_killed_connector_goes_on_by_mariadbs_gtids_and_what_repeats_is_the_same_cha
 #[test]
 fn create_select_truncate_and_savepoints_of_mariadb_are_read() {
     let kafka = Kafka::shared();
-    let mut database = database("maria_ddl", &[]);
+    let (_turn, mut database) = database("maria_ddl", &[]);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     let connector = Connector::new(&mut database, &kafka, "t");
     database.exec("CREATE TABLE other AS SELECT 1 AS id");
@@ -170,7 +176,7 @@ fn create_select_truncate_and_savepoints_of_mariadb_are_read() {
 #[test]
 fn the_check_names_mariadbs_privileges_and_finds_a_good_server_good() {
     let kafka = Kafka::shared();
-    let mut database = database("maria_check", &[]);
+    let (_turn, mut database) = database("maria_check", &[]);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     let connector = Connector::new(&mut database, &kafka, "t");
     let good = connector.check();

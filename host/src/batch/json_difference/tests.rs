@@ -93,6 +93,9 @@ fn text(document: &[u8]) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// An operation, a path, and a value.
+type Step = (u8, &'static str, &'static str);
+
 fn applied(document: &str, differences: &[(u8, &str, &str)]) -> Result<String, Flaw> {
     let all: Vec<u8> = differences.iter().flat_map(|(o, p, v)| difference(*o, p, v)).collect();
     Ok(text(&apply(&binary(document), &all)?))
@@ -101,7 +104,7 @@ fn applied(document: &str, differences: &[(u8, &str, &str)]) -> Result<String, F
 #[test]
 fn values_are_replaced_inserted_and_removed_at_their_paths() {
     let document = r#"{"a": [1, {"b": "x"}, null], "bb": {"c": true}, "a b": "s"}"#;
-    let cases: [(&[(u8, &str, &str)], &str); 8] = [
+    let cases: [(&[Step], &str); 8] = [
         (&[], r#"{"a": [1, {"b": "x"}, null], "bb": {"c": true}, "a b": "s"}"#),
         (
             &[(REPLACE, "$.a[1].b", "[7]")],
