@@ -31,6 +31,7 @@ mod source {
     mod place;
     mod tables;
     mod refusal;
+    mod payload;
     mod stream;
 
     /// Stands for the room's own, which needs a connection.
@@ -43,6 +44,13 @@ mod source {
 
         impl Catalog {
             pub(super) fn refine(&mut self, _: &str, _: &str, _: &mut [Column]) {}
+        }
+    }
+
+    fn check(change: &stream::Change<'_>) {
+        if let stream::Change::Rows(rows) = change {
+            assert_eq!(rows.first.present.len(), rows.table.columns.len().div_ceil(8));
+            assert!(rows.table.key.iter().all(|i| *i < rows.table.columns.len()));
         }
     }
 
@@ -59,11 +67,17 @@ mod source {
             event.body = body.to_vec();
             data = rest;
             let _ = event.clone().cut_checksum();
-            if let Ok(change) = interpreter.read(&event)
-                && let stream::Change::Rows(rows) = change
-            {
-                assert_eq!(rows.first.present.len(), rows.table.columns.len().div_ceil(8));
-                assert!(rows.table.key.iter().all(|i| *i < rows.table.columns.len()));
+            let packed = interpreter.read(&event).is_ok_and(|change| {
+                check(&change);
+                matches!(change, stream::Change::Packed)
+            });
+            let payload = packed.then(|| interpreter.unpack(&event));
+            if let Some(Ok(mut payload)) = payload {
+                while let Ok(Some(inner)) = payload.next() {
+                    if let Ok(change) = interpreter.read_packed(inner) {
+                        check(&change);
+                    }
+                }
             }
             if let Some(set) = &interpreter.position().gtid {
                 let text = set.to_string();

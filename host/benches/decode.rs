@@ -181,6 +181,7 @@ fn decode(capture: &Capture) -> u64 {
             first: image(),
             second: image(),
             data: event.rows_data(),
+            is_partial: false,
             timestamp: 0,
         };
         batcher.add(&event, &transaction, &mut sequence).unwrap();
@@ -223,7 +224,7 @@ fn topics() -> Topics {
 
 fn table() -> Table {
     let text = |length_bytes| ColumnType::Text {
-        charset: Charset::Utf8,
+        charset: Charset::Utf8mb4,
         length_bytes,
     };
     let labels = ["new", "paid", "sent", "done"].map(str::to_owned).to_vec();

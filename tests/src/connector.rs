@@ -21,6 +21,8 @@ pub struct Connector {
     pub start: String,
     /// More lines of `[source]`.
     pub source: String,
+    /// `source.heartbeat_interval_ms`; off by default, so that tests read nothing but rows.
+    pub heartbeat_interval_ms: u32,
     /// Lines of the only `[[plugin]]`.
     pub plugin: String,
     /// All lines of `[sink]` but the topic prefix.
@@ -46,6 +48,7 @@ impl Connector {
             tables: tables.to_owned(),
             start: format!("{{ gtid = \"{}\" }}", database.gtids()),
             source: String::new(),
+            heartbeat_interval_ms: 0,
             plugin: "builtin = \"envelope\"\nconfig = { time_zone = \"+00:00\" }".to_owned(),
             sink: format!("brokers = \"{}\"", kafka.brokers),
             password: database.password.clone(),
@@ -75,6 +78,7 @@ impl Connector {
             tables,
             start,
             source,
+            heartbeat_interval_ms,
             plugin,
             sink,
             user,
@@ -85,7 +89,7 @@ impl Connector {
         let (host, port) = &self.address;
         format!(
             "name = \"{name}\"\n[source]\nhost = \"{host}\"\nport = {port}\nuser = \"{user}\"\npassword = \"${{env:{PASSWORD}}}\"\n\
-             database = \"{database}\"\ntables = \"{tables}\"\nstart = {start}\nsnapshot = \"never\"\nheartbeat_interval_ms = 0\n{source}\n\
+             database = \"{database}\"\ntables = \"{tables}\"\nstart = {start}\nsnapshot = \"never\"\nheartbeat_interval_ms = {heartbeat_interval_ms}\n{source}\n\
              [[plugin]]\n{plugin}\n[sink]\ntopic_prefix = \"{prefix}\"\n{sink}\n{sections}\n"
         )
     }

@@ -23,7 +23,7 @@ pub use chance::Chance;
 pub use connector::Connector;
 pub use json::{array_items, object_members};
 pub use kafka::{Kafka, Message};
-pub use mysql::{Database, Server, Session};
+pub use mysql::{Database, Kind, Server, Session};
 pub use process::{Ended, Rowmill, binary, command, run_command};
 pub use wait::{DEADLINE, until};
 

@@ -1,4 +1,4 @@
-//! A MySQL server, sessions on it, and a database with an account for each test.
+//! A MySQL or MariaDB server, sessions on it, and a database with an account for each test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,14 +15,27 @@ pub struct Server {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Which server it is.
+    pub kind: Kind,
     /// Folder of a server that this handle started and ends.
     own: Option<tempfile::TempDir>,
+}
+
+/// Which servers there are scripts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// MySQL 9.7.
+    Mysql,
+    /// MariaDB 10.11.
+    Mariadb,
+    /// MySQL 5.6.
+    Mysql56,
 }
 
 impl Server {
     /// The one that all tests share: leave its global settings alone.
     pub fn shared() -> Self {
-        Self::at(&environment("ROWMILL_TEST_MYSQL"), None)
+        Self::at(Kind::Mysql, &environment("ROWMILL_TEST_MYSQL"), None)
     }
 
     /// Starts one with options of its own, for settings that are global. It ends with the handle.
@@ -30,21 +43,35 @@ impl Server {
     /// # Panics
     /// Where it does not come up.
     pub fn start(options: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let output = Command::new(script()).arg("start").arg(dir.path()).args(options).output().unwrap();
-        assert!(
-            output.status.success(),
-            "starting MySQL: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Self::at(String::from_utf8(output.stdout).unwrap().trim(), Some(dir))
+        Self::start_of(Kind::Mysql, options)
     }
 
-    fn at(address: &str, own: Option<tempfile::TempDir>) -> Self {
+    /// Starts one of a kind.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn start_of(kind: Kind, options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let output = Command::new(script(kind))
+            .arg("start")
+            .arg(dir.path())
+            .args(options)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "starting {kind:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Self::at(kind, String::from_utf8(output.stdout).unwrap().trim(), Some(dir))
+    }
+
+    fn at(kind: Kind, address: &str, own: Option<tempfile::TempDir>) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap_or_else(|| panic!("{address} is not host:port"));
         Self {
             host: host.to_owned(),
             port: port.parse().unwrap(),
+            kind,
             own,
         }
     }
@@ -83,13 +110,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(dir) = &self.own {
-            let _ = Command::new(script()).arg("stop").arg(dir.path()).status();
+            let _ = Command::new(script(self.kind)).arg("stop").arg(dir.path()).status();
         }
     }
 }
 
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/mysql")
+fn script(kind: Kind) -> PathBuf {
+    let name = match kind {
+        Kind::Mysql => "servers/mysql",
+        Kind::Mariadb => "servers/mariadb",
+        Kind::Mysql56 => "servers/mysql56",
+    };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// A test's own database and account.
@@ -131,12 +163,21 @@ impl Database {
 
     /// GTIDs executed so far: a start from here on sees everything that comes after.
     pub fn gtids(&mut self) -> String {
-        self.value("SELECT @@global.gtid_executed").replace(['\n', ' '], "")
+        let variable = if self.server.kind == Kind::Mariadb {
+            "gtid_binlog_pos"
+        } else {
+            "gtid_executed"
+        };
+        self.value(&format!("SELECT @@global.{variable}")).replace(['\n', ' '], "")
     }
 
     /// Binlog file and offset of its end.
     pub fn log_end(&mut self) -> (String, u64) {
-        let row = self.query("SHOW BINARY LOG STATUS").remove(0);
+        let statement = match self.server.kind {
+            Kind::Mysql => "SHOW BINARY LOG STATUS",
+            Kind::Mariadb | Kind::Mysql56 => "SHOW MASTER STATUS",
+        };
+        let row = self.query(statement).remove(0);
         (row[0].clone().unwrap(), row[1].clone().unwrap().parse().unwrap())
     }
 }

@@ -75,6 +75,19 @@ impl Batcher {
         let Some(builder) = self.open.get_mut(&rows.table.version) else {
             return Ok(());
         };
+        if rows.is_partial {
+            let data = builder
+                .expand(rows)
+                .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
+            let whole = Rows {
+                first: rows.first.clone(),
+                second: rows.second.clone(),
+                data: &data,
+                is_partial: false,
+                ..*rows
+            };
+            return self.add(&whole, transaction, sequence);
+        }
         // A row can't be larger than all of them together, so most events need no closer look.
         if rows.data.len() > self.row_limit {
             let (bytes, row) = builder

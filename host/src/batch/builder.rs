@@ -14,6 +14,7 @@ use super::cursor::Cursor;
 use super::fields;
 use super::image::{KeyBytes, Place, Side};
 use super::odd_dates::OddDates;
+use super::partial;
 use super::plan::Decoder;
 use super::{Batch, Shape, Transactions};
 use crate::fault::Fault;
@@ -213,6 +214,11 @@ impl Builder {
         while self.before.rows() < row {
             self.before.push_none();
         }
+    }
+
+    /// The row images of a partial update as those of a whole one; an error with the number of its row, from 0.
+    pub(super) fn expand(&self, rows: &Rows<'_>) -> Result<Vec<u8>, (usize, Place)> {
+        partial::expand(&self.after.decoders(), rows)
     }
 
     /// Bytes of the largest row at `cursor`, and its number from 0.

@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::flaw::Flaw;
 use super::plan::{Decoder, low_bits};
 use super::temporal::{self, Moment};
-use super::{json, text};
+use super::{json, mariadb, text};
 
 /// The buffers of one column, and how they are filled. Those that its type does not use stay empty.
 #[derive(Debug)]
@@ -127,7 +127,12 @@ impl Column {
             Decoder::Time(fsp) => self.fixed.push(temporal::time(cursor, fsp)?),
             Decoder::Enum { bytes, labels } => self.fixed.push(label(cursor, bytes, labels)?),
             Decoder::Set { bytes, known } => self.fixed.push(mask(cursor, bytes, known)?),
-            Decoder::Text { .. } | Decoder::FixedBinary { .. } | Decoder::Binary(_) | Decoder::Json(_) => self.push_bytes(cursor)?,
+            Decoder::Text { .. }
+            | Decoder::FixedBinary { .. }
+            | Decoder::Binary(_)
+            | Decoder::Packed { .. }
+            | Decoder::Spelled { .. }
+            | Decoder::Json(_) => self.push_bytes(cursor)?,
         }
         self.valid.append_non_null();
         self.rows += 1;
@@ -144,6 +149,14 @@ impl Column {
                 self.bytes.resize(self.bytes.len() + missing, 0);
             }
             Decoder::Binary(prefix) => self.bytes.extend_from_slice(cursor.prefixed(prefix)?),
+            Decoder::Packed { charset, prefix } => {
+                let value = mariadb::unpack(cursor.prefixed(prefix)?)?;
+                match charset {
+                    Some(charset) => text::append(charset, &value, &mut self.bytes)?,
+                    None => self.bytes.extend_from_slice(&value),
+                }
+            }
+            Decoder::Spelled { spelling, prefix } => mariadb::spell(spelling, cursor.prefixed(prefix)?, &mut self.bytes)?,
             Decoder::Json(prefix) => json::append(cursor.prefixed(prefix)?, &mut self.bytes)?,
             _ => {}
         }

@@ -59,6 +59,17 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// MySQL's length-encoded integer.
+    pub(super) fn lenenc(&mut self) -> Result<u64, Flaw> {
+        match self.byte()? {
+            0xfc => self.little(2),
+            0xfd => self.little(3),
+            0xfe => self.little(8),
+            0xfb | 0xff => Err(Flaw::Short),
+            byte => Ok(u64::from(byte)),
+        }
+    }
+
     /// A big-endian number of up to 8 bytes.
     #[inline]
     pub(super) fn big(&mut self, bytes: u8) -> Result<u64, Flaw> {

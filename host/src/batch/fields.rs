@@ -7,7 +7,6 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
 use super::Shape;
 use super::odd_dates::OddDates;
-use super::text;
 use crate::source::{Column, ColumnType, Flavor, Server, Table};
 
 /// Metadata of every schema of a table's version.
@@ -62,6 +61,27 @@ pub(super) fn schema(columns: &Fields, shape: Shape, metadata: &HashMap<String, 
     Arc::new(Schema::new_with_metadata(fields, metadata.clone()))
 }
 
+/// A table's columns as a `ddl` control event lists them, see `docs/plugin-contract.md`.
+pub fn describe_columns(table: &Table) -> serde_json::Value {
+    let column = |column: &Column| {
+        let mut described = serde_json::json!({
+            "name": column.name,
+            "kind": kind_and_type(&column.kind).0,
+            "type": column.type_text,
+        });
+        let length = match column.kind {
+            ColumnType::Bit { bits } => Some(u16::from(bits)),
+            ColumnType::FixedBinary { length, .. } => Some(length),
+            _ => None,
+        };
+        if let (Some(length), Some(members)) = (length, described.as_object_mut()) {
+            members.insert("length".to_owned(), length.into());
+        }
+        described
+    };
+    table.columns.iter().map(column).collect()
+}
+
 /// Always nullable: a column may be missing in an image, and a row may have no image.
 fn column_field(column: &Column) -> Field {
     let (kind, data_type) = kind_and_type(&column.kind);
@@ -71,8 +91,14 @@ fn column_field(column: &Column) -> Field {
     ]);
     let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
     match &column.kind {
-        ColumnType::Text { charset, .. } => {
-            note("rowmill.charset", text::name(*charset).to_owned());
+        ColumnType::Spelled { .. } => {
+            note("rowmill.charset", "ascii".to_owned());
+        }
+        ColumnType::Text { charset, .. }
+        | ColumnType::Packed {
+            charset: Some(charset), ..
+        } => {
+            note("rowmill.charset", charset.name().to_owned());
         }
         ColumnType::Datetime { fsp } | ColumnType::Timestamp { fsp } | ColumnType::Time { fsp } => {
             note("rowmill.fsp", fsp.to_string());
@@ -116,8 +142,10 @@ pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
         ColumnType::Datetime { .. } => ("datetime", DataType::Timestamp(TimeUnit::Microsecond, None)),
         ColumnType::Timestamp { .. } => ("timestamp", DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))),
         ColumnType::Time { .. } => ("time", DataType::Duration(TimeUnit::Microsecond)),
-        ColumnType::Text { .. } => ("string", DataType::Utf8),
-        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } => ("binary", DataType::Binary),
+        ColumnType::Text { .. } | ColumnType::Spelled { .. } | ColumnType::Packed { charset: Some(_), .. } => ("string", DataType::Utf8),
+        ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } | ColumnType::Packed { charset: None, .. } => {
+            ("binary", DataType::Binary)
+        }
         ColumnType::Enum { .. } => ("enum", DataType::UInt16),
         ColumnType::Set { .. } => ("set", DataType::UInt64),
         ColumnType::Json { .. } => ("json", DataType::Utf8),

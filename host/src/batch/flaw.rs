@@ -10,7 +10,7 @@ pub(super) enum Flaw {
     #[error("a row image without any byte")]
     NoBytes,
     /// Text that its character set does not allow.
-    #[error("bytes that are not {0}; mend the value or the column's character set at the source")]
+    #[error("bytes that are no text in {0}; mend the value or the column's character set at the source")]
     Charset(&'static str),
     /// A group of decimal digits out of range.
     #[error("a decimal group out of range")]
@@ -42,9 +42,21 @@ pub(super) enum Flaw {
     /// More bytes than BINARY(n) holds.
     #[error("{0} bytes in a shorter BINARY column")]
     TooWide(usize),
+    /// A value of a COMPRESSED column that can't be unpacked.
+    #[error("a compressed value that is damaged")]
+    Packed,
     /// A binary JSON document that contradicts itself.
     #[error("binary JSON in which {0}")]
     Json(&'static str),
+    /// A difference of a JSON document that makes no sense, or none with this document.
+    #[error("a JSON difference that {0}")]
+    Difference(&'static str),
+    /// A difference, and nothing that it can be applied to.
+    #[error(
+        "a JSON difference without the document before it, which binlog_row_image leaves out of the log; run SET GLOBAL \
+         binlog_row_image=FULL or SET GLOBAL binlog_row_value_options='' on the server, then start after this transaction"
+    )]
+    NoDocument,
     /// Arrow's offsets are 32 bits wide.
     #[error("more than 2 GiB of text in one batch; lower batch.max_bytes")]
     TooMuchText,

@@ -30,7 +30,7 @@ fn every_kind() -> Arc<Table> {
         ColumnType::Timestamp { fsp: 1 },
         ColumnType::Time { fsp: 4 },
     ]);
-    kinds.extend([text(Charset::Utf8), text(Charset::Ascii), text(Charset::Latin1)]);
+    kinds.extend(Charset::ALL.iter().copied().map(text));
     kinds.extend([
         ColumnType::FixedBinary {
             length: 9,
@@ -70,6 +70,7 @@ proptest! {
             first: Image { present: first, whole },
             second: Image { present: second, whole },
             data: &data,
+            is_partial: false,
             timestamp: 0,
         };
         let _ = batcher.add(&rows, &transaction(4), &mut sequence);

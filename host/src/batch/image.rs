@@ -57,6 +57,11 @@ impl Side {
         }
     }
 
+    /// How its columns are taken.
+    pub(super) fn decoders(&self) -> Vec<Decoder> {
+        self.columns.iter().map(Column::decoder).collect()
+    }
+
     /// Rows, those without an image included.
     pub(super) fn rows(&self) -> usize {
         self.rows
@@ -210,7 +215,7 @@ impl Side {
 
 /// The NULL bits at the front of an image: one for each column that the image holds.
 #[inline]
-fn null_bits<'a>(image: &Image, columns: usize, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Flaw> {
+pub(super) fn null_bits<'a>(image: &Image, columns: usize, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Flaw> {
     let held = if image.whole {
         columns
     } else {
@@ -222,7 +227,8 @@ fn null_bits<'a>(image: &Image, columns: usize, cursor: &mut Cursor<'a>) -> Resu
     cursor.take(held.div_ceil(8))
 }
 
+/// Whether the bit `at` is set; one past the end is not.
 #[inline]
-fn is_set(bits: &[u8], at: usize) -> bool {
+pub(super) fn is_set(bits: &[u8], at: usize) -> bool {
     bits.get(at / 8).is_some_and(|byte| byte & (1 << (at % 8)) != 0)
 }

@@ -8,7 +8,7 @@ use super::flaw::Flaw;
 use super::{json_scalar, text};
 
 /// MySQL itself refuses documents that nest deeper.
-const MAX_DEPTH: u8 = 100;
+pub(super) const MAX_DEPTH: u8 = 100;
 
 /// Appends the text of a document. An empty value stands for the literal `null`, as in MySQL.
 pub(super) fn append(document: &[u8], text: &mut Vec<u8>) -> Result<(), Flaw> {
@@ -30,12 +30,13 @@ struct Writer<'t> {
 }
 
 /// An object or array: where its parts are.
-struct Container<'d> {
+pub(super) struct Container<'d> {
     /// From its count to its end.
-    bytes: &'d [u8],
+    pub(super) bytes: &'d [u8],
     /// Offsets and counts have four bytes, not two.
     large: bool,
-    count: usize,
+    /// Entries.
+    pub(super) count: usize,
     keys_at: usize,
     values_at: usize,
 }
@@ -121,7 +122,8 @@ impl Writer<'_> {
 }
 
 impl<'d> Container<'d> {
-    fn new(bytes: &'d [u8], large: bool, is_object: bool) -> Result<Self, Flaw> {
+    /// The container at the start of `bytes`.
+    pub(super) fn new(bytes: &'d [u8], large: bool, is_object: bool) -> Result<Self, Flaw> {
         let width = if large { 4 } else { 2 };
         let mut container = Self {
             bytes,
@@ -146,7 +148,8 @@ impl<'d> Container<'d> {
         Ok(container)
     }
 
-    fn key(&self, index: usize) -> Result<&'d [u8], Flaw> {
+    /// A key of an object.
+    pub(super) fn key(&self, index: usize) -> Result<&'d [u8], Flaw> {
         let width = if self.large { 4 } else { 2 };
         let entry = self.keys_at + index * (width + 2);
         let start = self.number(entry)?;
@@ -159,7 +162,7 @@ impl<'d> Container<'d> {
     }
 
     /// Type and bytes of a value: small ones stand in the entry itself.
-    fn value(&self, index: usize) -> Result<(u8, &'d [u8]), Flaw> {
+    pub(super) fn value(&self, index: usize) -> Result<(u8, &'d [u8]), Flaw> {
         let width = if self.large { 4 } else { 2 };
         let entry = self.values_at + index * (width + 1);
         let kind = *self.bytes.get(entry).ok_or(Flaw::Json("a value's entry is cut"))?;
@@ -187,7 +190,7 @@ impl<'d> Container<'d> {
 }
 
 /// A length in groups of seven bits, lowest first; the eighth bit says that another follows.
-fn length(cursor: &mut Cursor<'_>) -> Result<usize, Flaw> {
+pub(super) fn length(cursor: &mut Cursor<'_>) -> Result<usize, Flaw> {
     let mut length = 0_u64;
     for shift in [0, 7, 14, 21, 28] {
         let byte = cursor.byte()?;

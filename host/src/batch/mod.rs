@@ -10,8 +10,11 @@ mod flaw;
 mod decimal;
 mod temporal;
 mod text;
+mod mariadb;
 mod json;
 mod json_scalar;
+mod json_difference;
+mod partial;
 mod odd_dates;
 mod fields;
 mod transactions;
@@ -26,6 +29,7 @@ mod promises;
 mod hostile;
 
 pub use batcher::Batcher;
+pub use fields::describe_columns;
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
 

@@ -219,7 +219,7 @@ fn every_label_has_mysqls_index() {
 fn every_text_and_binary_value_has_mysqls_bytes() {
     check(
         ColumnType::Text {
-            charset: Charset::Utf8,
+            charset: Charset::Utf8mb4,
             length_bytes: 2,
         },
         &[
@@ -231,14 +231,14 @@ fn every_text_and_binary_value_has_mysqls_bytes() {
     );
     check(
         ColumnType::Text {
-            charset: Charset::Utf8,
+            charset: Charset::Utf8mb4,
             length_bytes: 1,
         },
         &[("06706164646564", "padded"), ("02c3a9", "é")],
     );
     check(
         ColumnType::Text {
-            charset: Charset::Utf8,
+            charset: Charset::Utf8mb4,
             length_bytes: 4,
         },
         &[("040000006c6f6e67", "long")],

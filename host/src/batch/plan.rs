@@ -1,7 +1,7 @@
 //! Which decoder a column gets: chosen once, when a version of its table is first seen.
 
 use super::decimal::Decimal;
-use crate::source::{Charset, ColumnType};
+use crate::source::{Charset, ColumnType, Spelling};
 
 /// How one column's values are taken from a row image. Small and `Copy`: the row loop matches on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,20 @@ pub(super) enum Decoder {
     },
     /// Other bytes.
     Binary(u8),
+    /// A COMPRESSED column.
+    Packed {
+        /// Of a text; none: bytes.
+        charset: Option<Charset>,
+        /// Bytes of the length.
+        prefix: u8,
+    },
+    /// UUID, INET4, INET6.
+    Spelled {
+        /// Which.
+        spelling: Spelling,
+        /// Bytes of the length.
+        prefix: u8,
+    },
     /// ENUM.
     Enum {
         /// Bytes of the index.
@@ -115,6 +129,14 @@ impl Decoder {
                 prefix: prefix(length_bytes)?,
             },
             ColumnType::Binary { length_bytes } => Self::Binary(prefix(length_bytes)?),
+            ColumnType::Packed { charset, length_bytes } => Self::Packed {
+                charset,
+                prefix: prefix(length_bytes)?,
+            },
+            ColumnType::Spelled { spelling, length_bytes } => Self::Spelled {
+                spelling,
+                prefix: prefix(length_bytes)?,
+            },
             ColumnType::Enum { ref labels, bytes } if matches!(bytes, 1 | 2) => Self::Enum {
                 bytes,
                 labels: u16::try_from(labels.len()).unwrap_or(u16::MAX),
@@ -145,7 +167,12 @@ impl Decoder {
             Self::Timestamp(fsp) => 4 + fraction(fsp),
             Self::Time(fsp) => 3 + fraction(fsp),
             Self::Enum { bytes, .. } | Self::Set { bytes, .. } => bytes,
-            Self::Text { prefix, .. } | Self::FixedBinary { prefix, .. } | Self::Binary(prefix) | Self::Json(prefix) => {
+            Self::Text { prefix, .. }
+            | Self::FixedBinary { prefix, .. }
+            | Self::Binary(prefix)
+            | Self::Packed { prefix, .. }
+            | Self::Spelled { prefix, .. }
+            | Self::Json(prefix) => {
                 return Extent::Prefixed(prefix);
             }
         }))
@@ -160,7 +187,13 @@ impl Decoder {
             Self::Plain8 | Self::Bits(_) | Self::Datetime(_) | Self::Timestamp(_) | Self::Time(_) | Self::Set { .. } => 8,
             Self::Decimal(_) => 16,
             Self::WideDecimal(_) => 32,
-            Self::Flag | Self::Text { .. } | Self::FixedBinary { .. } | Self::Binary(_) | Self::Json(_) => 0,
+            Self::Flag
+            | Self::Text { .. }
+            | Self::FixedBinary { .. }
+            | Self::Binary(_)
+            | Self::Packed { .. }
+            | Self::Spelled { .. }
+            | Self::Json(_) => 0,
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn table(version: u32, name: &str, kinds: Vec<ColumnType>) -> Arc<Tab
 fn people(version: u32) -> Arc<Table> {
     let id = ColumnType::Int { bytes: 4, unsigned: false };
     let name = ColumnType::Text {
-        charset: Charset::Utf8,
+        charset: Charset::Utf8mb4,
         length_bytes: 1,
     };
     table(version, "people", vec![id, name, ColumnType::Date])
@@ -93,6 +93,7 @@ fn event<'a>(table: &'a Arc<Table>, op: RowOp, data: &'a [u8]) -> Rows<'a> {
         first: whole(),
         second: whole(),
         data,
+        is_partial: false,
         timestamp: 1_700_000_000,
     }
 }

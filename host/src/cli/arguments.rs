@@ -72,6 +72,11 @@ pub(super) enum Command {
         /// The connector's configuration.
         #[arg(short, long, value_name = "CONNECTOR.toml")]
         config: PathBuf,
+
+        /// With source.ddl = "fail": goes on past this one DDL statement, as the reason of the stop names it (a GTID, or
+        /// FILE:POS). It stops at the next one.
+        #[arg(long, value_name = "STATEMENT")]
+        resume_past_ddl: Option<String>,
     },
 
     /// Checks configuration, server, account and broker without changing anything: a line per check, with what mends it.

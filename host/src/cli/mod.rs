@@ -45,7 +45,7 @@ pub(crate) fn run() -> ExitCode {
 fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo { rows } => demo::demo(rows),
-        Command::Run { config } => run::run(&config),
+        Command::Run { config, resume_past_ddl } => run::run(&config, resume_past_ddl.as_deref()),
         Command::Check { config } => check::check(&config),
         Command::Tail(request) => tail::tail(&request),
         Command::Position(action) => position::position(&action),

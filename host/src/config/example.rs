@@ -72,23 +72,29 @@ pub fn json_schema() -> Json {
         for section in SECTIONS.iter().filter(|section| !section.path.is_empty()) {
             let mut schema = section_schema(section.path, &[]);
             if section.path == "plugin" {
-                schema["oneOf"] = json!([{ "required": ["path"] }, { "required": ["builtin"] }]);
+                put(&mut schema, "oneOf", json!([{ "required": ["path"] }, { "required": ["builtin"] }]));
                 schema = json!({ "type": "array", "items": schema });
             }
-            schema["description"] = Json::from(section.help);
+            put(&mut schema, "description", Json::from(section.help));
             properties.insert(section.path.to_owned(), schema);
         }
     }
-    root["$schema"] = Json::from("https://json-schema.org/draft/2020-12/schema");
-    root["title"] = Json::from("rowmill connector");
-    root["$defs"] = json!({
-        "reference": {
-            "description": "Filled in from the environment or a file.",
-            "type": "string",
-            "pattern": r"\$\{(env|file):[^}]+\}"
-        }
+    let reference = json!({
+        "description": "Filled in from the environment or a file.",
+        "type": "string",
+        "pattern": r"\$\{(env|file):[^}]+\}"
     });
+    put(&mut root, "$schema", Json::from("https://json-schema.org/draft/2020-12/schema"));
+    put(&mut root, "title", Json::from("rowmill connector"));
+    put(&mut root, "$defs", json!({ "reference": reference }));
     root
+}
+
+/// Sets a keyword of a schema, which is an object.
+fn put(schema: &mut Json, keyword: &str, value: Json) {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert(keyword.to_owned(), value);
+    }
 }
 
 fn section_schema(path: &str, required: &[&str]) -> Json {
@@ -123,14 +129,15 @@ fn key_schema(key: &Key) -> Json {
         Kind::Properties => json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "object"] } }),
     };
     if key.path == "name" {
-        schema["pattern"] = Json::from(r"^([0-9a-z][0-9a-z-]{0,47}|.*\$\{.*)$");
+        put(&mut schema, "pattern", Json::from(r"^([0-9a-z][0-9a-z-]{0,47}|.*\$\{.*)$"));
     }
-    schema["description"] = Json::from(key.help);
+    put(&mut schema, "description", Json::from(key.help));
     if let Some(default) = key.default.filter(|default| !default.is_empty()) {
-        schema["default"] = match key.kind {
+        let default = match key.kind {
             Kind::Integer(..) | Kind::Millis(..) | Kind::Flag => default.parse().unwrap_or(Json::Null),
             _ => Json::from(default),
         };
+        put(&mut schema, "default", default);
     }
     schema
 }

@@ -62,6 +62,9 @@ pub struct Source {
     pub heartbeat_interval: Duration,
     /// What a DDL statement does.
     pub ddl: Ddl,
+    /// The only statement that `Ddl::Fail` does not stop at: its GTID, or `file:offset` of its first event. No key: it is
+    /// asked for on the command line.
+    pub resume_past_ddl: Option<String>,
     /// Whether transaction boundaries become records.
     pub transaction_markers: bool,
 }

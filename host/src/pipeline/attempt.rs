@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::Stop;
 use super::counters::Counters;
-use super::decode::{Parts, now_ms};
+use super::decode::{Parts, Policy, Pulse, now_ms};
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint};
@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::position::Position;
 use crate::sink::{self, TopicSpec};
-use crate::source::{self, Catalog, FileSource, Interpreter, Level, MysqlSource, Server, Source, TableRef};
+use crate::source::{self, Catalog, Clock, FileSource, Interpreter, Level, MysqlSource, Server, Source, TableRef};
 
 /// Sequence numbers per millisecond of the first start: the factor of `sequenceId`.
 const SEQUENCES_PER_MS: u64 = 1_000_000;
@@ -45,7 +45,10 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }
+    let clock = (config.source.kind == SourceKind::Mysql).then(|| Clock::of_server(config));
     let decode = Parts {
+        policy: Policy::new(config, &origin.server),
+        pulse: Pulse::new(config.source.heartbeat_interval, clock),
         interpreter,
         batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone()),
         topics: config.sink.topics.clone(),

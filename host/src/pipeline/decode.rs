@@ -1,20 +1,29 @@
 //! Second stage: events → batches, and the points at which everything so far may be committed.
 
+mod ddl;
+mod markers;
+mod pulse;
+
+pub(super) use self::pulse::Pulse;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use tracing::{debug, info};
+use tracing::info;
 
+use self::ddl::Arrived;
+use self::markers::Marked;
 use super::queue::{CloseOnDrop, Popped, Queue};
 use super::{STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::Checkpoint;
-use crate::config::Topics;
+use crate::config::{Config, Ddl, SourceKind, TableFilter, Topics};
 use crate::fault::Fault;
+use crate::position::Position;
 use crate::sink::TopicSpec;
-use crate::source::{Change, Event, Interpreter, Table, Transaction};
+use crate::source::{Change, Event, Interpreter, Packed, Server, Transaction};
 
 /// The input counts as paused when nothing has come for this long: short enough to be unnoticed, long enough that a
 /// steady stream of small transactions is not cut into batches of one row.
@@ -32,6 +41,8 @@ pub(super) enum Job {
     Topic(TopicSpec),
     /// Rows, and the topic of their table.
     Batch(Box<Batch>, Arc<str>),
+    /// An event that is not rows, as `docs/plugin-contract.md` describes it, and the topics that it goes to.
+    Control(Box<serde_json::Value>, Vec<Arc<str>>),
     /// Everything before it may be committed with this checkpoint.
     Commit(Box<Checkpoint>),
 }
@@ -45,6 +56,32 @@ pub(super) struct Parts {
     pub(super) owners: HashMap<Arc<str>, (String, String)>,
     pub(super) next_sequence: u64,
     pub(super) commit_interval: Duration,
+    pub(super) policy: Policy,
+    pub(super) pulse: Pulse,
+}
+
+/// What becomes of events that are not rows.
+pub(super) struct Policy {
+    filter: TableFilter,
+    ddl: Ddl,
+    resume_past_ddl: Option<String>,
+    markers: bool,
+    server: Server,
+    /// Where tables that come into being can be looked up; none for files.
+    lookup: Option<Config>,
+}
+
+impl Policy {
+    pub(super) fn new(config: &Config, server: &Server) -> Self {
+        Self {
+            filter: config.source.tables.clone(),
+            ddl: config.source.ddl,
+            resume_past_ddl: config.source.resume_past_ddl.clone(),
+            markers: config.source.transaction_markers,
+            server: server.clone(),
+            lookup: (config.source.kind == SourceKind::Mysql).then(|| config.clone()),
+        }
+    }
 }
 
 /// How a stop reaches the stage.
@@ -68,6 +105,7 @@ struct Stage<'a> {
     first_uncommitted: Option<Instant>,
     batch_cut: bool,
     behind: bool,
+    marked: Marked,
 }
 
 /// Runs until the input ends or is to end.
@@ -85,6 +123,7 @@ pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, 
         first_uncommitted: None,
         batch_cut: false,
         behind: false,
+        marked: Marked::default(),
     };
     match stage.serve(input, ending) {
         Ok(()) | Err(End::Left) => Ok(()),
@@ -118,6 +157,7 @@ impl Stage<'_> {
             let waiting = self.first_uncommitted.is_some();
             match input.pop(if waiting { PAUSE } else { STOP_CHECK }) {
                 Popped::Item(events) => {
+                    self.parts.pulse.hear();
                     for event in &events {
                         self.event(event)?;
                         if ending.stop.requested() && !self.in_transaction {
@@ -136,6 +176,7 @@ impl Stage<'_> {
             if ending.stop.requested() && !self.in_transaction {
                 return self.commit_point();
             }
+            self.beat()?;
             if ending.give_up.requested() {
                 return Ok(());
             }
@@ -143,7 +184,24 @@ impl Stage<'_> {
     }
 
     fn event(&mut self, event: &Event) -> Result<(), End> {
-        match self.parts.interpreter.read(event)? {
+        if self.step(event, None)? {
+            let mut payload = self.parts.interpreter.unpack(event)?;
+            while let Some(packed) = payload.next()? {
+                self.step(packed.event, Some(packed))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One event, or one of a compressed transaction; whether it is such a transaction, whose events are to be taken one by one.
+    fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<bool, End> {
+        let interpreter = &mut self.parts.interpreter;
+        let change = match packed {
+            Some(packed) => interpreter.read_packed(packed),
+            None => interpreter.read(event),
+        };
+        match change? {
+            Change::Packed => return Ok(true),
             Change::Nothing => {}
             Change::Begin(transaction) => {
                 self.behind = now_ms() - transaction.checkpoint_time_ms > BEHIND_MS;
@@ -152,6 +210,9 @@ impl Stage<'_> {
             }
             Change::Rows(rows) => {
                 let before = self.parts.next_sequence;
+                if self.parts.policy.markers {
+                    self.marked.take(&mut self.parts.next_sequence);
+                }
                 self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
                 self.open_rows += self.parts.next_sequence - before;
                 self.first_uncommitted.get_or_insert_with(Instant::now);
@@ -159,14 +220,21 @@ impl Stage<'_> {
             }
             Change::Commit { xid } => {
                 self.parts.batcher.end_transaction(xid);
+                self.mark_end(xid, header_ms(event))?;
+                self.parts.pulse.note(self.transaction.commit_time_ms);
                 self.end_transaction()?;
+                self.beat()?;
             }
-            Change::Ddl { database, text: _ } => {
-                debug!(database, "ddl statement");
-                self.barrier()?;
+            Change::Ddl { text, statement, .. } => {
+                let header_ms = header_ms(event);
+                self.ddl(&Arrived {
+                    text,
+                    statement,
+                    header_ms,
+                })?;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn end_transaction(&mut self) -> Result<(), End> {
@@ -204,7 +272,9 @@ impl Stage<'_> {
     }
 
     fn send(&mut self, batch: Batch) -> Result<(), End> {
-        let topic = self.topic(&batch.table)?;
+        let table = &batch.table;
+        let topic = self.topic(&table.database, &table.name, !table.key.is_empty())?;
+        self.mark_begin(&topic)?;
         let bytes = batch.bytes;
         if self.output.push(Job::Batch(Box::new(batch), topic), bytes) {
             Ok(())
@@ -213,28 +283,25 @@ impl Stage<'_> {
         }
     }
 
-    /// What follows may mean something else. A statement of its own is committed; one within a transaction (CREATE TABLE …
-    /// SELECT) only closes the builders.
-    fn barrier(&mut self) -> Result<(), End> {
-        if self.parts.interpreter.in_transaction() {
-            for batch in self.parts.batcher.close_all()? {
-                self.send(batch)?;
-            }
-            return Ok(());
+    fn close_batches(&mut self) -> Result<(), End> {
+        for batch in self.parts.batcher.close_all()? {
+            self.send(batch)?;
         }
-        self.in_transaction = false;
-        self.moved = true;
-        self.commit_point()
+        Ok(())
     }
 
     /// Closes every builder and asks for a commit of all whole transactions so far.
     fn commit_point(&mut self) -> Result<(), End> {
-        for batch in self.parts.batcher.close_all()? {
-            self.send(batch)?;
-        }
+        let position = self.parts.interpreter.position().clone();
+        self.commit_at(position)
+    }
+
+    /// The same, with the place of which everything before has been read.
+    fn commit_at(&mut self, position: Position) -> Result<(), End> {
+        self.close_batches()?;
         if self.moved {
             let checkpoint = Checkpoint {
-                position: self.parts.interpreter.position().clone(),
+                position,
                 next_sequence: self.parts.next_sequence,
                 saved_at_ms: now_ms(),
                 skip_before_ms: self.parts.interpreter.skips_before(),
@@ -251,35 +318,35 @@ impl Stage<'_> {
     }
 
     /// The topic of a table; its first use announces it, so that it is made before the first record.
-    fn topic(&mut self, table: &Table) -> Result<Arc<str>, End> {
-        let name = self.parts.topics.name(&table.database, &table.name);
-        if let Some((topic, (database, owner))) = self.parts.owners.get_key_value(name.as_str()) {
-            if *database == table.database && *owner == table.name {
+    fn topic(&mut self, database: &str, table: &str, keyed: bool) -> Result<Arc<str>, End> {
+        let name = self.parts.topics.name(database, table);
+        if let Some((topic, (other, owner))) = self.parts.owners.get_key_value(name.as_str()) {
+            if *other == database && *owner == table {
                 return Ok(Arc::clone(topic));
             }
             return Err(Fault::stop(anyhow!(
-                "tables {database}.{owner} and {}.{} both go to topic {name}: put {{database}} into sink.topic or choose one of them",
-                table.database,
-                table.name
+                "tables {other}.{owner} and {database}.{table} both go to topic {name}: put {{database}} into sink.topic or choose one of them"
             ))
             .into());
         }
         let topic: Arc<str> = name.as_str().into();
-        info!(table = format!("{}.{}", table.database, table.name), %topic, "table joined the stream");
-        let spec = TopicSpec {
-            name,
-            table: format!("{}.{}", table.database, table.name),
-            keyed: !table.key.is_empty(),
-        };
+        let full = format!("{database}.{table}");
+        info!(table = full, %topic, "table joined the stream");
+        let spec = TopicSpec { name, table: full, keyed };
         self.parts
             .owners
-            .insert(Arc::clone(&topic), (table.database.clone(), table.name.clone()));
+            .insert(Arc::clone(&topic), (database.to_owned(), table.to_owned()));
         if self.output.push(Job::Topic(spec), 0) {
             Ok(topic)
         } else {
             Err(End::Left)
         }
     }
+}
+
+/// Milliseconds since 1970 in an event's header.
+fn header_ms(event: &Event) -> i64 {
+    i64::from(event.timestamp) * 1000
 }
 
 /// Milliseconds since 1970; 0 on a clock before it.

@@ -11,11 +11,11 @@ use anyhow::{Context as _, anyhow};
 
 use super::Stop;
 use super::counters::Counters;
-use super::decode::{Parts, now_ms};
+use super::decode::{Parts, Policy, Pulse, now_ms};
 use super::replay::{Capture, Replay};
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
-use crate::config::{self, Config, Surroundings};
+use crate::config::{self, Config, SourceKind, Surroundings};
 use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::position::Position;
@@ -85,7 +85,12 @@ fn stream(
     counters: &Counters,
     stop: &Stop,
 ) -> Result<(), Fault> {
+    // Its server is a file: nothing can be looked up, and a heartbeat would be no message of the demo.
+    let mut policy_config = config.clone();
+    policy_config.source.kind = SourceKind::File(Vec::new());
     let decode = Parts {
+        policy: Policy::new(&policy_config, &capture.server),
+        pulse: Pulse::new(Duration::ZERO, None),
         interpreter: Interpreter::new(Position::default(), config.source.tables.clone(), Catalog::none()),
         batcher: Batcher::new(config.batch, config.limits.row, capture.server.clone(), config.sink.topics.clone()),
         topics: config.sink.topics.clone(),

@@ -10,7 +10,7 @@ use super::queue::{CloseOnDrop, Popped, Queue};
 use crate::batch::{Batch, Records};
 use crate::checkpoint::Checkpoint;
 use crate::fault::Fault;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, FlushReason};
 use crate::sink::TopicSpec;
 
 /// What goes to the sink, in order.
@@ -33,6 +33,12 @@ pub(super) fn run(chain: &mut Chain, input: &Queue<Job>, output: &Queue<Delivery
             Popped::Closed => return Ok(()),
             Popped::Item(Job::Topic(spec)) => (Delivery::Topic(spec), 0),
             Popped::Item(Job::Commit(checkpoint)) => (Delivery::Commit(checkpoint), 0),
+            Popped::Item(Job::Control(event, topics)) => {
+                if !control(chain, &event, &topics, output)? {
+                    return Ok(());
+                }
+                continue;
+            }
             Popped::Item(Job::Batch(batch, topic)) => {
                 let started = Instant::now();
                 let taken = encode(chain, &batch, &topic, output)?;
@@ -57,5 +63,18 @@ fn encode(chain: &mut Chain, batch: &Batch, topic: &Arc<str>, output: &Queue<Del
         taken = taken && output.push(Delivery::Records(records), bytes);
         Ok(())
     })?;
+    Ok(taken)
+}
+
+/// What plugins hold back goes out before the event. `false` when the sink has left.
+fn control(chain: &mut Chain, event: &serde_json::Value, topics: &[Arc<str>], output: &Queue<Delivery>) -> Result<bool, Fault> {
+    let mut taken = true;
+    let mut deliver = |records: Records| {
+        let bytes = records.bytes();
+        taken = taken && output.push(Delivery::Records(records), bytes);
+        Ok(())
+    };
+    chain.flush(FlushReason::Barrier, &mut deliver)?;
+    chain.control(event, topics, &mut deliver)?;
     Ok(taken)
 }

@@ -179,17 +179,23 @@ impl Call {
         if handed.topic_names.len() > MAX_TOPICS {
             return Err(malformed!("{} topic names; {MAX_TOPICS} are allowed", handed.topic_names.len()));
         }
-        let mut names = Vec::with_capacity(handed.topic_names.len());
+        let topics = one_each("topics", handed.topics, count, u16::from_le, || 0)?;
+        let mut names: Vec<Option<Arc<str>>> = Vec::with_capacity(handed.topic_names.len());
         for name in handed.topic_names {
             names.push(match name.as_str() {
-                "" => own()?,
+                "" => self.own.clone(),
                 name => match self.known.get(name) {
-                    Some(known) => Arc::clone(known),
+                    Some(known) => Some(Arc::clone(known)),
                     None => return Err(malformed!("topic {:?}, which is not one of this connector", clipped(name))),
                 },
             });
         }
-        let topics = one_each("topics", handed.topics, count, u16::from_le, || 0)?;
+        // A list may begin with the empty name out of habit; only a record that goes there needs the table's own topic.
+        if topics.iter().any(|topic| matches!(names.get(usize::from(*topic)), Some(None))) {
+            own()?;
+        }
+        let unused = names.iter().flatten().next().cloned();
+        let names: Vec<Arc<str>> = names.into_iter().filter_map(|name| name.or_else(|| unused.clone())).collect();
         match topics.iter().max() {
             Some(top) if usize::from(*top) >= names.len() => Err(malformed!("topic index {top} into {} topic names", names.len())),
             _ => Ok((names, topics)),

@@ -1,10 +1,11 @@
-//! GTIDs and sets of them, in MySQL's form: a server's UUID, an optional tag, numbers. Only this file knows that form, so
-//! that MariaDB's `domain-server-number` can join as a second one behind the same methods.
+//! GTIDs and sets of them, in both forms: MySQL's (a server's UUID, an optional tag, numbers) and MariaDB's
+//! (`domain-server-number`, of which a set keeps the last of each domain). Only this room knows the forms.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use super::domain::DomainGtid;
 use super::intervals::Intervals;
 
 /// A server's UUID.
@@ -12,7 +13,25 @@ pub type Uuid = [u8; 16];
 
 /// One transaction's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Gtid {
+pub enum Gtid {
+    /// MySQL's.
+    Server(ServerGtid),
+    /// MariaDB's.
+    Domain(DomainGtid),
+}
+
+impl fmt::Display for Gtid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(gtid) => gtid.fmt(f),
+            Self::Domain(gtid) => gtid.fmt(f),
+        }
+    }
+}
+
+/// One transaction's id in MySQL's form.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerGtid {
     /// The server's UUID.
     pub uuid: Uuid,
     /// The tag, lower case; empty without one.
@@ -21,7 +40,7 @@ pub struct Gtid {
     pub number: u64,
 }
 
-impl Gtid {
+impl ServerGtid {
     /// Whether `number` is one that MySQL gives a transaction.
     pub fn is_number(number: u64) -> bool {
         (1..=LAST_NUMBER).contains(&number)
@@ -33,7 +52,7 @@ impl Gtid {
     }
 }
 
-impl fmt::Display for Gtid {
+impl fmt::Display for ServerGtid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_uuid(f, &self.uuid)?;
         if !self.tag.is_empty() {
@@ -43,12 +62,15 @@ impl fmt::Display for Gtid {
     }
 }
 
-/// A set of GTIDs. Its text is MySQL's own, the line break after each comma included.
+/// A set of GTIDs, in one form or the other; an empty one is both. Its text is the server's own: of MySQL with the line break
+/// after each comma, of MariaDB as in `gtid_binlog_pos`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GtidSet {
     /// By server, then by tag; no entry is empty.
     servers: BTreeMap<Uuid, BTreeMap<String, Intervals>>,
+    /// MariaDB: server and number of the last transaction of each domain. All before it in the domain are members.
+    domains: BTreeMap<u32, (u32, u64)>,
 }
 
 impl GtidSet {
@@ -59,18 +81,41 @@ impl GtidSet {
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.servers.is_empty()
+        self.servers.is_empty() && self.domains.is_empty()
     }
 
-    /// Adds one transaction.
+    /// Adds one transaction. Of a domain it becomes the last, whatever its number: servers that do not share
+    /// `gtid_strict_mode` may go back.
     pub fn add(&mut self, gtid: &Gtid) {
-        self.add_range(gtid.uuid, &gtid.tag, gtid.number, gtid.number);
+        match gtid {
+            Gtid::Server(gtid) => self.add_range(gtid.uuid, &gtid.tag, gtid.number, gtid.number),
+            Gtid::Domain(gtid) => drop(self.domains.insert(gtid.domain, (gtid.server, gtid.number))),
+        }
+    }
+
+    /// The last transaction of each domain: MariaDB's form of a position.
+    pub fn last_of_domains(&self) -> impl Iterator<Item = DomainGtid> {
+        self.domains.iter().map(|(domain, (server, number))| DomainGtid {
+            domain: *domain,
+            server: *server,
+            number: *number,
+        })
+    }
+
+    /// Whether it has members in MySQL's form.
+    pub fn has_servers(&self) -> bool {
+        !self.servers.is_empty()
+    }
+
+    /// Whether it has members in MariaDB's form.
+    pub fn has_domains(&self) -> bool {
+        !self.domains.is_empty()
     }
 
     /// Adds the transactions `first` to `last`, both included; nothing where `first` is past `last`, or one of
     /// them is no transaction's number.
     pub fn add_range(&mut self, uuid: Uuid, tag: &str, first: u64, last: u64) {
-        if first > last || !Gtid::is_number(first) || !Gtid::is_number(last) {
+        if first > last || !ServerGtid::is_number(first) || !ServerGtid::is_number(last) {
             return;
         }
         let tags = self.servers.entry(uuid).or_default();
@@ -81,9 +126,12 @@ impl GtidSet {
         }
     }
 
-    /// Whether `gtid` is a member.
+    /// Whether `gtid` is a member: of a domain, whether its number is not past the last one's.
     pub fn contains(&self, gtid: &Gtid) -> bool {
-        self.intervals(&gtid.uuid, &gtid.tag).is_some_and(|i| i.contains(gtid.number))
+        match gtid {
+            Gtid::Server(gtid) => self.intervals(&gtid.uuid, &gtid.tag).is_some_and(|i| i.contains(gtid.number)),
+            Gtid::Domain(gtid) => self.domains.get(&gtid.domain).is_some_and(|(_, last)| gtid.number <= *last),
+        }
     }
 
     /// Adds all members of `other`.
@@ -91,15 +139,22 @@ impl GtidSet {
         for (uuid, tag, first, last) in other.ranges() {
             self.add_range(uuid, tag, first, last);
         }
+        for gtid in other.last_of_domains() {
+            let gtid = Gtid::Domain(gtid);
+            if !self.contains(&gtid) {
+                self.add(&gtid);
+            }
+        }
     }
 
     /// Whether every member is one of `other` too.
     pub fn is_subset(&self, other: &Self) -> bool {
         self.ranges()
             .all(|(uuid, tag, first, last)| other.intervals(&uuid, tag).is_some_and(|i| i.covers(first, last)))
+            && self.last_of_domains().all(|gtid| other.contains(&Gtid::Domain(gtid)))
     }
 
-    /// All members as (server, tag, first, last), both ends included, in ascending order.
+    /// All members in MySQL's form as (server, tag, first, last), both ends included, in ascending order.
     pub fn ranges(&self) -> impl Iterator<Item = (Uuid, &str, u64, u64)> {
         self.servers.iter().flat_map(|(uuid, tags)| {
             tags.iter()
@@ -163,6 +218,12 @@ impl fmt::Display for GtidSet {
                 }
             }
         }
+        for (i, gtid) in self.last_of_domains().enumerate() {
+            if i > 0 || self.has_servers() {
+                f.write_str(",")?;
+            }
+            gtid.fmt(f)?;
+        }
         Ok(())
     }
 }
@@ -173,7 +234,16 @@ impl FromStr for GtidSet {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut set = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            set.add_text(part).ok_or_else(|| ParseError { text: text.to_owned() })?;
+            let wrong = || ParseError { text: text.to_owned() };
+            match part.parse::<DomainGtid>() {
+                // A domain has one last transaction.
+                Ok(gtid) if set.domains.contains_key(&gtid.domain) => return Err(wrong()),
+                Ok(gtid) => set.add(&Gtid::Domain(gtid)),
+                Err(_) => set.add_text(part).ok_or_else(wrong)?,
+            }
+        }
+        if set.has_servers() && set.has_domains() {
+            return Err(ParseError { text: text.to_owned() });
         }
         Ok(set)
     }
@@ -181,7 +251,10 @@ impl FromStr for GtidSet {
 
 /// Text that is no GTID set.
 #[derive(Debug, thiserror::Error)]
-#[error("{text:?} is not a GTID set: expected uuid[:tag]:first-last[:first-last], separated by commas")]
+#[error(
+    "{text:?} is not a GTID set: expected uuid[:tag]:first-last[:first-last] of MySQL, or one domain-server-number for each domain of \
+     MariaDB, separated by commas"
+)]
 pub struct ParseError {
     /// What was given.
     pub text: String,
@@ -207,7 +280,7 @@ const LAST_NUMBER: u64 = i64::MAX.unsigned_abs() - 1;
 fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number: u64 = digits.then(|| text.parse().ok())??;
-    Gtid::is_number(number).then_some(number)
+    ServerGtid::is_number(number).then_some(number)
 }
 
 /// 1-32 letters, digits and underscores, no digit first; lower case from then on.
@@ -252,7 +325,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Gtid, GtidSet};
+    use super::{Gtid, GtidSet, ServerGtid};
 
     const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 
@@ -283,16 +356,41 @@ mod tests {
             &format!("{A}:1-"),
             &format!("{A}:tag"),
             &format!("{A}:-1"),
+            "0-1",
+            "0-1-2-3",
+            "0-1-5,0-2-6",
+            "4294967296-1-1",
+            "0-1--5",
+            &format!("{A}:1,0-1-5"),
         ] {
             assert!(text.parse::<GtidSet>().is_err(), "{text}");
         }
     }
 
+    #[test]
+    fn mariadbs_form_keeps_the_last_of_each_domain() {
+        let mut position = set("1-2-9, 0-1-7");
+        assert_eq!(position.to_string(), "0-1-7,1-2-9");
+        let gtid = |text: &str| Gtid::Domain(text.parse().unwrap());
+        assert!(position.contains(&gtid("0-1-7")) && position.contains(&gtid("0-5-6")) && !position.contains(&gtid("0-1-8")));
+        assert!(!position.contains(&gtid("2-1-1")));
+        position.add(&gtid("0-3-8"));
+        position.add(&gtid("2-1-1"));
+        assert_eq!(position.to_string(), "0-3-8,1-2-9,2-1-1");
+        assert!(set("0-1-7").is_subset(&position) && !position.is_subset(&set("0-1-7")));
+        let mut both = set("0-1-7,3-1-4");
+        both.union(&position);
+        assert_eq!(both.to_string(), "0-3-8,1-2-9,2-1-1,3-1-4");
+        assert_eq!(serde_json::to_string(&both).unwrap(), "\"0-3-8,1-2-9,2-1-1,3-1-4\"");
+    }
+
     fn gtid() -> impl Strategy<Value = Gtid> {
-        (0..3u8, "(a|b_1)?", 1..40u64).prop_map(|(server, tag, number)| Gtid {
-            uuid: [server; 16],
-            tag,
-            number,
+        (0..3u8, "(a|b_1)?", 1..40u64).prop_map(|(server, tag, number)| {
+            Gtid::Server(ServerGtid {
+                uuid: [server; 16],
+                tag,
+                number,
+            })
         })
     }
 

@@ -1,9 +1,11 @@
 //! A place in the binlog: ordered, shown, stored. Knows nothing of connections.
 
+mod domain;
 mod gtid;
 mod intervals;
 
-pub use gtid::{Gtid, GtidSet, ParseError, Uuid};
+pub use domain::DomainGtid;
+pub use gtid::{Gtid, GtidSet, ParseError, ServerGtid, Uuid};
 
 use std::fmt;
 

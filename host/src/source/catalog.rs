@@ -1,8 +1,13 @@
-//! What the binlog does not tell of a column: `tinyint(1)`, ZEROFILL. Asked for once per table version, never relied on.
+//! What the binlog does not tell of a column: `tinyint(1)` and ZEROFILL, which nothing relies on, and MariaDB's UUID, INET4 and
+//! INET6, which look like BINARY in it. Asked for once per table version.
+
+use anyhow::anyhow;
 
 use super::connection::Connection;
-use super::schema::Column;
+use super::discovery::flavor;
+use super::schema::{Column, ColumnType, Flavor, Spelling};
 use crate::config::Config;
+use crate::fault::Fault;
 
 /// The server's catalogue, or none.
 #[derive(Debug, Default)]
@@ -15,6 +20,8 @@ struct Lookup {
     config: Config,
     /// Opened when a table is first asked for.
     connection: Option<Connection>,
+    /// Of the server; `None` until it has been asked.
+    flavor: Option<Flavor>,
 }
 
 impl Catalog {
@@ -29,42 +36,85 @@ impl Catalog {
             server: Some(Lookup {
                 config: config.clone(),
                 connection: None,
+                flavor: None,
             }),
         }
     }
 
-    /// Puts display widths that mean something into the columns' types. What can't be found out is logged and left as it is.
-    pub(super) fn refine(&mut self, database: &str, table: &str, columns: &mut [Column]) {
+    /// Puts into the columns' types what the binlog leaves out. Where MariaDB's types can't be found out that is an error; display
+    /// widths that can't are logged and left as they are.
+    ///
+    /// # Errors
+    /// `Retry` where the server can't be reached, `Stop` where it no longer has a column that may be of one of MariaDB's types.
+    pub(super) fn refine(&mut self, database: &str, table: &str, columns: &mut [Column]) -> Result<(), Fault> {
         let Some(lookup) = &mut self.server else {
-            return;
+            return Ok(());
         };
-        match lookup.types(database, table) {
-            Ok(types) => {
-                for column in columns {
-                    if let Some((_, text)) = types.iter().find(|(name, _)| *name == column.name)
-                        && differs_in_display_only(&column.type_text, text)
-                    {
-                        column.type_text.clone_from(text);
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::warn!(database, table, error = %format_args!("{error:#}"), "no column types from the catalogue");
+        let types = match lookup.types(database, table) {
+            Ok(types) => types,
+            Err(fault) if lookup.flavor == Some(Flavor::Mysql) || !columns.iter().any(may_be_spelled) => {
+                tracing::warn!(database, table, error = %format_args!("{fault:#}"), "no column types from the catalogue");
                 lookup.connection = None;
+                return Ok(());
+            }
+            Err(fault) => {
+                lookup.connection = None;
+                return Err(fault);
+            }
+        };
+        for column in columns {
+            let found = types.iter().find(|(name, _)| *name == column.name).map(|(_, text)| text);
+            match found {
+                Some(text) if differs_in_display_only(&column.type_text, text) => column.type_text.clone_from(text),
+                Some(text) => spell(column, text),
+                None if lookup.flavor == Some(Flavor::Mariadb) && may_be_spelled(column) => {
+                    return Err(Fault::stop(anyhow!(
+                        "column {database}.{table}.{} is logged as {}, which may be a UUID or an address, and the server no longer has it to \
+                         tell; leave the table out, or start after it was changed",
+                        column.name,
+                        column.type_text
+                    )));
+                }
+                None => {}
             }
         }
+        Ok(())
     }
 }
 
 impl Lookup {
-    fn types(&mut self, database: &str, table: &str) -> anyhow::Result<Vec<(String, String)>> {
+    fn types(&mut self, database: &str, table: &str) -> Result<Vec<(String, String)>, Fault> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             empty => empty.insert(Connection::open(&self.config)?),
         };
+        if self.flavor.is_none() {
+            self.flavor = Some(flavor(connection)?);
+        }
         let sql = "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = ? AND table_name = ?";
-        let rows: Vec<(String, String)> = connection.rows(sql, (database, table))?;
-        Ok(rows)
+        connection.rows(sql, (database, table))
+    }
+}
+
+/// Whether the binlog could mean one of MariaDB's types that it logs as BINARY.
+fn may_be_spelled(column: &Column) -> bool {
+    matches!(column.kind, ColumnType::FixedBinary { length: 4 | 16, .. })
+}
+
+/// Gives a column its type of MariaDB where the catalogue knows it to be one, and the width fits.
+fn spell(column: &mut Column, text: &str) {
+    // Tables from before MariaDB 10.11.5 are `uuid /* old */`.
+    let spelling = match text.split(' ').next() {
+        Some("uuid") => Spelling::Uuid,
+        Some("inet4") => Spelling::Inet4,
+        Some("inet6") => Spelling::Inet6,
+        _ => return,
+    };
+    if let ColumnType::FixedBinary { length, length_bytes } = column.kind
+        && usize::from(length) == spelling.bytes()
+    {
+        text.clone_into(&mut column.type_text);
+        column.kind = ColumnType::Spelled { spelling, length_bytes };
     }
 }
 

@@ -1,6 +1,6 @@
-//! Character sets by collation id, as servers number them: names, bytes per character, and which can be decoded.
+//! Character sets by collation id, as servers number them: names and bytes per character.
 
-use super::schema::Charset;
+use super::charset::Charset;
 
 /// A character set as the server knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub(super) struct Encoding {
 pub(super) const BINARY: u64 = 63;
 
 impl Encoding {
-    /// The character set of a collation. Ids: `information_schema.collations` of MySQL 9.7.
+    /// The character set of a collation. Ids: `information_schema.collations` of MySQL 9.7 and of MariaDB 10.11, which agree where
+    /// both have one, and have kept their numbers since MySQL 5.6.
     pub(super) fn of_collation(id: u64) -> Option<Self> {
         let (name, max_bytes) = match id {
             32 | 64 => ("armscii8", 1),
@@ -52,54 +53,70 @@ impl Encoding {
             13 | 88 => ("sjis", 2),
             10 | 82 => ("swe7", 1),
             18 | 89 => ("tis620", 1),
-            35 | 90 | 128..=151 | 159 => ("ucs2", 2),
+            35 | 90 | 128..=151 | 159 | 640..=642 | 2560..=2815 => ("ucs2", 2),
             12 | 91 => ("ujis", 3),
-            54 | 55 | 101..=124 => ("utf16", 4),
+            54 | 55 | 101..=124 | 672..=674 | 2816..=3071 => ("utf16", 4),
             56 | 62 => ("utf16le", 4),
-            60 | 61 | 160..=183 => ("utf32", 4),
-            33 | 76 | 83 | 192..=215 | 223 => ("utf8mb3", 3),
-            45 | 46 | 224..=247 | 255..=323 => ("utf8mb4", 4),
+            60 | 61 | 160..=183 | 736..=738 | 3072..=3327 => ("utf32", 4),
+            33 | 76 | 83 | 192..=215 | 223 | 576..=578 | 2048..=2303 => ("utf8mb3", 3),
+            45 | 46 | 224..=247 | 255..=323 | 608..=610 | 2304..=2559 => ("utf8mb4", 4),
+            // MariaDB's collations without padding stand 1024 behind those with it.
+            1025..=2047 => return Self::of_collation(id - 1024),
             _ => return None,
         };
         Some(Self { name, max_bytes })
     }
 
-    /// How it is decoded; `None` where that is not done yet.
+    /// How it is decoded; `None` for bytes that are no text.
     pub(super) fn decoder(self) -> Option<Charset> {
-        decoder(self.name)
+        Charset::named(self.name)
     }
 
     /// Whether columns of a character set can be read: as text, or as the bytes that they are.
     pub(super) fn is_decoded(name: &str) -> bool {
-        name == "binary" || decoder(name).is_some()
+        name == "binary" || Charset::named(name).is_some()
     }
 }
 
-fn decoder(name: &str) -> Option<Charset> {
-    match name {
-        "utf8mb4" | "utf8mb3" | "utf8" => Some(Charset::Utf8),
-        "ascii" => Some(Charset::Ascii),
-        "latin1" => Some(Charset::Latin1),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::Encoding;
+    use crate::source::Charset;
+
+    #[test]
+    fn collations_of_every_server_have_their_character_set() {
+        let name = |id| Encoding::of_collation(id).map(|encoding| encoding.name);
+        for (id, expected) in [
+            (8, "latin1"),
+            (28, "gbk"),
+            (255, "utf8mb4"),
+            (33, "utf8mb3"),
+            // MariaDB: nopad, Croatian, and those by UCA 14.
+            (1032, "latin1"),
+            (1270, "utf8mb4"),
+            (576, "utf8mb3"),
+            (2048, "utf8mb3"),
+            (2304, "utf8mb4"),
+            (2727, "ucs2"),
+            (3015, "utf16"),
+            (3271, "utf32"),
+        ] {
+            assert_eq!(name(id), Some(expected), "{id}");
+        }
+        assert_eq!([0, 1024, 2047, 3328, u64::MAX].map(name), [None; 5]);
     }
-}
 
-/// What MySQL's latin1 has at 0x80 to 0x9f: cp1252, and C1 controls where that has nothing.
-const LATIN1_HIGH: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–',
-    '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-/// A label of an ENUM or SET column as UTF-8; `None` where it is not valid in its character set.
-pub(super) fn decode_label(bytes: &[u8], charset: Charset) -> Option<String> {
-    match charset {
-        Charset::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
-        Charset::Ascii => bytes.is_ascii().then(|| bytes.iter().map(|b| char::from(*b)).collect()),
-        Charset::Latin1 => Some(bytes.iter().map(|b| latin1(*b)).collect()),
+    #[test]
+    fn every_character_set_of_a_collation_but_binary_is_decoded() {
+        let mut found: Vec<&str> = (0..4000)
+            .filter_map(Encoding::of_collation)
+            .filter(|e| e.decoder().is_some())
+            .map(|e| e.name)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        let all: Vec<&str> = Charset::ALL.iter().map(|charset| charset.name()).collect();
+        assert_eq!(found, all);
+        assert!(Encoding::of_collation(63).is_some_and(|e| e.decoder().is_none()));
     }
-}
-
-fn latin1(byte: u8) -> char {
-    let high = byte.checked_sub(0x80).and_then(|at| LATIN1_HIGH.get(usize::from(at)));
-    high.copied().unwrap_or(char::from(byte))
 }

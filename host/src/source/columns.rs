@@ -1,6 +1,7 @@
 //! From a table map to columns: which type, how stored, which character set, what SHOW CREATE would print.
 
-use super::collation::{BINARY, Encoding, decode_label};
+use super::charset::Charset;
+use super::collation::{BINARY, Encoding};
 use super::reader::{Malformed, Parsed};
 use super::schema::{Column, ColumnType};
 use super::table_map::Description;
@@ -66,6 +67,9 @@ impl Classes {
             15 | 253 => text("var", metadata, self.encoding(description)),
             254 => text("", metadata, self.encoding(description)),
             252 => blob(length_bytes(low)?, self.encoding(description)),
+            140 => packed(blob(length_bytes(low)?, self.encoding(description))),
+            // A byte more than the column's width tells how a value is packed.
+            141 => packed(compressed_varchar(metadata, self.encoding(description))),
             247 => self.enumeration(low, description)?,
             248 => self.set(low, description)?,
             245 => (
@@ -133,14 +137,14 @@ impl Classes {
         let encoding = collation.and_then(Encoding::of_collation);
         // Labels of a binary column are bytes; those that are UTF-8 are shown so.
         let charset = match encoding {
-            Some(encoding) if encoding.name == "binary" => Some(super::schema::Charset::Utf8),
+            Some(encoding) if encoding.name == "binary" => Some(Charset::Utf8mb4),
             Some(encoding) => encoding.decoder(),
             None => None,
         };
         let Some(charset) = charset else {
             return Ok(Err(charset_text(collation, encoding)));
         };
-        let decoded: Option<Vec<String>> = labels.iter().map(|label| decode_label(label, charset)).collect();
+        let decoded: Option<Vec<String>> = labels.iter().map(|label| charset.decode(label)).collect();
         Ok(decoded.ok_or_else(|| format!("with a label that is not valid {}", charset_text(collation, encoding))))
     }
 }
@@ -172,6 +176,34 @@ fn text(prefix: &str, bytes: u16, (collation, encoding): (Option<u64>, Option<En
     }
     let characters = u32::from(bytes) / encoding.map_or(1, |e| e.max_bytes);
     character(format!("{prefix}char({characters})"), length_bytes, collation, encoding)
+}
+
+/// MariaDB's compressed VARCHAR; its metadata counts the byte that tells how a value is packed.
+fn compressed_varchar(bytes: u16, encoding: (Option<u64>, Option<Encoding>)) -> (String, ColumnType) {
+    let (type_text, kind) = text("var", bytes.saturating_sub(1), encoding);
+    let length_bytes = if bytes > 255 { 2 } else { 1 };
+    let kind = match kind {
+        ColumnType::Text { charset, .. } => ColumnType::Text { charset, length_bytes },
+        ColumnType::Binary { .. } => ColumnType::Binary { length_bytes },
+        other => other,
+    };
+    (type_text, kind)
+}
+
+/// The COMPRESSED form of a type.
+fn packed((type_text, kind): (String, ColumnType)) -> (String, ColumnType) {
+    let kind = match kind {
+        ColumnType::Text { charset, length_bytes } => ColumnType::Packed {
+            charset: Some(charset),
+            length_bytes,
+        },
+        ColumnType::Binary { length_bytes } => ColumnType::Packed {
+            charset: None,
+            length_bytes,
+        },
+        other => other,
+    };
+    (type_text, kind)
 }
 
 fn character(type_text: String, length_bytes: u8, collation: Option<u64>, encoding: Option<Encoding>) -> (String, ColumnType) {

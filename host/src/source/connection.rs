@@ -251,6 +251,10 @@ fn hint(code: u16, message: &str) -> Option<&'static str> {
             "the server no longer has the binlog at the saved position; take a new snapshot or move the position, and raise \
              binlog_expire_logs_seconds"
         }
+        1236 if has("which is not in the master's binlog") => {
+            "the saved position is not in the server's binlog: it is another server, was set back, or has purged it; move the position, or take a \
+             new snapshot"
+        }
         1236 if has("more GTIDs") || has("more transactions") => {
             "the saved position has transactions that this server does not: it is another server or was set back; move the position"
         }

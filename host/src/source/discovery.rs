@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use super::connection::Connection;
 use super::file::{FileSource, flavor_of};
-use super::schema::Server;
+use super::schema::{Flavor, Server};
 use crate::config::{Config, SourceKind};
 use crate::fault::Fault;
 
@@ -97,6 +97,11 @@ pub(super) fn of_connection(connection: &mut Connection) -> Result<Server, Fault
         time_zone: time_zone(connection)?,
         version,
     })
+}
+
+/// The server's family.
+pub(super) fn flavor(connection: &mut Connection) -> Result<Flavor, Fault> {
+    Ok(flavor_of(&connection.value("SELECT @@version")?.unwrap_or_default()))
 }
 
 /// `@@global.time_zone`, or what `SYSTEM` stands for.

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 use super::connection::{Connection, classify};
+use super::discovery::flavor;
 use super::event::{Event, EventKind};
+use super::schema::Flavor;
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -38,8 +40,6 @@ pub struct MysqlSource {
     dump: Option<Dump>,
     /// An error that came after events which go first.
     later: Option<Fault>,
-    /// The last event was one behind which the stream can't be followed: whoever reads it stops.
-    halted: bool,
 }
 
 impl MysqlSource {
@@ -49,7 +49,6 @@ impl MysqlSource {
             config: config.clone(),
             dump: None,
             later: None,
-            halted: false,
         }
     }
 }
@@ -58,7 +57,6 @@ impl Source for MysqlSource {
     fn open(&mut self, from: &Position) -> Result<(), Fault> {
         self.dump = None;
         self.later = None;
-        self.halted = false;
         self.dump = Some(Dump::open(&self.config, from)?);
         Ok(())
     }
@@ -68,10 +66,6 @@ impl Source for MysqlSource {
             self.dump = None;
             return Err(fault);
         }
-        if self.halted {
-            std::thread::sleep(wait);
-            return Ok(Read::Idle);
-        }
         let Some(dump) = &mut self.dump else {
             return Err(Fault::retry(anyhow!("the binlog stream is not open")));
         };
@@ -79,11 +73,6 @@ impl Source for MysqlSource {
         // The library panics on some events that are cut short; here that is an error like any other.
         let read = catch_unwind(AssertUnwindSafe(|| dump.read(events, wait)));
         let result = read.unwrap_or_else(|_| Err(Fault::stop(anyhow!("an event in the binlog stream is malformed"))));
-        // The library goes on with what it unpacked from such an event: events that no server wrote like this.
-        self.halted = events
-            .get(before..)
-            .and_then(<[Event]>::last)
-            .is_some_and(|last| last.code == EventKind::TRANSACTION_PAYLOAD);
         match result {
             Err(fault) if events.len() > before => {
                 self.later = Some(fault);
@@ -116,6 +105,15 @@ impl Dump {
     fn open(config: &Config, from: &Position) -> Result<Self, Fault> {
         let mut connection = Connection::open(config)?;
         prepare(&mut connection, config)?;
+        if flavor(&mut connection)? == Flavor::Mariadb {
+            return Self::open_mariadb(connection, config, from);
+        }
+        if from.gtid.as_ref().is_some_and(GtidSet::has_domains) {
+            return Err(Fault::stop(anyhow!(
+                "the position {from} is one of MariaDB, and {} is MySQL; move the position",
+                connection.address()
+            )));
+        }
         let gtid_mode = connection.global("gtid_mode")?;
         let by_gtid = from.gtid.as_ref().filter(|_| gtid_mode.as_deref() == Some("ON"));
         let mut request = BinlogStreamRequest::new(config.source.server_id).with_hostname(b"rowmill");
@@ -128,15 +126,33 @@ impl Dump {
                     gtid_mode.as_deref().unwrap_or("not there")
                 )));
             }
-            if u32::try_from(from.pos).is_err() {
-                return Err(Fault::stop(anyhow!(
-                    "the position {from} is past 4 GiB, where a server can be asked for it by GTID only; run SET GLOBAL gtid_mode=ON, or start \
-                     at the next file"
-                )));
-            }
+            within_reach(from)?;
             request = request.with_filename(from.file.as_bytes()).with_pos(from.pos.max(4));
         }
         tracing::info!(address = connection.address(), by_gtid = by_gtid.is_some(), position = %from, "reading the binlog");
+        Self::ask(connection, request)
+    }
+
+    /// MariaDB takes its GTIDs by variables, in place of the file that the request names.
+    fn open_mariadb(mut connection: Connection, config: &Config, from: &Position) -> Result<Self, Fault> {
+        let mut request = BinlogStreamRequest::new(config.source.server_id).with_hostname(b"rowmill");
+        connection.query(GTIDS_PLEASE)?;
+        if let Some(set) = &from.gtid {
+            if set.has_servers() {
+                return Err(Fault::stop(anyhow!(
+                    "the position {from} is one of MySQL, and {} is MariaDB; move the position",
+                    connection.address()
+                )));
+            }
+            // Strict: a position that the server's log does not have is an error, not a start somewhere near it.
+            connection.query(&format!(
+                "SET @slave_connect_state = '{set}', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0"
+            ))?;
+        } else {
+            within_reach(from)?;
+            request = request.with_filename(from.file.as_bytes()).with_pos(from.pos.max(4));
+        }
+        tracing::info!(address = connection.address(), by_gtid = from.gtid.is_some(), position = %from, "reading MariaDB's binlog");
         Self::ask(connection, request)
     }
 
@@ -201,6 +217,11 @@ struct Found {
 impl Found {
     fn push(&mut self, next: Option<mysql_async::Result<mysql_common::binlog::events::Event>>, events: &mut Vec<Event>) {
         let event = match next {
+            // Our own reader unpacks compressed transactions: it says what is wrong with them, where this one keeps silent.
+            Some(Ok(event)) if unpacked_by_library(&event) => {
+                self.bytes += event.data().len();
+                return;
+            }
             None => Err(Fault::retry(anyhow!("the server ended the stream"))),
             Some(Err(error)) => Err(classify(error)),
             Some(Ok(event)) => convert(&event),
@@ -208,8 +229,6 @@ impl Found {
         match event {
             Ok(event) => {
                 self.bytes += event.body.len();
-                // What comes after it is not read.
-                self.over = event.code == EventKind::TRANSACTION_PAYLOAD;
                 events.push(event);
             }
             Err(fault) => {
@@ -218,6 +237,12 @@ impl Found {
             }
         }
     }
+}
+
+/// Whether the library made the event out of a compressed transaction that it handed out before: only for those it turns
+/// checksums off, which events in there do not have.
+fn unpacked_by_library(event: &mysql_common::binlog::events::Event) -> bool {
+    !event.footer().get_checksum_enabled()
 }
 
 /// Our own event from the library's, checksum verified.
@@ -259,6 +284,20 @@ fn convert(raw: &mysql_common::binlog::events::Event) -> Result<Event, Fault> {
             Ok(event)
         }
     }
+}
+
+/// Without this MariaDB hides its GTIDs behind events that say nothing. Other servers don't mind the variable.
+pub(super) const GTIDS_PLEASE: &str = "SET @mariadb_slave_capability = 4";
+
+/// That a request by file can name the position.
+fn within_reach(from: &Position) -> Result<(), Fault> {
+    if u32::try_from(from.pos).is_err() {
+        return Err(Fault::stop(anyhow!(
+            "the position {from} is past 4 GiB, where a server can be asked for it by GTID only; run SET GLOBAL gtid_mode=ON, or start at the \
+             next file"
+        )));
+    }
+    Ok(())
 }
 
 /// Makes the session fit for a dump.

@@ -119,7 +119,7 @@ pub enum EventKind {
     Incident,
     /// The connection is alive.
     Heartbeat,
-    /// IGNORABLE and ROWS_QUERY: comments.
+    /// IGNORABLE and ROWS_QUERY, MariaDB's ANNOTATE_ROWS and BINLOG_CHECKPOINT: nothing that changes rows.
     Comment,
     /// A transaction begins.
     Gtid,
@@ -137,8 +137,29 @@ pub enum EventKind {
     PartialUpdateRows,
     /// A compressed transaction.
     TransactionPayload,
-    /// Types that only MariaDB has.
-    Mariadb(u8),
+    /// MariaDB's: a transaction begins, or a statement that is one.
+    DomainGtid,
+    /// MariaDB's: all GTIDs of the files before.
+    GtidList,
+    /// MariaDB's: the rest of the file is encrypted.
+    StartEncryption,
+    /// MariaDB's: a compressed statement.
+    CompressedQuery,
+    /// MariaDB's WRITE_ROWS, compressed.
+    CompressedWriteRows {
+        /// As of `WriteRows`.
+        version: u8,
+    },
+    /// MariaDB's UPDATE_ROWS, compressed.
+    CompressedUpdateRows {
+        /// As of `UpdateRows`.
+        version: u8,
+    },
+    /// MariaDB's DELETE_ROWS, compressed.
+    CompressedDeleteRows {
+        /// As of `DeleteRows`.
+        version: u8,
+    },
     /// Anything else.
     Unknown(u8),
 }
@@ -148,8 +169,6 @@ impl EventKind {
     pub(super) const ROTATE: u8 = 4;
     /// Code of FORMAT_DESCRIPTION.
     pub(super) const FORMAT_DESCRIPTION: u8 = 15;
-    /// Code of TRANSACTION_PAYLOAD.
-    pub(super) const TRANSACTION_PAYLOAD: u8 = 40;
 
     /// The type with this code.
     pub fn of(code: u8) -> Self {
@@ -179,7 +198,18 @@ impl EventKind {
             39 => Self::PartialUpdateRows,
             40 => Self::TransactionPayload,
             42 => Self::GtidTagged,
-            160..=171 => Self::Mariadb(code),
+            // ANNOTATE_ROWS tells the statement, BINLOG_CHECKPOINT what the server itself needs after a crash.
+            160 | 161 => Self::Comment,
+            162 => Self::DomainGtid,
+            163 => Self::GtidList,
+            164 => Self::StartEncryption,
+            165 => Self::CompressedQuery,
+            166 => Self::CompressedWriteRows { version: 1 },
+            167 => Self::CompressedUpdateRows { version: 1 },
+            168 => Self::CompressedDeleteRows { version: 1 },
+            169 => Self::CompressedWriteRows { version: 2 },
+            170 => Self::CompressedUpdateRows { version: 2 },
+            171 => Self::CompressedDeleteRows { version: 2 },
             _ => Self::Unknown(code),
         }
     }
@@ -209,7 +239,13 @@ impl EventKind {
             Self::XaPrepare => "XA_PREPARE",
             Self::PartialUpdateRows => "PARTIAL_UPDATE_ROWS",
             Self::TransactionPayload => "TRANSACTION_PAYLOAD",
-            Self::Mariadb(_) => "MariaDB",
+            Self::DomainGtid => "MariaDB GTID",
+            Self::GtidList => "GTID_LIST",
+            Self::StartEncryption => "START_ENCRYPTION",
+            Self::CompressedQuery => "QUERY_COMPRESSED",
+            Self::CompressedWriteRows { .. } => "WRITE_ROWS_COMPRESSED",
+            Self::CompressedUpdateRows { .. } => "UPDATE_ROWS_COMPRESSED",
+            Self::CompressedDeleteRows { .. } => "DELETE_ROWS_COMPRESSED",
             Self::Unknown(_) => "unknown",
         }
     }

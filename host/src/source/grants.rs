@@ -1,6 +1,7 @@
 //! What an account may do, from the statements that SHOW GRANTS prints.
 
 use super::connection::Connection;
+use super::schema::Flavor;
 use crate::fault::Fault;
 
 /// The grants of the connected account, its active roles' included.
@@ -28,14 +29,14 @@ impl Grants {
     ///
     /// # Errors
     /// As the statements'.
-    pub(super) fn of(connection: &mut Connection) -> Result<Self, Fault> {
+    pub(super) fn of(connection: &mut Connection, flavor: Flavor) -> Result<Self, Fault> {
         let account = connection.value("SELECT CURRENT_USER()")?.unwrap_or_default();
-        // Servers without roles don't know the function.
-        let roles = connection
-            .value("SELECT CURRENT_ROLE()")
-            .ok()
-            .flatten()
-            .filter(|roles| roles != "NONE" && !roles.is_empty());
+        // Servers without roles don't know the function; MariaDB shows the active role's grants unasked.
+        let roles = match flavor {
+            Flavor::Mysql => connection.value("SELECT CURRENT_ROLE()").ok().flatten(),
+            Flavor::Mariadb => None,
+        };
+        let roles = roles.filter(|roles| roles != "NONE" && !roles.is_empty());
         let using = roles.map(|roles| format!(" FOR CURRENT_USER() USING {roles}")).unwrap_or_default();
         let rows = connection.query(&format!("SHOW GRANTS{using}"))?;
         let text = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
@@ -98,10 +99,11 @@ impl Grant {
         })
     }
 
+    /// `BINLOG MONITOR` is what MariaDB calls REPLICATION CLIENT from 10.5 on; it still takes the old name in GRANT.
     fn has(&self, privilege: &str) -> bool {
         self.privileges
             .iter()
-            .any(|p| p == privilege || p == "ALL PRIVILEGES" || p == "ALL")
+            .any(|p| p == privilege || p == "ALL PRIVILEGES" || p == "ALL" || (p == "BINLOG MONITOR" && privilege == "REPLICATION CLIENT"))
     }
 }
 

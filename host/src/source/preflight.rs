@@ -122,21 +122,18 @@ fn unreachable(config: &Config, fault: &Fault) -> Finding {
 fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Finding>) -> Result<(), Fault> {
     let server = of_connection(connection)?;
     let about = format!("{} {}, time zone {}", connection.address(), server.version, server.time_zone);
-    if server.flavor == Flavor::Mariadb {
-        findings.push(Finding::new(
-            Level::Fail,
-            "connection",
-            format!("{about}: MariaDB's events are not read yet"),
-            "use a MySQL server",
-        ));
-    } else {
-        findings.push(Finding::ok("connection", about));
-    }
-    let grants = Grants::of(connection)?;
+    findings.push(Finding::ok("connection", about));
+    let grants = Grants::of(connection, server.flavor)?;
     let tables = chosen(connection, config)?;
     privileges(&grants, config, &tables, findings);
     settings(connection, findings)?;
-    gtids(connection, findings)?;
+    match server.flavor {
+        Flavor::Mysql => gtids(connection, findings)?,
+        Flavor::Mariadb => {
+            let position = connection.value("SELECT @@GLOBAL.gtid_binlog_pos")?.unwrap_or_default();
+            findings.push(Finding::ok("gtid_binlog_pos", position));
+        }
+    }
     let taken = match grants.global("REPLICATION SLAVE") {
         true => lasting_replica(connection, config, &server)?,
         false => None,
@@ -188,7 +185,7 @@ fn privileges(grants: &Grants, config: &Config, tables: &[TableRef], findings: &
 }
 
 /// A setting, what it should be, what it costs where it is not, what mends it.
-const SETTINGS: [(&str, &[&str], Level, &str, &str); 5] = [
+const SETTINGS: [(&str, &[&str], Level, &str, &str); 4] = [
     (
         "log_bin",
         &["ON"],
@@ -217,13 +214,6 @@ const SETTINGS: [(&str, &[&str], Level, &str, &str); 5] = [
         "the binlog does not name columns",
         "SET GLOBAL binlog_row_metadata = 'FULL';",
     ),
-    (
-        "binlog_transaction_compression",
-        &["OFF"],
-        Level::Fail,
-        "transactions are compressed, which is not read yet",
-        "SET GLOBAL binlog_transaction_compression = OFF;",
-    ),
 ];
 
 fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(), Fault> {
@@ -235,22 +225,25 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
                 let wanted = wanted.join(" or ");
                 findings.push(Finding::new(level, name, format!("it is {value}, expected {wanted}: {cost}"), mend));
             }
-            // Servers before 8.0 have no metadata in the log; servers without compression have nothing to turn off.
+            // Servers before 8.0 have no metadata in the log.
             None if name == "binlog_row_metadata" => {
                 let message = "the server is too old to name columns in its binlog, which is needed for now";
-                findings.push(Finding::new(Level::Fail, name, message, "use MySQL 8.0.1 or newer"));
+                findings.push(Finding::new(Level::Fail, name, message, "use MySQL 8.0.1, MariaDB 10.5, or newer"));
             }
             None => {}
         }
     }
     let options = connection.global("binlog_row_value_options")?.unwrap_or_default();
-    if !options.is_empty() {
-        let message = format!("it is {options}: JSON columns are logged as differences, which is not read yet");
+    let image = connection.global("binlog_row_image")?;
+    if !options.is_empty() && image.as_ref().is_some_and(|image| image != "FULL") {
+        let message = format!(
+            "it is {options}: JSON columns are logged as differences, and binlog_row_image leaves out the documents that they belong to"
+        );
         findings.push(Finding::new(
             Level::Fail,
             "binlog_row_value_options",
             message,
-            "SET GLOBAL binlog_row_value_options = '';",
+            "SET GLOBAL binlog_row_image = 'FULL';",
         ));
     }
     Ok(())
@@ -419,7 +412,7 @@ fn existence(config: &Config, tables: &[TableRef], findings: &mut Vec<Finding>) 
 
 /// Types whose values can be decoded, whatever their parameters.
 const TYPES: &str = " tinyint smallint mediumint int bigint decimal float double bit year date datetime timestamp time char varchar tinytext text \
-     mediumtext longtext binary varbinary tinyblob blob mediumblob longblob enum set json geometry point linestring polygon multipoint \
+     mediumtext longtext binary uuid inet4 inet6 varbinary tinyblob blob mediumblob longblob enum set json geometry point linestring polygon multipoint \
      multilinestring multipolygon geomcollection geometrycollection vector ";
 
 fn columns(connection: &mut Connection, table: &TableRef, findings: &mut Vec<Finding>) -> Result<(), Fault> {

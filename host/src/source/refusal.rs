@@ -10,15 +10,16 @@ pub(super) fn incident(body: &[u8]) -> &'static str {
     }
 }
 
-pub(super) const COMPRESSED: &str = "the transaction is compressed, which is not read yet; run SET GLOBAL binlog_transaction_compression=OFF on the server \
-     (and leave it off in sessions), then start after this transaction";
+pub(super) const ENDS_EARLY: &str = "a compressed transaction ends before its last event: the server's file is damaged; take a new snapshot and start after \
+     this transaction";
+pub(super) const UNFINISHED: &str = "a compressed transaction does not end with its last event: the server's file is damaged; take a new snapshot and start \
+     after this transaction";
 pub(super) const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
      sessions, then take a new snapshot or start after this transaction";
-pub(super) const MARIADB: &str = "events that only MariaDB writes are not read yet; use a MySQL server as the source";
+pub(super) const ENCRYPTED: &str =
+    "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
 pub(super) const UNKNOWN: &str =
     "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
-pub(super) const PARTIAL_JSON: &str = "JSON columns are logged as differences, which is not read yet; run SET GLOBAL binlog_row_value_options='' on the server, then \
-     start after this transaction";
 pub(super) const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \
      this transaction";
 pub(super) const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that it logged before; a mix of tables with and without transactions can't be \

@@ -19,6 +19,8 @@ pub(super) struct Head<'a> {
     second: Option<&'a [u8]>,
     /// The images.
     pub(super) data: &'a [u8],
+    /// MariaDB has compressed them.
+    pub(super) compressed: bool,
 }
 
 /// No table at all: such an event only says that a statement ended.
@@ -38,7 +40,11 @@ impl<'a> Head<'a> {
         let (op, version) = match kind {
             EventKind::WriteRows { version } => (RowOp::Insert, version),
             EventKind::UpdateRows { version } => (RowOp::Update, version),
+            EventKind::PartialUpdateRows => (RowOp::Update, 2),
             EventKind::DeleteRows { version } => (RowOp::Delete, version),
+            EventKind::CompressedWriteRows { version } => (RowOp::Insert, version),
+            EventKind::CompressedUpdateRows { version } => (RowOp::Update, version),
+            EventKind::CompressedDeleteRows { version } => (RowOp::Delete, version),
             _ => return Err(Malformed("it is no row event")),
         };
         if version == 2 {
@@ -58,6 +64,10 @@ impl<'a> Head<'a> {
             first,
             second,
             data: reader.rest(),
+            compressed: matches!(
+                kind,
+                EventKind::CompressedWriteRows { .. } | EventKind::CompressedUpdateRows { .. } | EventKind::CompressedDeleteRows { .. }
+            ),
         })
     }
 

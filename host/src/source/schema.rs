@@ -1,5 +1,7 @@
 //! Tables as the binlog describes them: one immutable value a version, shared by reference.
 
+use super::charset::Charset;
+
 /// Which family of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flavor {
@@ -126,6 +128,20 @@ pub enum ColumnType {
         /// Bytes of the mask: 1-8.
         bytes: u8,
     },
+    /// MariaDB's COMPRESSED columns: VARCHAR, TEXT, VARBINARY, BLOB.
+    Packed {
+        /// Of a text; none: bytes.
+        charset: Option<Charset>,
+        /// Bytes of the length before the packed value: 1-4.
+        length_bytes: u8,
+    },
+    /// MariaDB's UUID, INET4, INET6: bytes in the log, text for people.
+    Spelled {
+        /// Which.
+        spelling: Spelling,
+        /// Bytes of the length before the value.
+        length_bytes: u8,
+    },
     /// JSON in MySQL's binary form.
     Json {
         /// Bytes of the length before the value.
@@ -135,13 +151,23 @@ pub enum ColumnType {
     Unsupported(String),
 }
 
-/// A character set that can be decoded.
+/// Which of MariaDB's types that are bytes in the log and text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Charset {
-    /// utf8mb4, utf8mb3: UTF-8 as it is.
-    Utf8,
-    /// ascii: 7 bits.
-    Ascii,
-    /// MySQL's latin1, that is cp1252 with the five unassigned bytes as C1 controls.
-    Latin1,
+pub enum Spelling {
+    /// 16 bytes, in the order of the text.
+    Uuid,
+    /// 4 bytes.
+    Inet4,
+    /// 16 bytes.
+    Inet6,
+}
+
+impl Spelling {
+    /// Bytes of a value.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Uuid | Self::Inet6 => 16,
+            Self::Inet4 => 4,
+        }
+    }
 }

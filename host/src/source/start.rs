@@ -6,9 +6,11 @@ use anyhow::anyhow;
 use mysql_async::BinlogStreamRequest;
 
 use super::connection::{Connection, TextRow};
-use super::dump::Dump;
+use super::discovery::flavor;
+use super::dump::{Dump, GTIDS_PLEASE};
 use super::event::{Event, EventKind};
-use super::transaction_id::previous;
+use super::schema::Flavor;
+use super::transaction_id::{domains, previous};
 use crate::config::{Config, SourceKind, Start};
 use crate::fault::Fault;
 use crate::position::{GtidSet, Position};
@@ -25,11 +27,17 @@ const FIRST_EVENTS_TIMEOUT: Duration = Duration::from_secs(20);
 /// `Retry` where the server can't be reached, `Stop` where it refuses, writes no binlog, or has no GTIDs and they were asked for.
 pub fn resolve_start(config: &Config) -> Result<Position, Fault> {
     match (&config.source.start, &config.source.kind) {
-        (Start::File { file, pos }, _) => Ok(Position {
-            gtid: None,
-            file: file.clone(),
-            pos: *pos,
-        }),
+        (Start::File { file, pos }, kind) => {
+            let gtid = match kind {
+                SourceKind::Mysql => domains_at(&mut Connection::open(config)?, file, *pos)?,
+                SourceKind::File(_) => None,
+            };
+            Ok(Position {
+                gtid,
+                file: file.clone(),
+                pos: *pos,
+            })
+        }
         (Start::Gtid(set), SourceKind::File(_)) => Ok(Position {
             gtid: Some(set.clone()),
             ..Position::default()
@@ -54,8 +62,9 @@ pub fn resolve_start(config: &Config) -> Result<Position, Fault> {
     }
 }
 
+/// MariaDB always has them.
 fn has_gtids(connection: &mut Connection) -> Result<bool, Fault> {
-    Ok(connection.global("gtid_mode")?.as_deref() == Some("ON"))
+    Ok(flavor(connection)? == Flavor::Mariadb || connection.global("gtid_mode")?.as_deref() == Some("ON"))
 }
 
 /// File, position and executed GTIDs as the server shows them; `None` without a binlog.
@@ -74,8 +83,27 @@ fn latest(connection: &mut Connection) -> Result<Position, Fault> {
     let pos = field(1)
         .parse()
         .map_err(|_| Fault::stop(anyhow!("the server shows no position of its binlog")))?;
-    let gtid = if has_gtids(connection)? { Some(gtid_set(&field(4))?) } else { None };
+    let gtid = match flavor(connection)? {
+        Flavor::Mariadb => Some(gtid_set(&connection.value("SELECT @@GLOBAL.gtid_binlog_pos")?.unwrap_or_default())?),
+        Flavor::Mysql if has_gtids(connection)? => Some(gtid_set(&field(4))?),
+        Flavor::Mysql => None,
+    };
     Ok(Position { gtid, file: field(0), pos })
+}
+
+/// The last transactions before an offset of a file, which only MariaDB tells. Asked for by these it does not mind a log past 4 GiB.
+fn domains_at(connection: &mut Connection, file: &str, pos: u64) -> Result<Option<GtidSet>, Fault> {
+    if flavor(connection)? != Flavor::Mariadb {
+        return Ok(None);
+    }
+    let rows: Vec<Option<String>> = connection.rows("SELECT BINLOG_GTID_POS(?, ?)", (file, pos))?;
+    let text = rows.into_iter().next().flatten();
+    let text = text.ok_or_else(|| {
+        Fault::stop(anyhow!(
+            "{file}:{pos} is no place in the server's binlog; set source.start to one that is"
+        ))
+    })?;
+    Ok(Some(gtid_set(&text)?))
 }
 
 fn earliest(connection: &mut Connection) -> Result<Position, Fault> {
@@ -84,7 +112,9 @@ fn earliest(connection: &mut Connection) -> Result<Position, Fault> {
         .into_iter()
         .next()
         .ok_or_else(|| Fault::stop(anyhow!("the server writes no binlog; start it with log_bin")))?;
-    let gtid = if has_gtids(connection)? {
+    let gtid = if flavor(connection)? == Flavor::Mariadb {
+        domains_at(connection, &file, FIRST)?
+    } else if has_gtids(connection)? {
         Some(gtid_set(&connection.value("SELECT @@GLOBAL.gtid_purged")?.unwrap_or_default())?)
     } else {
         None
@@ -133,7 +163,9 @@ fn head(config: &Config, file: &str) -> Result<(i64, Option<GtidSet>), Fault> {
     let request = BinlogStreamRequest::new(config.source.server_id)
         .with_filename(file.as_bytes())
         .with_pos(FIRST);
-    let mut dump = Dump::ask(Connection::open(config)?, request)?;
+    let mut connection = Connection::open(config)?;
+    connection.query(GTIDS_PLEASE)?;
+    let mut dump = Dump::ask(connection, request)?;
     let deadline = Instant::now() + FIRST_EVENTS_TIMEOUT;
     let mut began = None;
     while Instant::now() < deadline {
@@ -144,6 +176,7 @@ fn head(config: &Config, file: &str) -> Result<(i64, Option<GtidSet>), Fault> {
                 (EventKind::Rotate, _) => {}
                 (EventKind::FormatDescription, None) => began = Some(i64::from(event.timestamp) * 1000),
                 (EventKind::PreviousGtids, Some(began)) => return Ok((began, Some(previous(&event.body).map_err(Fault::stop)?))),
+                (EventKind::GtidList, Some(began)) => return Ok((began, Some(domains(&event.body).map_err(Fault::stop)?))),
                 (_, Some(began)) => return Ok((began, None)),
                 (_, None) => return Err(Fault::stop(anyhow!("the binlog file {file} has no format description"))),
             }

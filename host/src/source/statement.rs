@@ -9,6 +9,8 @@ pub(super) struct Query<'a> {
     pub(super) database: &'a [u8],
     /// The statement.
     pub(super) text: &'a [u8],
+    /// `sql_mode` of the session; 0 where it is not told.
+    pub(super) sql_mode: u64,
 }
 
 impl<'a> Query<'a> {
@@ -19,12 +21,13 @@ impl<'a> Query<'a> {
         let database = usize::from(reader.u8()?);
         reader.u16()?;
         let variables = usize::from(reader.u16()?);
-        reader.take(variables)?;
+        let sql_mode = sql_mode(reader.take(variables)?);
         let database = reader.take(database)?;
         reader.u8()?;
         Ok(Self {
             database,
             text: reader.rest(),
+            sql_mode,
         })
     }
 
@@ -37,6 +40,8 @@ impl<'a> Query<'a> {
         match first {
             w if is(w, "BEGIN") => Meaning::Begin,
             w if is(w, "START") && is(second, "TRANSACTION") => Meaning::Begin,
+            // MariaDB's ALTER in two parts: `COMMIT 7 ALTER TABLE …`.
+            w if is(w, "COMMIT") && second.first().is_some_and(u8::is_ascii_digit) => Meaning::Ddl,
             w if is(w, "COMMIT") => Meaning::Commit,
             w if is(w, "ROLLBACK") && is(second, "TO") => Meaning::RollbackToSavepoint,
             w if is(w, "ROLLBACK") => Meaning::Rollback,
@@ -66,6 +71,19 @@ impl<'a> Query<'a> {
         let (database, table) = text.strip_prefix('`')?.strip_suffix('`')?.split_once("`.`")?;
         let plain = !database.contains('`') && !table.contains('`');
         plain.then(|| (database.to_owned(), table.to_owned()))
+    }
+}
+
+/// `sql_mode` among a QUERY event's status variables: the server writes it after the flags, before all others. Format:
+/// `Q_FLAGS2_CODE` (0, four bytes) and `Q_SQL_MODE_CODE` (1, eight bytes) in MySQL's `statement_events.h`.
+fn sql_mode(variables: &[u8]) -> u64 {
+    let mut reader = Reader::new(variables);
+    loop {
+        match reader.u8() {
+            Ok(0) if reader.take(4).is_ok() => {}
+            Ok(1) => return reader.u64().unwrap_or(0),
+            _ => return 0,
+        }
     }
 }
 
@@ -127,6 +145,7 @@ mod tests {
         Query {
             database: b"d",
             text: text.as_bytes(),
+            sql_mode: 0,
         }
         .meaning()
     }
@@ -152,6 +171,7 @@ mod tests {
             Query {
                 database: b"",
                 text: text.as_bytes(),
+                sql_mode: 0,
             }
             .emptied_table()
         };

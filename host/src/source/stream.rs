@@ -1,22 +1,26 @@
 //! From raw events to changes: transactions, table maps, rows. Pure; never panics, and blocks only to ask the catalogue for
 //! a table version that is new.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use anyhow::anyhow;
 
 use super::catalog::Catalog;
+use super::ddl::Statement;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{COMPRESSED, MARIADB, MIDDLE, PARTIAL_JSON, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENCRYPTED, ENDS_EARLY, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
+use super::sql::Dialect;
 use super::statement::{Meaning, Query};
 use super::table_map::Name;
 use super::tables::Tables;
-use super::transaction_id::{Header, previous};
+use super::transaction_id::{Header, domains};
+use super::unpack::unpack;
 use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet, Position};
@@ -54,6 +58,8 @@ pub struct Rows<'a> {
     pub second: Image,
     /// The row images, one after the other, to the end.
     pub data: &'a [u8],
+    /// JSON columns of after images may be differences: the form of MySQL's PARTIAL_UPDATE_ROWS event.
+    pub is_partial: bool,
     /// Seconds since 1970 in the event's header.
     pub timestamp: u32,
 }
@@ -93,7 +99,11 @@ pub enum Change<'a> {
         database: String,
         /// Its text.
         text: String,
+        /// What it does, and to which tables.
+        statement: Statement,
     },
+    /// A compressed transaction: `Interpreter::unpack` gives the events in it, and each goes to `Interpreter::read_packed`.
+    Packed,
     /// Nothing for the row path (rotation, heartbeat, rows of tables that nobody chose).
     Nothing,
 }
@@ -124,6 +134,17 @@ pub struct Interpreter {
     started: bool,
     /// Bytes of a table id: 6, or 4 in files of very old servers.
     id_bytes: usize,
+    /// Of the server that wrote the file.
+    dialect: Dialect,
+    /// Before the last DDL statement that was a transaction of its own.
+    before_ddl: Position,
+    /// The event is within a compressed transaction; whether it is the last there.
+    packed: Option<bool>,
+    /// The row images of the last compressed event.
+    unpacked: Vec<u8>,
+    /// MariaDB's domains in which the start has been passed, so that a number that goes back is a new transaction; `None`
+    /// where the source itself begins behind the start.
+    passed: Option<BTreeSet<u32>>,
 }
 
 impl Interpreter {
@@ -136,6 +157,7 @@ impl Interpreter {
         };
         Self {
             place,
+            passed: start.file.is_empty().then(BTreeSet::new),
             committed: start,
             inherited: None,
             tables: Tables::new(filter, catalog),
@@ -148,6 +170,10 @@ impl Interpreter {
             skip_before_ms: None,
             started: false,
             id_bytes: 6,
+            dialect: Dialect::default(),
+            before_ddl: Position::default(),
+            packed: None,
+            unpacked: Vec::new(),
         }
     }
 
@@ -165,6 +191,11 @@ impl Interpreter {
     /// decoded. `Retry` where the log breaks off within a transaction.
     pub fn read<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         self.place.pass(event);
+        self.packed = None;
+        self.interpret(event)
+    }
+
+    fn interpret<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         let kind = event.kind();
         let first = !std::mem::replace(&mut self.started, true);
         match kind {
@@ -172,23 +203,32 @@ impl Interpreter {
             EventKind::FormatDescription => self.format(event)?,
             EventKind::PreviousGtids => self.previous_gtids(event)?,
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => self.announce(event)?,
-            EventKind::Query => return self.query(event),
+            EventKind::DomainGtid => return self.announce_domain(event),
+            EventKind::GtidList => {
+                let set = domains(&event.body).map_err(|m| self.malformed(event, m))?;
+                self.inherit(event, set);
+            }
+            EventKind::Query | EventKind::CompressedQuery => return self.query(event),
             EventKind::TableMap => self.table_map(event)?,
-            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } => return self.rows(event),
+            EventKind::WriteRows { .. } | EventKind::UpdateRows { .. } | EventKind::DeleteRows { .. } | EventKind::PartialUpdateRows => {
+                return self.rows(event);
+            }
+            EventKind::CompressedWriteRows { .. } | EventKind::CompressedUpdateRows { .. } | EventKind::CompressedDeleteRows { .. } => {
+                return self.rows(event);
+            }
             EventKind::Xid => {
                 let xid = Reader::new(&event.body).u64().map_err(|m| self.malformed(event, m))?;
                 return self.commit(event, xid);
             }
             EventKind::XaPrepare => return self.xa_prepare(event),
-            EventKind::PartialUpdateRows => self.partial_update(event)?,
             EventKind::Stop => self.settle(event),
             EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
-            EventKind::TransactionPayload => return Err(self.stop(event, COMPRESSED)),
+            EventKind::TransactionPayload => return self.compressed(event),
             EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
-            EventKind::Mariadb(_) if !event.is_ignorable() => return Err(self.stop(event, MARIADB)),
+            EventKind::StartEncryption => return Err(self.stop(event, ENCRYPTED)),
             EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
-            EventKind::Mariadb(_) | EventKind::Unknown(_) => {}
+            EventKind::Unknown(_) => {}
         }
         Ok(Change::Nothing)
     }
@@ -208,56 +248,29 @@ impl Interpreter {
         &self.transaction
     }
 
+    /// The place before the DDL statement that `read` returned last: where a restart meets it again.
+    pub fn before_ddl(&self) -> &Position {
+        if self.open { &self.committed } else { &self.before_ddl }
+    }
+
+    /// File and offset up to which the log has been read, by what the source sent itself.
+    pub fn reached(&self) -> (&str, u64) {
+        (&self.place.file, self.place.end)
+    }
+
+    /// The last version of a chosen table whose rows were read.
+    pub fn last_version(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+        self.tables.last_version(database, table)
+    }
+
+    /// The table is another one from here on, or none: its last version says nothing of it any more.
+    pub fn forget_version(&mut self, database: &str, table: &str) {
+        self.tables.forget_version(database, table);
+    }
+
     /// Whether a transaction has begun and not ended.
     pub fn in_transaction(&self) -> bool {
         self.open
-    }
-
-    fn rotate(&mut self, event: &Event, first: bool) -> Result<(), Fault> {
-        let mut reader = Reader::new(&event.body);
-        let pos = reader.u64().map_err(|m| self.malformed(event, m))?;
-        let file =
-            std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
-        if event.is_made_up() && (first || file == self.place.file) {
-            // The server says where it begins to read: before the start where it searches by GTID. That moves nothing.
-            self.place.rotate(file, pos.max(4));
-            self.started = false;
-            return Ok(());
-        }
-        self.unbroken(event)?;
-        self.place.rotate(file, pos.max(4));
-        self.settle_here();
-        Ok(())
-    }
-
-    fn format(&mut self, event: &Event) -> Result<(), Fault> {
-        self.unbroken(event)?;
-        let mut reader = Reader::new(&event.body);
-        let version = reader.u16().map_err(|m| self.malformed(event, m))?;
-        if version != 4 {
-            return Err(self.malformed(event, Malformed("its format version is not 4, that of MySQL 5.0 and later")));
-        }
-        // Version text, time, length of headers; then the lengths of each type's own header, TABLE_MAP's being the 19th.
-        reader.take(50 + 4 + 1).map_err(|m| self.malformed(event, m))?;
-        let table_map = reader.rest().get(18).copied();
-        self.id_bytes = if table_map == Some(6) { 4 } else { 6 };
-        self.tables.forget_ids();
-        self.settle(event);
-        Ok(())
-    }
-
-    fn previous_gtids(&mut self, event: &Event) -> Result<(), Fault> {
-        let set = previous(&event.body).map_err(|m| self.malformed(event, m))?;
-        if self.committed.gtid.is_none() {
-            // An empty set may also mean that transactions have no GTIDs: the first one will tell.
-            if set.is_empty() {
-                self.inherited = Some(set);
-            } else {
-                self.committed.gtid = Some(set);
-            }
-        }
-        self.settle(event);
-        Ok(())
     }
 
     fn announce(&mut self, event: &Event) -> Result<(), Fault> {
@@ -289,14 +302,19 @@ impl Interpreter {
         if !early {
             self.skip_before_ms = None;
         }
-        let handled = |gtid: &Gtid| self.committed.gtid.as_ref().is_some_and(|set| set.contains(gtid));
-        self.skipping = early || gtid.as_ref().is_some_and(handled);
+        let handled = gtid.as_ref().is_some_and(|gtid| self.is_handled(gtid));
+        self.skipping = early || handled;
         self.gtid = gtid;
         self.delivered = false;
     }
 
     fn query<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
-        let query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let mut query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let text;
+        if event.kind() == EventKind::CompressedQuery {
+            text = unpack(query.text).map_err(|m| self.malformed(event, m))?;
+            query.text = &text;
+        }
         match query.meaning() {
             Meaning::Begin => {
                 if self.open {
@@ -317,7 +335,7 @@ impl Interpreter {
             Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
             Meaning::XaOutcome => {
                 self.announce_alone(event);
-                self.finish();
+                self.finish(event)?;
                 Ok(Change::Nothing)
             }
             Meaning::Rows => {
@@ -328,23 +346,23 @@ impl Interpreter {
                 }
                 if !self.open {
                     self.announce_alone(event);
-                    self.finish();
+                    self.finish(event)?;
                 }
                 Ok(Change::Nothing)
             }
             Meaning::Ddl => {
                 if !self.open {
                     self.announce_alone(event);
-                    self.finish();
+                    self.before_ddl.clone_from(&self.committed);
+                    self.finish(event)?;
                 }
                 if self.skipping {
                     return Ok(Change::Nothing);
                 }
                 let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                Ok(Change::Ddl {
-                    database: text(query.database),
-                    text: text(query.text),
-                })
+                let (database, text) = (text(query.database), text(query.text));
+                let statement = Statement::parse(&database, &text, self.dialect.with_mode(query.sql_mode));
+                Ok(Change::Ddl { database, text, statement })
             }
         }
     }
@@ -362,12 +380,15 @@ impl Interpreter {
         }
         // A GTID with COMMIT and nothing else: an empty transaction, which nobody was told of.
         let told = self.open && !self.skipping;
-        self.finish();
+        self.finish(event)?;
         Ok(if told { Change::Commit { xid } } else { Change::Nothing })
     }
 
     /// Ends the transaction; what comes next is after it.
-    fn finish(&mut self) {
+    fn finish(&mut self, event: &Event) -> Result<(), Fault> {
+        if self.packed == Some(false) {
+            return Err(self.stop(event, ENDS_EARLY));
+        }
         self.open = false;
         self.announced = false;
         match self.gtid.take() {
@@ -375,7 +396,9 @@ impl Interpreter {
                 if self.committed.gtid.is_none() {
                     self.committed.gtid = self.inherited.take();
                 }
-                if let Some(set) = &mut self.committed.gtid {
+                if let Some(set) = &mut self.committed.gtid
+                    && !(self.skipping && set.contains(&gtid))
+                {
                     set.add(&gtid);
                 }
             }
@@ -386,6 +409,7 @@ impl Interpreter {
             }
         }
         self.settle_here();
+        Ok(())
     }
 
     /// Moves the position past an event between transactions.
@@ -407,7 +431,7 @@ impl Interpreter {
             return Ok(());
         }
         let result = self.tables.map(&name);
-        result.map_err(|error| Fault::stop(error.context(self.place.describe(event))))
+        result.map_err(|fault| fault.context(self.place.describe(event)))
     }
 
     fn rows<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
@@ -433,29 +457,21 @@ impl Interpreter {
         }
         self.delivered = true;
         let (first, second) = (head.first(), head.second());
+        let data = if head.compressed {
+            self.unpacked = unpack(head.data).map_err(malformed)?;
+            &self.unpacked
+        } else {
+            head.data
+        };
         Ok(Change::Rows(Rows {
             table,
             op: head.op,
             first,
             second,
-            data: head.data,
+            data,
+            is_partial: event.kind() == EventKind::PartialUpdateRows,
             timestamp: event.timestamp,
         }))
-    }
-
-    fn partial_update(&self, event: &Event) -> Result<(), Fault> {
-        let id = Head::table_id(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
-        let Some((table_id, _)) = id.filter(|_| !self.skipping) else {
-            return Ok(());
-        };
-        match self.tables.get(table_id) {
-            Some(None) => Ok(()),
-            Some(Some(table)) => {
-                let fault = self.stop(event, PARTIAL_JSON);
-                Err(fault.context(format!("table {}.{}", table.database, table.name)))
-            }
-            None => Err(self.stop(event, MIDDLE)),
-        }
     }
 
     fn xa_prepare<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {
@@ -493,5 +509,8 @@ impl Interpreter {
     }
 }
 
+mod files;
+mod mariadb;
+mod packed;
 #[cfg(test)]
 mod tests;

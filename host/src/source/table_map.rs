@@ -170,10 +170,10 @@ fn column(code: u8, metadata: &mut Reader<'_>) -> Parsed<Option<(TypeCode, u16)>
     Ok(Some(match code {
         // The integers, NULL, and temporal types without fractional digits.
         1..=3 | 6..=14 => (code, 0),
-        // FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, VECTOR, JSON, the BLOBs, GEOMETRY.
-        4 | 5 | 17..=19 | 242 | 245 | 249..=252 | 255 => (code, u16::from(metadata.u8()?)),
-        // VARCHAR, BIT, VAR_STRING: two bytes, low one first; DECIMAL: precision, scale.
-        15 | 16 | 246 | 253 => (code, metadata.u16()?),
+        // FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, MariaDB's compressed BLOB, VECTOR, JSON, the BLOBs, GEOMETRY.
+        4 | 5 | 17..=19 | 140 | 242 | 245 | 249..=252 | 255 => (code, u16::from(metadata.u8()?)),
+        // VARCHAR, BIT, MariaDB's compressed VARCHAR, VAR_STRING: two bytes, low one first; DECIMAL: precision, scale.
+        15 | 16 | 141 | 246 | 253 => (code, metadata.u16()?),
         // STRING, ENUM, SET: the real type, then the length, whose bits 8 and 9 hide inverted in the type.
         247 | 248 | 254 => {
             let [first, second] = metadata.array()?;

@@ -12,6 +12,7 @@ use super::columns::columns;
 use super::schema::{ColumnType, Table};
 use super::table_map::{Description, Name};
 use crate::config::TableFilter;
+use crate::fault::Fault;
 
 /// Ids are given anew each time that a server opens a table; so many are kept.
 const MOST_IDS: usize = 4096;
@@ -61,6 +62,17 @@ impl Tables {
         self.ids.remove(&table_id);
     }
 
+    /// The last version of a table, if rows of it were announced.
+    pub(super) fn last_version(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+        let key = (database.to_owned(), table.to_owned());
+        self.versions.get(&key).map(|(_, table)| table)
+    }
+
+    /// Forgets a table's version: the next table map makes a new one.
+    pub(super) fn forget_version(&mut self, database: &str, table: &str) {
+        self.versions.remove(&(database.to_owned(), table.to_owned()));
+    }
+
     /// Whether rows of this table are wanted.
     pub(super) fn selects(&self, database: &str, table: &str) -> bool {
         self.filter.selects(database, table)
@@ -69,8 +81,9 @@ impl Tables {
     /// Notes what a table map says.
     ///
     /// # Errors
-    /// A chosen table's map that is malformed, lacks names, or has a column that can't be decoded.
-    pub(super) fn map(&mut self, name: &Name<'_>) -> anyhow::Result<()> {
+    /// `Stop` for a chosen table's map that is malformed, lacks names, or has a column that can't be decoded; as the catalogue's where
+    /// only that can tell a type.
+    pub(super) fn map(&mut self, name: &Name<'_>) -> Result<(), Fault> {
         match self.ids.get(&name.table_id) {
             Some(Slot::Unchosen(known)) if **known == *name.identity => return Ok(()),
             Some(Slot::Chosen(known, _)) if **known == *name.identity => return Ok(()),
@@ -100,20 +113,22 @@ impl Tables {
     }
 
     /// The version that these bytes describe: the last one, or a new one.
-    fn version(&mut self, name: &Name<'_>) -> anyhow::Result<Version> {
+    fn version(&mut self, name: &Name<'_>) -> Result<Version, Fault> {
         let key = (name.database.to_owned(), name.table.to_owned());
         let entry = match self.versions.entry(key) {
             Entry::Occupied(entry) if *entry.get().0 == *name.identity => return Ok(entry.get().clone()),
             entry => entry,
         };
-        let table = Arc::new(parse(name, &mut self.catalog)?);
+        let mut table = parse(name).map_err(Fault::stop)?;
+        self.catalog.refine(name.database, name.table, &mut table.columns)?;
+        let table = Arc::new(table);
         let version = (Arc::from(name.identity), table);
         entry.insert_entry(version.clone());
         Ok(version)
     }
 }
 
-fn parse(name: &Name<'_>, catalog: &mut Catalog) -> anyhow::Result<Table> {
+fn parse(name: &Name<'_>) -> anyhow::Result<Table> {
     let full = format!("{}.{}", name.database, name.table);
     let broken = |problem| anyhow::Error::new(problem).context(format!("reading the table map of {full}"));
     let description = Description::parse(name.rest).map_err(broken)?;
@@ -123,7 +138,7 @@ fn parse(name: &Name<'_>, catalog: &mut Catalog) -> anyhow::Result<Table> {
              binlog_row_metadata=FULL on the server and start after that"
         ));
     }
-    let mut columns = columns(&description).map_err(broken)?;
+    let columns = columns(&description).map_err(broken)?;
     for column in &columns {
         if let ColumnType::Unsupported(text) = &column.kind {
             return Err(anyhow!(
@@ -138,7 +153,6 @@ fn parse(name: &Name<'_>, catalog: &mut Catalog) -> anyhow::Result<Table> {
     if description.key.iter().any(|ordinal| *ordinal >= columns.len()) {
         return Err(broken(super::reader::Malformed("its key has a column that it does not have")));
     }
-    catalog.refine(name.database, name.table, &mut columns);
     Ok(Table {
         version: NEXT_VERSION.fetch_add(1, Ordering::Relaxed),
         database: name.database.to_owned(),

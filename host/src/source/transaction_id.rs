@@ -1,7 +1,8 @@
-//! GTID events of all kinds, and PREVIOUS_GTIDS. Formats: MySQL's `control_events.h` and its serialization library.
+//! GTID events of all kinds, PREVIOUS_GTIDS and MariaDB's GTID_LIST. Formats: MySQL's `control_events.h` and its serialization
+//! library, MariaDB's `log_event.h`.
 
 use super::reader::{Malformed, Parsed, Reader};
-use crate::position::{Gtid, GtidSet, Uuid};
+use crate::position::{DomainGtid, Gtid, GtidSet, ServerGtid, Uuid};
 
 /// What a GTID event says of the transaction after it.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,13 +20,15 @@ impl Header {
         reader.u8()?;
         let uuid = reader.array()?;
         let number = reader.u64()?;
-        if !anonymous && !Gtid::is_number(number) {
+        if !anonymous && !ServerGtid::is_number(number) {
             return Err(NO_NUMBER);
         }
-        let gtid = (!anonymous).then(|| Gtid {
-            uuid,
-            tag: String::new(),
-            number,
+        let gtid = (!anonymous).then(|| {
+            Gtid::Server(ServerGtid {
+                uuid,
+                tag: String::new(),
+                number,
+            })
         });
         let mut header = Self { gtid, commit_us: None };
         // MySQL 5.6 ends here, 5.7 after the two logical timestamps of 8 bytes that the 2 announces.
@@ -48,7 +51,7 @@ impl Header {
         }
         reader.varlen()?;
         reader.varlen()?;
-        let mut gtid = Gtid {
+        let mut gtid = ServerGtid {
             uuid: [0; 16],
             tag: String::new(),
             number: 0,
@@ -67,11 +70,11 @@ impl Header {
                 _ => break,
             }
         }
-        if !Gtid::is_number(gtid.number) {
+        if !ServerGtid::is_number(gtid.number) {
             return Err(NO_NUMBER);
         }
         Ok(Self {
-            gtid: Some(gtid),
+            gtid: Some(Gtid::Server(gtid)),
             commit_us: original.or(immediate),
         })
     }
@@ -91,7 +94,7 @@ fn tag(reader: &mut Reader<'_>) -> Parsed<String> {
     let length = usize::try_from(reader.varlen()?).map_err(|_| Malformed("its tag is too long"))?;
     let bytes = reader.take(length)?;
     match std::str::from_utf8(bytes) {
-        Ok(text) if Gtid::is_tag(text) => Ok(text.to_owned()),
+        Ok(text) if ServerGtid::is_tag(text) => Ok(text.to_owned()),
         _ => Err(Malformed("its tag is none")),
     }
 }
@@ -110,11 +113,55 @@ pub(super) fn previous(body: &[u8]) -> Parsed<GtidSet> {
         for _ in 0..reader.u64()? {
             let (first, end) = (reader.u64()?, reader.u64()?);
             let last = end.saturating_sub(1);
-            if last < first || !Gtid::is_number(first) || !Gtid::is_number(last) {
+            if last < first || !ServerGtid::is_number(first) || !ServerGtid::is_number(last) {
                 return Err(Malformed("an interval in it is none"));
             }
             set.add_range(uuid, &tag, first, last);
         }
+    }
+    Ok(set)
+}
+
+/// What MariaDB's GTID event says. It stands in place of BEGIN.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct DomainHeader {
+    /// Its id.
+    pub(super) gtid: DomainGtid,
+    /// One event follows and no end: DDL, or the outcome of a transaction that was prepared before.
+    pub(super) single: bool,
+}
+
+/// `FL_STANDALONE`: no COMMIT follows.
+const STANDALONE: u8 = 1;
+/// `FL_COMPLETED_XA`: XA COMMIT or XA ROLLBACK follows.
+const COMPLETED_XA: u8 = 128;
+
+impl DomainHeader {
+    /// Reads MariaDB's GTID event's body; `server` is that of the event's header.
+    pub(super) fn parse(body: &[u8], server: u32) -> Parsed<Self> {
+        let mut reader = Reader::new(body);
+        let number = reader.u64()?;
+        let domain = u32::from_le_bytes(reader.array()?);
+        let flags = reader.u8()?;
+        // What follows (group commit id, XA's id) changes nothing for a reader in the log's order.
+        Ok(Self {
+            gtid: DomainGtid { domain, server, number },
+            single: flags & (STANDALONE | COMPLETED_XA) != 0,
+        })
+    }
+}
+
+/// Reads a GTID_LIST event's body: of each domain the last of each server, the domain's last one behind the others.
+pub(super) fn domains(body: &[u8]) -> Parsed<GtidSet> {
+    let mut reader = Reader::new(body);
+    // The upper four bits are flags.
+    let count = u32::from_le_bytes(reader.array()?) & 0x0fff_ffff;
+    let mut set = GtidSet::new();
+    for _ in 0..count {
+        let domain = u32::from_le_bytes(reader.array()?);
+        let server = u32::from_le_bytes(reader.array()?);
+        let number = reader.u64()?;
+        set.add(&Gtid::Domain(DomainGtid { domain, server, number }));
     }
     Ok(set)
 }

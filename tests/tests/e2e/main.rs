@@ -10,13 +10,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod arrivals;
+mod charsets;
 mod checks;
 mod collisions;
 mod commands;
 mod crashes;
 mod document;
+mod events;
+mod mariadb;
 mod oracle;
+mod packed;
+mod partial_json;
 mod refusals;
 mod streams;
 mod swap;
+mod texts;
 mod values;

@@ -145,7 +145,7 @@ pub(crate) fn compare(stem: &str, columns: &[Column]) {
     let mut database = Server::shared().database(stem);
     let tables: Vec<String> = IMAGES.iter().map(|image| format!("values_{}", image.to_lowercase())).collect();
     for table in &tables {
-        let list: Vec<String> = columns.iter().map(|c| format!("`{}` {}", c.name, c.sql_type)).collect();
+        let list: Vec<String> = columns.iter().map(|c| format!("{} {}", quoted(c.name), c.sql_type)).collect();
         database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY, {})", list.join(", ")));
     }
     let connectors: Vec<Connector> = ["split", "single"]
@@ -192,15 +192,21 @@ fn change(database: &mut Database, image: &str, table: &str, columns: &[Column])
     database.exec("SET SESSION sql_mode = 'ALLOW_INVALID_DATES', SESSION time_zone = '+00:00'");
     database.exec(&format!("SET SESSION binlog_row_image = '{image}'"));
     let rows = columns.iter().map(|c| c.values.len()).max().unwrap_or(1);
+    // Named one by one: invisible columns have no value otherwise.
+    let names: Vec<String> = columns.iter().map(|c| quoted(c.name)).collect();
     for row in 0..rows {
         let values: Vec<&str> = columns.iter().map(|c| c.values[row % c.values.len()]).collect();
-        database.exec(&format!("INSERT INTO {table} VALUES ({row}, {})", values.join(", ")));
+        database.exec(&format!(
+            "INSERT INTO {table} (id, {}) VALUES ({row}, {})",
+            names.join(", "),
+            values.join(", ")
+        ));
     }
     let first = state(database, table, columns);
     for row in 0..rows {
         let values: Vec<String> = columns
             .iter()
-            .map(|c| format!("`{}` = {}", c.name, c.values[(row + 1) % c.values.len()]))
+            .map(|c| format!("{} = {}", quoted(c.name), c.values[(row + 1) % c.values.len()]))
             .collect();
         database.exec(&format!("UPDATE {table} SET {} WHERE id = {row}", values.join(", ")));
     }
@@ -214,20 +220,26 @@ fn change(database: &mut Database, image: &str, table: &str, columns: &[Column])
 fn state(database: &mut Database, table: &str, columns: &[Column]) -> State {
     let list: Vec<String> = columns
         .iter()
-        .map(|c| format!("IF(`{0}` IS NULL, NULL, {1})", c.name, c.kind.expected(&format!("`{}`", c.name))))
+        .map(|c| format!("IF({0} IS NULL, NULL, {1})", quoted(c.name), c.kind.expected(&quoted(c.name))))
         .collect();
     database.query(&format!("SELECT {} FROM {table} ORDER BY id", list.join(", ")))
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }
 
 fn check_schema(message: &Message, columns: &[Column], wrong: &mut Vec<String>) {
     let schema = &object_members(&message.value)[0];
     let found = array_items(object_members(schema.1)[0].1).join("\n");
     let mut expected = vec!["{\"name\":\"id\",\"type\":\"LONG\"}".to_owned()];
-    expected.extend(
-        columns
-            .iter()
-            .map(|c| format!("{{\"name\":\"{}\",\"type\":\"{}\"}}", c.name, c.kind.envelope_type())),
-    );
+    expected.extend(columns.iter().map(|c| {
+        format!(
+            "{{\"name\":{},\"type\":\"{}\"}}",
+            serde_json::Value::from(c.name),
+            c.kind.envelope_type()
+        )
+    }));
     if found != expected.join("\n") {
         wrong.push(format!("schema.dataColumn is\n{found}\ninstead of\n{}", expected.join("\n")));
     }

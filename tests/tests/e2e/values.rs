@@ -345,6 +345,11 @@ fn json_is_the_text_that_mysql_prints() {
                     "CAST(CAST('12:30:00' AS TIME(6)) AS JSON)",
                     "JSON_ARRAY(x'00FF', CAST('bytes' AS BINARY(10)))",
                     "JSON_ARRAY(b'1011')",
+                    "JSON_OBJECT('stamp', CAST(TIMESTAMP'2015-01-15 23:24:25.1' AS JSON), 'zero', CAST('0000-00-00' AS DATE))",
+                    "CAST(CAST('2015-01-15 00:00:00.120000' AS DATETIME(2)) AS JSON)",
+                    "JSON_ARRAY(CAST(99999999999999999999999999999999999.999999999999999999999999999999 AS DECIMAL(65,30)))",
+                    "JSON_ARRAY(ST_GeomFromText('LINESTRING(0 0,1 1)', 4326), CAST('{}' AS JSON), CONVERT('中' USING gbk))",
+                    "JSON_OBJECT('empty', x'', 'long', REPEAT(x'00FF', 300))",
                     "JSON_ARRAY(CAST(2001 AS YEAR))",
                     "CAST(ST_GeomFromText('POINT(1 2.5)') AS JSON)",
                     "JSON_ARRAY(1e0, 1.5e0, 1e15, 1e16, 1e17, 1e-5, 123456.789e0, 2.2250738585072014e-308, 1.7976931348623157e308)",
@@ -358,6 +363,11 @@ fn json_is_the_text_that_mysql_prints() {
                     "JSON_OBJECT('long', REPEAT('x', 70000), 'k', JSON_ARRAY(1, 'two', JSON_OBJECT('three', 3)))",
                     "JSON_ARRAY(REPEAT('é', 100), REPEAT('y', 200))",
                     "JSON_ARRAY(REPEAT('z', 16384))",
+                    // As deep as MySQL allows.
+                    "CONCAT(REPEAT('[', 100), REPEAT(']', 100))",
+                    "CONCAT(REPEAT('{\"a\":', 99), '[1]', REPEAT('}', 99))",
+                    // Of two keys that are the same the last one counts; keys are ordered by length, then by bytes.
+                    "'{\"b\": 1, \"a\": 2, \"b\": 3, \"aa\": 4, \"é\": 5, \"\": 6}'",
                     "NULL",
                 ],
             ),
@@ -466,6 +476,24 @@ fn geometry_and_vectors_are_mysqls_own_bytes() {
                 "VECTOR(3)",
                 LargeBytes,
                 &["STRING_TO_VECTOR('[1,-2.5,0]')", "STRING_TO_VECTOR('[0.1]')", "NULL"],
+            ),
+            column(
+                "long_embedding",
+                "VECTOR(16383)",
+                LargeBytes,
+                &[
+                    "STRING_TO_VECTOR(CONCAT('[', REPEAT('1.5,', 4000), '3.4e38]'))",
+                    "STRING_TO_VECTOR('[-0]')",
+                ],
+            ),
+            column(
+                "anything",
+                "GEOMETRYCOLLECTION",
+                LargeBytes,
+                &[
+                    "ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,1 1))')",
+                    "ST_GeomFromText('GEOMETRYCOLLECTION EMPTY')",
+                ],
             ),
         ],
     );

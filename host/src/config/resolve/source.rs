@@ -35,7 +35,11 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
     let databases = reader.list("source.database", true);
     let written_id = u32::try_from(reader.integer("source.server_id")).unwrap_or(0);
     let (tls, [tls_ca, tls_cert, tls_key]) = tls(reader);
-    reader.choice("source.ddl");
+    let ddl = match reader.choice("source.ddl") {
+        Some("forward") => Ddl::Forward,
+        Some("fail") => Ddl::Fail,
+        _ => Ddl::Ignore,
+    };
     let password = reader.text("source.password");
     Source {
         kind,
@@ -53,7 +57,8 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         tls_cert,
         tls_key,
         heartbeat_interval: reader.duration("source.heartbeat_interval_ms"),
-        ddl: Ddl::Ignore,
+        ddl,
+        resume_past_ddl: None,
         transaction_markers: reader.flag("source.transaction_markers"),
     }
 }

@@ -131,8 +131,9 @@ fn component_importing(name: &str) -> Vec<u8> {
 #[test]
 fn a_damaged_cache_entry_is_compiled_again_and_mended() {
     let lab = Lab::with_own_cache();
+    let folder = lab.cache.join("plugins");
     drop(lab.probe("echo"));
-    let entry = || std::fs::read_dir(&lab.cache).unwrap().next().unwrap().unwrap().path();
+    let entry = || std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(entry()).unwrap();
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
@@ -141,17 +142,18 @@ fn a_damaged_cache_entry_is_compiled_again_and_mended() {
         assert_eq!(run(&mut lab.probe("echo"), &batch(1, &[1])).unwrap(), ["AAAA:1"]);
         assert_eq!(std::fs::read(entry()).unwrap().len(), whole.len());
     }
-    assert_eq!(std::fs::read_dir(&lab.cache).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 #[test]
 fn a_cache_folder_that_others_can_write_to_is_not_used() {
     use std::os::unix::fs::PermissionsExt;
     let lab = Lab::with_own_cache();
-    std::fs::create_dir(&lab.cache).unwrap();
-    std::fs::set_permissions(&lab.cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let folder = lab.cache.join("plugins");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     assert_eq!(run(&mut lab.probe("echo"), &batch(1, &[1])).unwrap(), ["AAAA:1"]);
-    assert_eq!(std::fs::read_dir(&lab.cache).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]

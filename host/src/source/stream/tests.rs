@@ -91,6 +91,21 @@ impl Log {
         self.add(XID, 77_u64.to_le_bytes().to_vec())
     }
 
+    /// A compressed transaction of another log's events, which have no checksums in there.
+    fn packed(self, inner: Self) -> Self {
+        let mut plain = Vec::new();
+        for event in inner.events {
+            let size = event.size - 4;
+            plain.extend_from_slice(&Event { size, ..event.clone() }.header());
+            plain.extend_from_slice(&event.body);
+        }
+        let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        let packed = zstd::encode_all(&plain[..], 3).unwrap();
+        let mut body = vec![2, 1, 0, 3, 9, 0xfe];
+        body.extend_from_slice(&[&size(&plain)[..], &[0; 4], &[1, 9, 0xfe], &size(&packed), &[0; 4], &[0]].concat());
+        self.add(40, [body, packed].concat())
+    }
+
     fn transaction(self, number: u8, table: &str) -> Self {
         self.gtid(number).query("BEGIN").map(table).write().xid()
     }
@@ -122,19 +137,31 @@ fn interpreter(from: Position) -> Interpreter {
 fn words(interpreter: &mut Interpreter, events: &[Event]) -> Result<Vec<&'static str>, Fault> {
     let mut words = Vec::new();
     for event in events {
-        match interpreter.read(event)? {
-            Change::Begin(_) => words.push("begin"),
-            Change::Rows(rows) => words.push(match rows.op {
-                RowOp::Insert => "insert",
-                RowOp::Update => "update",
-                RowOp::Delete => "delete",
-            }),
-            Change::Commit { .. } => words.push("commit"),
-            Change::Ddl { .. } => words.push("ddl"),
-            Change::Nothing => {}
+        let change = interpreter.read(event)?;
+        if !matches!(change, Change::Packed) {
+            words.extend(word(&change));
+            continue;
+        }
+        let mut payload = interpreter.unpack(event)?;
+        while let Some(packed) = payload.next()? {
+            words.extend(word(&interpreter.read_packed(packed)?));
         }
     }
     Ok(words)
+}
+
+fn word(change: &Change<'_>) -> Option<&'static str> {
+    Some(match change {
+        Change::Begin(_) => "begin",
+        Change::Rows(rows) => match rows.op {
+            RowOp::Insert => "insert",
+            RowOp::Update => "update",
+            RowOp::Delete => "delete",
+        },
+        Change::Commit { .. } => "commit",
+        Change::Ddl { .. } => "ddl",
+        Change::Nothing | Change::Packed => return None,
+    })
 }
 
 const UUID: &str = "07070707-0707-0707-0707-070707070707";
@@ -253,6 +280,30 @@ fn transactions_before_a_time_are_passed_over_unparsed() {
     assert_eq!(words(&mut late, &log.events).unwrap(), ["begin", "insert", "commit"]);
 }
 
+/// A GTID event of MariaDB: `0-1-number`.
+fn domain_gtid(number: u8, flags: u8) -> Vec<u8> {
+    let mut body = vec![number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, flags];
+    body.extend([0; 6]);
+    body
+}
+
+#[test]
+fn mariadbs_gtid_is_a_begin_and_what_the_position_has_is_passed_over() {
+    let mut log = Log::start().add(163, vec![0, 0, 0, 0]);
+    for number in 1..=3 {
+        log = log.add(162, domain_gtid(number, 0)).map("t").write().xid();
+    }
+    let log = log.add(162, domain_gtid(4, 1)).query("CREATE TABLE u (a int)");
+    let start = Position {
+        gtid: Some("0-1-2".parse().unwrap()),
+        ..Position::default()
+    };
+    let mut interpreter = interpreter(start);
+    assert_eq!(words(&mut interpreter, &log.events).unwrap(), ["begin", "insert", "commit", "ddl"]);
+    assert_eq!(interpreter.position().gtid.as_ref().unwrap().to_string(), "0-1-4");
+    assert_eq!(interpreter.transaction().gtid, "0-1-4");
+}
+
 #[test]
 fn ddl_is_a_transaction_of_its_own() {
     let log = Log::start().gtid(1).query("ALTER TABLE t ADD a int").query("TRUNCATE u");
@@ -296,7 +347,7 @@ fn rows_in_the_form_of_mysql_5_5_are_read() {
 
 #[test]
 fn an_unknown_event_stops_unless_it_is_flagged_ignorable() {
-    for code in [0, 1, 7, 20, 99, 162, 255] {
+    for code in [0, 1, 7, 20, 99, 200, 255] {
         let mut log = Log::start().add(code, vec![1, 2, 3]);
         let text = words(&mut interpreter(Position::default()), &log.events).unwrap_err().to_string();
         assert!(text.contains(&format!("type {code}")) && text.contains("log.1:"), "{text}");
@@ -383,6 +434,60 @@ fn a_start_within_a_transaction_is_told() {
         let text = words(&mut interpreter(Position::default()), &log.events).unwrap_err().to_string();
         assert!(text.contains("in the middle of a transaction"), "{text}");
     }
+}
+
+#[test]
+fn a_compressed_transaction_is_begin_rows_commit_and_the_position_moves_past_all_of_it() {
+    let log = Log::start().gtid(1).packed(Log::default().query("BEGIN").map("t").write().xid());
+    let mut interpreter = interpreter(Position::default());
+    let before = log.events.len() - 1;
+    words(&mut interpreter, &log.events[..before]).unwrap();
+    let start = interpreter.position().clone();
+    let mut payload = interpreter.unpack(&log.events[before]).unwrap();
+    assert!(matches!(interpreter.read(&log.events[before]).unwrap(), Change::Packed));
+    let mut seen = Vec::new();
+    while let Some(packed) = payload.next().unwrap() {
+        assert_eq!(*interpreter.position(), start, "the position stays until the end");
+        seen.extend(word(&interpreter.read_packed(packed).unwrap()));
+    }
+    drop(payload);
+    assert_eq!(seen, ["begin", "insert", "commit"]);
+    assert_eq!(
+        (interpreter.position().file.as_str(), interpreter.position().pos),
+        ("log.1", log.end)
+    );
+    assert_eq!(interpreter.position().gtid.as_ref().unwrap().to_string(), format!("{UUID}:1"));
+    let log = log.transaction(2, "t");
+    assert_eq!(
+        words(&mut interpreter, &log.events[before + 1..]).unwrap(),
+        ["begin", "insert", "commit"]
+    );
+}
+
+#[test]
+fn a_compressed_transaction_that_the_position_has_is_not_even_unpacked() {
+    let from = Position {
+        gtid: Some(format!("{UUID}:1").parse().unwrap()),
+        ..Position::default()
+    };
+    let log = Log::start().gtid(1).add(40, b"no payload at all".to_vec()).transaction(2, "t");
+    assert_eq!(words(&mut interpreter(from), &log.events).unwrap(), ["begin", "insert", "commit"]);
+}
+
+#[test]
+fn a_compressed_transaction_without_its_end_or_with_one_too_early_stops_and_moves_nothing() {
+    let begun = || Log::default().query("BEGIN").map("t");
+    for inner in [begun().write(), begun(), begun().xid().write(), begun().xid().xid()] {
+        let log = Log::start().gtid(1).packed(inner);
+        let mut interpreter = interpreter(Position::default());
+        let fault = words(&mut interpreter, &log.events).unwrap_err();
+        assert!(matches!(fault, Fault::Stop(_)), "{fault}");
+        assert!(fault.to_string().contains("compressed transaction"), "{fault}");
+        let before: u64 = log.events[1..3].iter().map(|event| u64::from(event.size)).sum();
+        assert_eq!(interpreter.position().pos, 4 + before);
+    }
+    let text = words(&mut interpreter(Position::default()), &Log::start().packed(begun().xid()).events).unwrap_err();
+    assert!(text.to_string().contains("in the middle of a transaction"), "{text}");
 }
 
 proptest! {
