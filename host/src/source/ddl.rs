@@ -254,7 +254,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A table's name, IF [NOT] EXISTS before it.
+    /// A table's name, `IF NOT EXISTS` or `IF EXISTS` before it.
     fn table(&mut self) {
         self.if_exists();
         let Some(first) = self.part() else { return };
