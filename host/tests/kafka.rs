@@ -223,7 +223,7 @@ fn a_sink_dropped_with_records_on_their_way_ends_cleanly() {
 fn if_one_topic_can_not_be_made_none_is() {
     let name = fresh("none");
     let mut config = config(&name, &broker());
-    let (good, bad) = (format!("{name}_good"), format!("{name}.good"));
+    let (good, other, alike) = (format!("{name}_good"), format!("{name}_other"), format!("{name}.good"));
     let refused = connect(&config)
         .prepare(&[spec(&good, true), spec(&format!("{name}_größe"), true)])
         .unwrap_err();
@@ -235,9 +235,14 @@ fn if_one_topic_can_not_be_made_none_is() {
     let refused = connect(&config).prepare(&[spec(&good, true)]).unwrap_err().to_string();
     assert!(refused.contains(&good) && refused.contains("replication"), "{refused}");
     config.sink.topics.replication = -1;
-    let findings = sink::check(&config, &[spec(&good, true), spec(&bad, true)]);
+    let findings = sink::check(&config, &[spec(&good, true), spec(&other, true)]);
     assert!(
         findings.iter().any(|f| f.level == Level::Ok && f.text.contains("2 would be made")),
+        "{findings:?}"
+    );
+    let findings = sink::check(&config, &[spec(&good, true), spec(&alike, true)]);
+    assert!(
+        findings.iter().any(|f| f.level == Level::Fail && f.text.contains(&alike)),
         "{findings:?}"
     );
     let topic = Tail {
