@@ -21,17 +21,21 @@ mod source {
     mod event;
     mod checksum;
     mod reader;
+    mod charset;
     mod collation;
     mod schema;
     mod table_map;
     mod columns;
     mod transaction_id;
+    mod sql;
+    mod ddl;
     mod statement;
     mod rows;
     mod place;
     mod tables;
     mod refusal;
     mod payload;
+    mod unpack;
     mod stream;
 
     /// Stands for the room's own, which needs a connection.
@@ -43,7 +47,9 @@ mod source {
         pub struct Catalog;
 
         impl Catalog {
-            pub(super) fn refine(&mut self, _: &str, _: &str, _: &mut [Column]) {}
+            pub(super) fn refine(&mut self, _: &str, _: &str, _: &mut [Column]) -> Result<(), crate::fault::Fault> {
+                Ok(())
+            }
         }
     }
 
