@@ -18,6 +18,8 @@ pub(super) const STATEMENT: &str = "rows were changed by a statement in the log,
      sessions, then take a new snapshot or start after this transaction";
 pub(super) const ENCRYPTED: &str =
     "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
+pub(super) const FOREIGN_GTID: &str =
+    "its transaction has a GTID of the other family of servers than those before it: the stream is damaged, or the server was replaced";
 pub(super) const UNKNOWN: &str =
     "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
 pub(super) const PREPARED: &str = "an XA transaction with rows of a chosen table was prepared; its outcome comes later, which is not followed yet. Start after \

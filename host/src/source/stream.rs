@@ -12,7 +12,7 @@ use super::ddl::Statement;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{ENCRYPTED, ENDS_EARLY, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENCRYPTED, ENDS_EARLY, FOREIGN_GTID, MIDDLE, PREPARED, ROLLED_BACK, STATEMENT, UNKNOWN, incident};
 use super::rows::Head;
 use super::schema::Table;
 use super::sql::Dialect;
@@ -395,6 +395,13 @@ impl Interpreter {
             Some(gtid) => {
                 if self.committed.gtid.is_none() {
                     self.committed.gtid = self.inherited.take();
+                }
+                let is_foreign = |set: &GtidSet| match &gtid {
+                    Gtid::Server(_) => set.has_domains(),
+                    Gtid::Domain(_) => set.has_servers(),
+                };
+                if self.committed.gtid.as_ref().is_some_and(is_foreign) {
+                    return Err(self.stop(event, FOREIGN_GTID));
                 }
                 if let Some(set) = &mut self.committed.gtid
                     && !(self.skipping && set.contains(&gtid))
