@@ -45,7 +45,15 @@ struct Version {
     version: u32,
 }
 
+/// Sequence numbers per millisecond of the first start: the factor of `sequenceId`.
+const SEQUENCES_PER_MS: u64 = 1_000_000;
+
 impl Checkpoint {
+    /// `next_sequence` of a connector that starts for the first time at `now_ms` (milliseconds since 1970).
+    pub fn first_sequence(now_ms: i64) -> u64 {
+        u64::try_from(now_ms).unwrap_or(0).saturating_mul(SEQUENCES_PER_MS)
+    }
+
     /// The stored form: a JSON object with `version`.
     ///
     /// # Errors

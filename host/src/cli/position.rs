@@ -11,9 +11,6 @@ use super::failure::Failure;
 use super::lease::Lease;
 use super::{output, wiring};
 
-/// Sequence numbers of a new connector start at the milliseconds of now, times this.
-const SEQUENCES_PER_MS: u64 = 1_000_000;
-
 /// Shows or sets.
 pub(super) fn position(action: &Position) -> Result<(), Failure> {
     match action {
@@ -34,14 +31,14 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
     let mut checkpoints = wiring::checkpoints(&config);
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
     let next_sequence = checkpoints
         .load()?
-        .map_or(now_ms.saturating_mul(SEQUENCES_PER_MS), |found| found.next_sequence);
+        .map_or_else(|| Checkpoint::first_sequence(now_ms), |found| found.next_sequence);
     let checkpoint = Checkpoint {
         position: place,
         next_sequence,
-        saved_at_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+        saved_at_ms: now_ms,
         skip_before_ms: request.time,
     };
     checkpoints.save(&checkpoint)?;

@@ -17,9 +17,6 @@ use crate::position::Position;
 use crate::sink::{self, TopicSpec};
 use crate::source::{self, Catalog, Clock, FileSource, Interpreter, Level, MysqlSource, Server, Source, TableRef};
 
-/// Sequence numbers per millisecond of the first start: the factor of `sequenceId`.
-const SEQUENCES_PER_MS: u64 = 1_000_000;
-
 /// What differs between a server and files.
 struct Origin {
     source: Box<dyn Source>,
@@ -108,7 +105,7 @@ fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
     let now = now_ms();
     let first = Checkpoint {
         position: first_position(config)?,
-        next_sequence: u64::try_from(now).unwrap_or(0).saturating_mul(SEQUENCES_PER_MS),
+        next_sequence: Checkpoint::first_sequence(now),
         saved_at_ms: now,
         skip_before_ms: match config.source.start {
             Start::Time(ms) => Some(ms),

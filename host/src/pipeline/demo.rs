@@ -15,6 +15,7 @@ use super::decode::{Parts, Policy, Pulse, now_ms};
 use super::replay::{Capture, Replay};
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
+use crate::checkpoint::Checkpoint;
 use crate::config::{self, Config, SourceKind, Surroundings};
 use crate::fault::Fault;
 use crate::plugin::Chain;
@@ -95,7 +96,7 @@ fn stream(
         batcher: Batcher::new(config.batch, config.limits.row, capture.server.clone(), config.sink.topics.clone()),
         topics: config.sink.topics.clone(),
         owners: HashMap::new(),
-        next_sequence: u64::try_from(now_ms()).unwrap_or(0).saturating_mul(1_000_000),
+        next_sequence: Checkpoint::first_sequence(now_ms()),
         commit_interval: config.sink.commit_interval,
     };
     let stages = Stages {
