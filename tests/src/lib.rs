@@ -11,6 +11,9 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 mod chance;
 mod connector;
 mod json;
@@ -37,13 +40,15 @@ pub fn environment(name: &str) -> String {
 
 /// A name that no other test of this or an earlier run has: `stem` and eight hexadecimal digits.
 pub fn unique(stem: &str) -> String {
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_nanos();
-    // Microseconds and the process's id: tests of one process begin more than a microsecond apart.
-    format!(
-        "{stem}_{:08x}",
-        (nanos / 1000 + u128::from(std::process::id()) * 7919) & 0xffff_ffff
-    )
+    // Counted on from one number of this process, so that two threads never get the same; the first one is of the clock and the
+    // process's id, so that another run on the same servers begins elsewhere.
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| {
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_nanos();
+        let first = (nanos / 1000 + u128::from(std::process::id()) * 7919) & 0xffff_ffff;
+        AtomicU32::new(u32::try_from(first).unwrap())
+    });
+    format!("{stem}_{:08x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

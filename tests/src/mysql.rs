@@ -121,7 +121,8 @@ fn script(kind: Kind) -> PathBuf {
         Kind::Mariadb => "servers/mariadb",
         Kind::Mysql56 => "servers/mysql56",
     };
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    // Not `env!`: a target directory that several checkouts share may hold a build of another one.
+    Path::new(&environment("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// A test's own database and account.

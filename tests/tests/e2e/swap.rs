@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline_tests::{Connector, Database, Kafka, Server, binary};
+use pipeline_tests::{Connector, Database, Kafka, Server, binary, environment};
 
 /// The envelope as a component file: `ROWMILL_TEST_ENVELOPE`, else built here beside the guests of the binary's own build.
 fn envelope() -> Vec<u8> {
     if let Ok(path) = std::env::var("ROWMILL_TEST_ENVELOPE") {
         return std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let workspace = Path::new(&environment("CARGO_MANIFEST_DIR")).join("..");
     let target = binary().parent().and_then(Path::parent).unwrap().join("guests");
     let mut cargo = Command::new("cargo");
     cargo.args([
