@@ -1,0 +1,61 @@
+//! Table maps and the row events after them.
+
+use super::{Change, Event, Interpreter, Malformed, Rows};
+use crate::fault::Fault;
+use crate::source::event::EventKind;
+use crate::source::refusal::MIDDLE;
+use crate::source::rows::Head;
+use crate::source::table_map::Name;
+use crate::source::unpack::unpack;
+
+impl Interpreter {
+    pub(super) fn table_map(&mut self, event: &Event) -> Result<(), Fault> {
+        let name = Name::parse(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
+        if self.skipping {
+            self.tables.forget(name.table_id);
+            return Ok(());
+        }
+        let result = self.tables.map(&name);
+        result.map_err(|fault| fault.context(self.place.describe(event)))
+    }
+
+    pub(super) fn rows<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
+        let place = &self.place;
+        let malformed = |m| Fault::stop(anyhow::Error::new(m).context(format!("reading the {}", place.describe(event))));
+        if self.skipping {
+            return Ok(Change::Nothing);
+        }
+        let Some((table_id, rest)) = Head::table_id(&event.body, self.id_bytes).map_err(malformed)? else {
+            return Ok(Change::Nothing);
+        };
+        let table = match self.tables.get(table_id) {
+            Some(Some(table)) => table,
+            Some(None) => return Ok(Change::Nothing),
+            None => return Err(self.stop(event, MIDDLE)),
+        };
+        if !self.open {
+            return Err(self.stop(event, MIDDLE));
+        }
+        let head = Head::parse(rest, event.kind()).map_err(malformed)?;
+        if head.width != table.columns.len() {
+            return Err(malformed(Malformed("it has other columns than the table map before it")));
+        }
+        self.delivered = true;
+        let (first, second) = (head.first(), head.second());
+        let data = if head.compressed {
+            self.unpacked = unpack(head.data).map_err(malformed)?;
+            &self.unpacked
+        } else {
+            head.data
+        };
+        Ok(Change::Rows(Rows {
+            table,
+            op: head.op,
+            first,
+            second,
+            data,
+            is_partial: event.kind() == EventKind::PartialUpdateRows,
+            timestamp: event.timestamp,
+        }))
+    }
+}

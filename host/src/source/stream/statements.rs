@@ -1,0 +1,70 @@
+//! QUERY events: transactions' edges, DDL, and statements in place of rows.
+
+use super::{Change, Event, Interpreter};
+use crate::fault::Fault;
+use crate::source::ddl::Statement;
+use crate::source::event::EventKind;
+use crate::source::refusal::{ROLLED_BACK, STATEMENT};
+use crate::source::statement::{Meaning, Query};
+use crate::source::unpack::unpack;
+
+impl Interpreter {
+    pub(super) fn query<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
+        let mut query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
+        let text;
+        if event.kind() == EventKind::CompressedQuery {
+            text = unpack(query.text).map_err(|m| self.malformed(event, m))?;
+            query.text = &text;
+        }
+        match query.meaning() {
+            Meaning::Begin => {
+                if self.open {
+                    return Err(self.broken_off(event));
+                }
+                self.announce_alone(event);
+                self.open = true;
+                Ok(if self.skipping {
+                    Change::Nothing
+                } else {
+                    Change::Begin(&self.transaction)
+                })
+            }
+            Meaning::Commit => self.commit(event, 0),
+            Meaning::Rollback if self.delivered => Err(self.stop(event, ROLLED_BACK)),
+            Meaning::Rollback => self.commit(event, 0),
+            Meaning::RollbackToSavepoint if self.delivered => Err(self.stop(event, ROLLED_BACK)),
+            Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
+            Meaning::XaOutcome => {
+                self.announce_alone(event);
+                self.finish(event)?;
+                Ok(Change::Nothing)
+            }
+            Meaning::Rows => {
+                let emptied = query.emptied_table();
+                let harmless = self.skipping || emptied.is_some_and(|(database, table)| !self.tables.selects(&database, &table));
+                if !harmless {
+                    return Err(self.stop(event, STATEMENT));
+                }
+                if !self.open {
+                    self.announce_alone(event);
+                    self.finish(event)?;
+                }
+                Ok(Change::Nothing)
+            }
+            Meaning::Ddl => {
+                if !self.open {
+                    self.announce_alone(event);
+                    self.before_ddl.clone_from(&self.committed);
+                    self.finish(event)?;
+                }
+                if self.skipping {
+                    return Ok(Change::Nothing);
+                }
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                let (database, text) = (text(query.database), text(query.text));
+                let statement = Statement::parse(&database, &text, self.dialect.with_mode(query.sql_mode));
+                Ok(Change::Ddl { database, text, statement })
+            }
+        }
+    }
+}
