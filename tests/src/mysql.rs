@@ -33,9 +33,19 @@ pub enum Kind {
 }
 
 impl Server {
-    /// The one that all tests share: leave its global settings alone.
+    /// The MySQL that all tests share: leave its global settings alone.
     pub fn shared() -> Self {
-        Self::at(Kind::Mysql, &environment("ROWMILL_TEST_MYSQL"), None)
+        Self::shared_of(Kind::Mysql)
+    }
+
+    /// The server of a kind that all tests share: leave its global settings alone.
+    pub fn shared_of(kind: Kind) -> Self {
+        let variable = match kind {
+            Kind::Mysql => "ROWMILL_TEST_MYSQL",
+            Kind::Mariadb => "ROWMILL_TEST_MARIADB",
+            Kind::Mysql56 => "ROWMILL_TEST_MYSQL56",
+        };
+        Self::at(kind, &environment(variable), None)
     }
 
     /// Starts one with options of its own, for settings that are global. It ends with the handle.

@@ -58,7 +58,7 @@ pub(super) fn chosen(connection: &mut Connection, config: &Config) -> Result<Vec
     let mut all = Vec::new();
     for database in databases(config) {
         let names: Vec<String> = connection.rows(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE' ORDER BY table_name",
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name",
             (&database,),
         )?;
         // What the server itself takes as a row's key: unique, whole columns, none of them NULL or computed.

@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pipeline_tests::{Connector, Database, Kafka, Kind, Server};
+use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server};
 
 /// One server at a time: several that start at once take too long on a small machine.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// A database on the server that all tests share.
+fn shared(stem: &str) -> Database {
+    Server::shared_of(Kind::Mariadb).database(stem)
+}
 
 /// A database on a server of its own, and the turn, which is to be kept as long.
 fn database(stem: &str, options: &[&str]) -> (MutexGuard<'static, ()>, Database) {
@@ -20,7 +25,7 @@ const COMPRESS: [&str; 2] = ["--log-bin-compress=ON", "--log-bin-compress-min-le
 #[test]
 fn a_row_of_mariadb_gives_the_documented_message() {
     let kafka = Kafka::shared();
-    let (_turn, mut database) = database("maria_doc", &[]);
+    let mut database = shared("maria_doc");
     database.exec("CREATE TABLE books (id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, title VARCHAR(100) NOT NULL, day DATE)");
     let connector = Connector::new(&mut database, &kafka, "books");
     database.exec("INSERT INTO books (title, day) VALUES ('Zoë', '2021-03-03')");
@@ -42,7 +47,7 @@ fn a_row_of_mariadb_gives_the_documented_message() {
 #[test]
 fn types_that_only_mariadb_has_arrive_as_it_prints_them() {
     let kafka = Kafka::shared();
-    let (_turn, mut database) = database("maria_types", &[]);
+    let mut database = shared("maria_types");
     database.exec(
         "CREATE TABLE t (id INT PRIMARY KEY, u UUID, four INET4, six INET6, doc JSON, plain BINARY(16), \
          v VARCHAR(100) COMPRESSED, b BLOB COMPRESSED, x TEXT CHARACTER SET latin1 COMPRESSED, l LONGTEXT COMPRESSED)",
@@ -151,7 +156,7 @@ fn a_killed_connector_goes_on_by_mariadbs_gtids_and_what_repeats_is_the_same_cha
 #[test]
 fn create_select_truncate_and_savepoints_of_mariadb_are_read() {
     let kafka = Kafka::shared();
-    let (_turn, mut database) = database("maria_ddl", &[]);
+    let mut database = shared("maria_ddl");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     let connector = Connector::new(&mut database, &kafka, "t");
     database.exec("CREATE TABLE other AS SELECT 1 AS id");
@@ -178,7 +183,7 @@ fn create_select_truncate_and_savepoints_of_mariadb_are_read() {
 #[test]
 fn the_check_names_mariadbs_privileges_and_finds_a_good_server_good() {
     let kafka = Kafka::shared();
-    let (_turn, mut database) = database("maria_check", &[]);
+    let mut database = shared("maria_check");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     let connector = Connector::new(&mut database, &kafka, "t");
     let good = connector.check();
@@ -187,4 +192,40 @@ fn the_check_names_mariadbs_privileges_and_finds_a_good_server_good() {
     let bad = connector.check();
     bad.assert_code(1);
     assert!(bad.output().contains("GRANT REPLICATION CLIENT"), "{}", bad.output());
+}
+
+#[test]
+fn tables_with_system_versioning_arrive_with_every_version_as_it_is_logged() {
+    let kafka = Kafka::shared();
+    let mut database = shared("maria_versions");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20)) WITH SYSTEM VERSIONING");
+    let connector = Connector::new(&mut database, &kafka, "t");
+    database.exec("INSERT INTO t VALUES (1, 'a')");
+    database.exec("UPDATE t SET v = 'b'");
+    database.exec("DELETE FROM t");
+    let expected = database.query(
+        "SELECT v, CAST(FLOOR(UNIX_TIMESTAMP(row_start) * 1000) AS CHAR), CAST(FLOOR(UNIX_TIMESTAMP(row_end) * 1000) AS CHAR) \
+         FROM t FOR SYSTEM_TIME ALL ORDER BY v",
+    );
+    connector.check().assert_code(0);
+    let rowmill = connector.start();
+    let mut messages = kafka.read(&[&connector.topic("t")], 6);
+    rowmill.terminate().assert_code(0);
+    messages.sort_by_key(Message::sequence);
+    let versions = messages.iter().filter(|m| m.op() != "UPDATE_BEFOR").map(|m| {
+        let column = |name: &str| m.column(name).unwrap();
+        (m.op(), column("v"), column("row_start"), column("row_end"))
+    });
+    let field = |row: usize, at: usize| expected[row][at].clone().unwrap();
+    // An end that has not come is the last time that there is.
+    let open = "2147483647999".to_owned();
+    let of = |op: &str, v: &str, start: String, end: String| (op.to_owned(), format!("\"{v}\""), start, end);
+    let wanted = [
+        of("INSERT", "a", field(0, 1), open.clone()),
+        of("UPDATE_AFTER", "b", field(1, 1), open),
+        of("INSERT", "a", field(0, 1), field(0, 2)),
+        of("UPDATE_AFTER", "b", field(1, 1), field(1, 2)),
+    ];
+    assert!(versions.eq(wanted), "{messages:#?}");
+    assert_eq!(messages[0].json()["schema"]["primaryKey"], serde_json::json!(["id", "row_end"]));
 }
