@@ -10,6 +10,22 @@
     reason = "a test fails by panicking"
 )]
 
+/// Makes a test of each of these functions on each kind of server: `mysql::…`, `mariadb::…`. They take the server that is shared.
+macro_rules! on_each_server {
+    ($($test:ident),* $(,)?) => {
+        on_each_server!(@mysql Mysql $($test)*);
+        on_each_server!(@mariadb Mariadb $($test)*);
+    };
+    (@$module:ident $kind:ident $($test:ident)*) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                super::$test(pipeline_tests::Server::shared_of(pipeline_tests::Kind::$kind));
+            })*
+        }
+    };
+}
+
 mod arrivals;
 mod charsets;
 mod checks;
@@ -17,13 +33,17 @@ mod collisions;
 mod commands;
 mod crashes;
 mod document;
+mod documents;
 mod events;
 mod mariadb;
+mod moments;
 mod oracle;
 mod packed;
 mod partial_json;
 mod refusals;
+mod shapes;
 mod streams;
 mod swap;
 mod texts;
 mod values;
+mod written;
