@@ -105,6 +105,7 @@ fn checkpoint(sequence: u64) -> Checkpoint {
         next_sequence: sequence,
         saved_at_ms: 0,
         skip_before_ms: None,
+        prepared: Vec::new(),
     }
 }
 

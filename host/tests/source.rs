@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use rowmill::config::{
-    BatchLimits, Compression, Config, Ddl, Limits, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start,
+    BatchLimits, Compression, Config, Ddl, Limits, OnLoss, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start,
     TableFilter, TlsMode, Topics, Transactions,
 };
 use rowmill::fault::Fault;
@@ -106,6 +106,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             ddl: Ddl::Ignore,
             resume_past_ddl: None,
             transaction_markers: false,
+            lost_xa: OnLoss::Stop,
         },
         snapshot_assumed_never: false,
         batch: BatchLimits {
@@ -133,6 +134,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
         limits: Limits {
             memory: 1 << 27,
             row: 1 << 26,
+            prepared: 1000,
         },
         cache_dir: PathBuf::new(),
         shutdown_timeout: Duration::from_secs(10),
@@ -155,7 +157,7 @@ impl Seen {
             Change::Rows(rows) => Self::Rows(rows.table.clone(), rows.op, rows.data.len()),
             Change::Commit { .. } => Self::Commit,
             Change::Ddl { text, .. } => Self::Ddl(text),
-            Change::Packed | Change::Nothing => return None,
+            Change::Packed | Change::Release | Change::Passed | Change::Nothing => return None,
         })
     }
 }

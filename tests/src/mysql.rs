@@ -155,6 +155,14 @@ impl Database {
         self.session.exec(sql);
     }
 
+    /// Runs a statement that the server may refuse.
+    ///
+    /// # Errors
+    /// The server's own.
+    pub fn try_exec(&mut self, sql: &str) -> Result<(), mysql_async::Error> {
+        self.session.try_exec(sql)
+    }
+
     /// Rows of a query as text; `None` is NULL.
     pub fn query(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.session.query(sql)
@@ -229,6 +237,14 @@ impl Session {
         self.runtime
             .block_on(self.conn.query_drop(sql))
             .unwrap_or_else(|e| panic!("{e}: {sql}"));
+    }
+
+    /// Runs a statement that the server may refuse.
+    ///
+    /// # Errors
+    /// The server's own.
+    pub fn try_exec(&mut self, sql: &str) -> Result<(), mysql_async::Error> {
+        self.runtime.block_on(self.conn.query_drop(sql))
     }
 
     /// Rows of a query as text; `None` is NULL.

@@ -55,6 +55,7 @@ mod tests {
                 next_sequence: pos + 1,
                 saved_at_ms: -1,
                 skip_before_ms: None,
+                prepared: Vec::new(),
             };
             store.save(&checkpoint).unwrap();
             assert_eq!(store.load().unwrap(), Some(checkpoint));

@@ -11,11 +11,13 @@ pub use topic::TopicCheckpoints;
 
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::position::Position;
+use crate::position::{Position, Prepared};
 use crate::sink;
 
 /// Version of the stored form. A program that finds a higher one refuses it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// What programs before `prepared` know. It is written where there is nothing that they would lose.
+const WITHOUT_PREPARED: u32 = 1;
 
 /// What a restart needs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -30,6 +32,9 @@ pub struct Checkpoint {
     /// to do of a start at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_before_ms: Option<i64>,
+    /// XA transactions that were prepared before `position` and are decided after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepared: Vec<Prepared>,
 }
 
 #[derive(serde::Serialize)]
@@ -60,7 +65,7 @@ impl Checkpoint {
     /// `Stop` for a position that JSON can't hold; there is none.
     pub fn encode(&self) -> Result<Vec<u8>, Fault> {
         let stored = Stored {
-            version: VERSION,
+            version: if self.prepared.is_empty() { WITHOUT_PREPARED } else { VERSION },
             checkpoint: self,
         };
         serde_json::to_vec(&stored).map_err(|error| Fault::stop(anyhow::Error::new(error).context("encoding a checkpoint")))
@@ -120,6 +125,7 @@ mod tests {
             next_sequence: 1_614_748_790_461_000_002,
             saved_at_ms: 1_614_748_790_999,
             skip_before_ms: None,
+            prepared: Vec::new(),
         }
     }
 
@@ -135,12 +141,27 @@ mod tests {
         let stored = String::from_utf8(checkpoint().encode().unwrap()).unwrap();
         let with_more = stored.replacen('{', "{\"later\":[1],", 1);
         assert_eq!(Checkpoint::decode(with_more.as_bytes()).unwrap(), checkpoint());
-        let newer = stored.replacen("\"version\":1", "\"version\":2", 1);
+        let newer = stored.replacen("\"version\":1", "\"version\":3", 1);
         let refused = Checkpoint::decode(newer.as_bytes()).unwrap_err();
         assert!(
-            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 2"),
+            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 3"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn prepared_transactions_are_stored_and_older_programs_refuse_what_they_would_lose() {
+        let mut with_one = checkpoint();
+        with_one.prepared.push(Prepared {
+            xid: "X'61',X'',1".parse().unwrap(),
+            gtid: "0-1-5".to_owned(),
+            file: "binlog.000007".to_owned(),
+            pos: 4,
+            rows: true,
+        });
+        let stored = with_one.encode().unwrap();
+        assert!(stored.starts_with(b"{\"version\":2,"), "{stored:?}");
+        assert_eq!(Checkpoint::decode(&stored).unwrap(), with_one);
     }
 
     #[test]

@@ -40,6 +40,8 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
         next_sequence,
         saved_at_ms: now_ms,
         skip_before_ms: request.time,
+        // What was prepared before the new place is looked for in the log when it is committed.
+        prepared: Vec::new(),
     };
     checkpoints.save(&checkpoint)?;
     output::print_json(&json(Some(&checkpoint))?)

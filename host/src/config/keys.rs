@@ -153,6 +153,7 @@ fn is_index(text: &str) -> bool {
 }
 
 const TLS: &[&str] = &["disabled", "preferred", "required", "verify-ca", "verify-identity"];
+const LOSS: &[&str] = &["stop", "warn"];
 const COMPRESSION: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
 
 /// Every setting, in the order of the file.
@@ -273,6 +274,13 @@ pub(super) const KEYS: &[Key] = &[
         "false",
         "Whether the edges of each transaction become records in partition 0 of every topic that it touched. Batches then end with transactions: small transactions cost more.",
     ),
+    key(
+        "source.lost_xa",
+        Kind::Choice(LOSS),
+        Some("stop"),
+        "\"stop\"",
+        "What an XA COMMIT does whose XA PREPARE was before the start and is in no file that the log still has: `stop` the connector, or `warn` and go on without its rows.",
+    ),
     key("batch.max_rows", Kind::Integer(1, 65536), Some("8192"), "8192", "Rows."),
     key("batch.max_bytes", Kind::Bytes(KIB, 64 * MIB), Some("1MiB"), "\"1MiB\"", "Bytes of row images."),
     key("batch.max_delay_ms", Kind::Millis(0, 60_000), Some("20"), "20", "Since the batch's first row."),
@@ -297,4 +305,5 @@ pub(super) const KEYS: &[Key] = &[
     key("sink.properties", Kind::Properties, None, "{ \"security.protocol\" = \"SASL_SSL\" }", "Any librdkafka property but those that delivery depends on. Values are shown nowhere."),
     key("limits.memory", Kind::Bytes(32 * MIB, 64 * GIB), Some("192MiB"), "\"192MiB\"", "What batches, queues and guests may take together."),
     key("limits.row", Kind::Bytes(KIB, GIB), Some("64MiB"), "\"64MiB\"", "One row image."),
+    key("limits.prepared", Kind::Integer(1, 100_000), Some("1000"), "1000", "XA transactions that are prepared and not decided yet. Each takes some 300 bytes of every checkpoint; Kafka's `message.max.bytes` bounds these."),
 ];

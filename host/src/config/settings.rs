@@ -67,6 +67,8 @@ pub struct Source {
     pub resume_past_ddl: Option<String>,
     /// Whether transaction boundaries become records.
     pub transaction_markers: bool,
+    /// What an XA COMMIT does whose rows the log does not have any more.
+    pub lost_xa: OnLoss,
 }
 
 /// A server, or files of its binlog.
@@ -152,6 +154,15 @@ pub enum Ddl {
     Forward,
     /// Stops the connector.
     Fail,
+}
+
+/// What changes do that the log does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Stop the connector.
+    Stop,
+    /// Are missing, with a warning.
+    Warn,
 }
 
 /// When a batch is cut.
@@ -312,6 +323,8 @@ pub struct Limits {
     pub memory: usize,
     /// Bytes of one row image.
     pub row: usize,
+    /// XA transactions that are prepared and not decided.
+    pub prepared: usize,
 }
 
 /// Text that is never shown: `Debug` prints `****`.

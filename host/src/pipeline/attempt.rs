@@ -10,12 +10,12 @@ use super::decode::{Parts, Policy, Pulse, now_ms};
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint};
-use crate::config::{Config, SourceKind, Start};
+use crate::config::{Config, OnLoss, SourceKind, Start};
 use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::position::Position;
 use crate::sink::{self, TopicSpec};
-use crate::source::{self, Catalog, Clock, FileSource, Interpreter, Level, MysqlSource, Server, Source, TableRef};
+use crate::source::{self, Again, Catalog, Clock, FileSource, Holding, Interpreter, Level, MysqlSource, Server, Source, TableRef};
 
 /// What differs between a server and files.
 struct Origin {
@@ -23,7 +23,11 @@ struct Origin {
     server: Server,
     tables: Vec<TableRef>,
     catalog: Catalog,
+    again: Again,
 }
+
+/// Share of `limits.memory` for rows of XA transactions that are not committed yet.
+const HELD_SHARE: usize = 16;
 
 /// Starts at the checkpoint (made first where there is none) and runs until `stop` or a fault. The chain outlives attempts:
 /// compiling it again would only delay the retry.
@@ -38,7 +42,14 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
     let Some(chain) = chain.as_mut() else { return Ok(()) };
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
     origin.source.open(&checkpoint.position)?;
-    let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog);
+    let holding = Holding {
+        again: origin.again,
+        memory: config.limits.memory / HELD_SHARE,
+        most: config.limits.prepared,
+        passes_lost: config.source.lost_xa == OnLoss::Warn,
+    };
+    let mut interpreter =
+        Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog).with_prepared(checkpoint.prepared, holding);
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }
@@ -75,6 +86,7 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
                 server,
                 tables: Vec::new(),
                 catalog: Catalog::none(),
+                again: Again::of_files(files),
             })
         }
         SourceKind::Mysql => {
@@ -90,6 +102,7 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
                 server,
                 tables,
                 catalog: Catalog::of_server(config),
+                again: Again::of_server(config),
             })
         }
     }
@@ -111,6 +124,7 @@ fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
             Start::Time(ms) => Some(ms),
             _ => None,
         },
+        prepared: Vec::new(),
     };
     store.save(&first)?;
     Ok(first)

@@ -3,6 +3,7 @@
 mod ddl;
 mod markers;
 mod pulse;
+mod release;
 
 pub(super) use self::pulse::Pulse;
 
@@ -106,6 +107,17 @@ struct Stage<'a> {
     batch_cut: bool,
     behind: bool,
     marked: Marked,
+    give_up: &'a Stop,
+}
+
+/// What is to be done with an event beside what its change says.
+#[derive(PartialEq, Eq)]
+enum Inside {
+    Nothing,
+    /// The events of a compressed transaction are to be taken one by one.
+    Packed,
+    /// The rows that were held back are due.
+    Release,
 }
 
 /// Runs until the input ends or is to end.
@@ -124,6 +136,7 @@ pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, 
         batch_cut: false,
         behind: false,
         marked: Marked::default(),
+        give_up: &ending.give_up,
     };
     match stage.serve(input, ending) {
         Ok(()) | Err(End::Left) => Ok(()),
@@ -184,25 +197,33 @@ impl Stage<'_> {
     }
 
     fn event(&mut self, event: &Event) -> Result<(), End> {
-        if self.step(event, None)? {
-            let mut payload = self.parts.interpreter.unpack(event)?;
-            while let Some(packed) = payload.next()? {
-                self.step(packed.event, Some(packed))?;
+        match self.step(event, None)? {
+            Inside::Nothing => {}
+            Inside::Release => self.release(event)?,
+            Inside::Packed => {
+                let mut payload = self.parts.interpreter.unpack(event)?;
+                while let Some(packed) = payload.next()? {
+                    if self.step(packed.event, Some(packed))? == Inside::Release {
+                        self.release(packed.event)?;
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    /// One event, or one of a compressed transaction; whether it is such a transaction, whose events are to be taken one by one.
-    fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<bool, End> {
+    /// One event, or one of a compressed transaction.
+    fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<Inside, End> {
         let interpreter = &mut self.parts.interpreter;
         let change = match packed {
             Some(packed) => interpreter.read_packed(packed),
             None => interpreter.read(event),
         };
         match change? {
-            Change::Packed => return Ok(true),
+            Change::Packed => return Ok(Inside::Packed),
+            Change::Release => return Ok(Inside::Release),
             Change::Nothing => {}
+            Change::Passed => self.end_transaction()?,
             Change::Begin(transaction) => {
                 self.behind = now_ms() - transaction.checkpoint_time_ms > BEHIND_MS;
                 self.transaction.clone_from(transaction);
@@ -214,17 +235,9 @@ impl Stage<'_> {
                     self.marked.take(&mut self.parts.next_sequence);
                 }
                 self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
-                self.open_rows += self.parts.next_sequence - before;
-                self.first_uncommitted.get_or_insert_with(Instant::now);
-                self.send_full()?;
+                self.added(before)?;
             }
-            Change::Commit { xid } => {
-                self.parts.batcher.end_transaction(xid);
-                self.mark_end(xid, header_ms(event))?;
-                self.parts.pulse.note(self.transaction.commit_time_ms);
-                self.end_transaction()?;
-                self.beat()?;
-            }
+            Change::Commit { xid } => self.commit(xid, header_ms(event))?,
             Change::Ddl { text, statement, .. } => {
                 let header_ms = header_ms(event);
                 self.ddl(&Arrived {
@@ -234,7 +247,23 @@ impl Stage<'_> {
                 })?;
             }
         }
-        Ok(false)
+        Ok(Inside::Nothing)
+    }
+
+    /// Rows were added to the batches, and took the numbers from `before` on.
+    fn added(&mut self, before: u64) -> Result<(), End> {
+        self.open_rows += self.parts.next_sequence - before;
+        self.first_uncommitted.get_or_insert_with(Instant::now);
+        self.send_full()
+    }
+
+    /// The transaction whose rows were added ends with an event of this time.
+    fn commit(&mut self, xid: u64, header_ms: i64) -> Result<(), End> {
+        self.parts.batcher.end_transaction(xid);
+        self.mark_end(xid, header_ms)?;
+        self.parts.pulse.note(self.transaction.commit_time_ms);
+        self.end_transaction()?;
+        self.beat()
     }
 
     fn end_transaction(&mut self) -> Result<(), End> {
@@ -305,6 +334,7 @@ impl Stage<'_> {
                 next_sequence: self.parts.next_sequence,
                 saved_at_ms: now_ms(),
                 skip_before_ms: self.parts.interpreter.skips_before(),
+                prepared: self.parts.interpreter.prepared(),
             };
             if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
                 return Err(End::Left);

@@ -3,9 +3,11 @@
 mod domain;
 mod gtid;
 mod intervals;
+mod prepared;
 
 pub use domain::DomainGtid;
 pub use gtid::{Gtid, GtidSet, ParseError, ServerGtid, Uuid};
+pub use prepared::{NoXid, Prepared, Xid};
 
 use std::fmt;
 

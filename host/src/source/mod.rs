@@ -21,6 +21,7 @@ mod tables;
 mod refusal;
 mod payload;
 mod stream;
+mod xa;
 mod dump;
 mod start;
 mod clock;
@@ -42,6 +43,7 @@ pub use preflight::{Finding, Level, demand, preflight};
 pub use schema::{Column, ColumnType, Flavor, Server, Spelling, Table};
 pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
+pub use xa::{Again, Held, Holding, Release, Released};
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! Format: `Transaction_payload_event` in MySQL's `control_events.h`: fields of type, length and value up to an end mark,
 //! then the payload. The events in it have no checksums, and their offsets mean nothing outside.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 
 use anyhow::{Context, anyhow};
 
@@ -61,6 +61,10 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    fn of(body: &'a [u8], place: &str) -> Result<Self, Fault> {
+        Self::parse(body).map_err(|m| Fault::stop(anyhow::Error::new(m).context(format!("reading the {place}"))))
+    }
+
     fn parse(body: &'a [u8]) -> Parsed<Self> {
         let mut reader = Reader::new(body);
         let (mut size, mut compression, mut unpacked) = (None, None, None);
@@ -101,26 +105,43 @@ impl<'a> Header<'a> {
     }
 }
 
+impl Payload<'static> {
+    /// The same as `open`, of a body that nobody else needs.
+    pub(super) fn of(body: Vec<u8>, place: String) -> Result<Self, Fault> {
+        let header = Header::of(&body, &place)?;
+        let (zstd, size) = (header.zstd, header.size);
+        // The payload is the last of the body.
+        let start = length(body.len()).saturating_sub(length(header.packed.len()));
+        let mut packed = Cursor::new(body);
+        packed.set_position(start);
+        Self::unpack(packed, zstd, size, place)
+    }
+}
+
 impl<'a> Payload<'a> {
     /// Begins to unpack the body of a TRANSACTION_PAYLOAD event; `place` names it in errors.
     ///
     /// # Errors
     /// `Stop` for a header that is malformed, or a compression that is not known.
     pub(super) fn open(body: &'a [u8], place: String) -> Result<Self, Fault> {
-        let header = Header::parse(body).map_err(|m| Fault::stop(anyhow::Error::new(m).context(format!("reading the {place}"))))?;
-        let stream: Box<dyn BufRead + 'a> = if header.zstd {
-            let decoder = zstd::Decoder::with_buffer(header.packed).and_then(|mut decoder| {
+        let header = Header::of(body, &place)?;
+        Self::unpack(header.packed, header.zstd, header.size, place)
+    }
+
+    fn unpack(packed: impl BufRead + 'a, zstd: bool, size: u64, place: String) -> Result<Self, Fault> {
+        let stream: Box<dyn BufRead + 'a> = if zstd {
+            let decoder = zstd::Decoder::with_buffer(packed).and_then(|mut decoder| {
                 decoder.window_log_max(WINDOW_LOG_MAX)?;
                 Ok(decoder)
             });
             let decoder = decoder.with_context(|| format!("unpacking the {place}")).map_err(Fault::Stop)?;
             Box::new(BufReader::new(decoder))
         } else {
-            Box::new(header.packed)
+            Box::new(packed)
         };
         Ok(Self {
             stream,
-            left: header.size,
+            left: size,
             event: Event::default(),
             place,
         })

@@ -127,7 +127,7 @@ fn gtid_set(text: &str) -> Result<GtidSet, Fault> {
 }
 
 /// Names of the binlog files that the server has, oldest first.
-fn files(connection: &mut Connection) -> Result<Vec<String>, Fault> {
+pub(super) fn files(connection: &mut Connection) -> Result<Vec<String>, Fault> {
     let rows = connection.query("SHOW BINARY LOGS")?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }

@@ -1,6 +1,7 @@
 //! QUERY events: which of the few things a statement can mean for a stream of rows.
 
-use super::reader::{Parsed, Reader};
+use super::reader::{Malformed, Parsed, Reader};
+use crate::position::Xid;
 
 /// A QUERY event's body.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +47,7 @@ impl<'a> Query<'a> {
             w if is(w, "ROLLBACK") && is(second, "TO") => Meaning::RollbackToSavepoint,
             w if is(w, "ROLLBACK") => Meaning::Rollback,
             w if is(w, "SAVEPOINT") || is(w, "RELEASE") => Meaning::Savepoint,
-            w if is(w, "XA") && (is(second, "START") || is(second, "BEGIN")) => Meaning::Begin,
-            w if is(w, "XA") && is(second, "END") => Meaning::Savepoint,
-            w if is(w, "XA") => Meaning::XaOutcome,
+            w if is(w, "XA") => Meaning::Xa,
             w if ["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH"]
                 .iter()
                 .any(|name| is(w, name)) =>
@@ -56,6 +55,27 @@ impl<'a> Query<'a> {
                 Meaning::Rows
             }
             _ => Meaning::Ddl,
+        }
+    }
+
+    /// What a statement of an XA transaction says. The server logs them in one form: `XA START X'6162',X'',1`.
+    pub(super) fn xa(self) -> Parsed<Xa> {
+        let (first, rest) = word(after_comments(self.text));
+        let (second, rest) = word(rest);
+        if !first.eq_ignore_ascii_case(b"XA") {
+            return Err(Malformed("it is about no XA transaction"));
+        }
+        let xid = || {
+            let text = std::str::from_utf8(rest).ok();
+            let xid = text.and_then(|text| text.parse::<Xid>().ok());
+            xid.ok_or(Malformed("the id of its XA transaction is none"))
+        };
+        match second.to_ascii_uppercase().as_slice() {
+            b"START" | b"BEGIN" => xid().map(Xa::Start),
+            b"END" => Ok(Xa::End),
+            b"COMMIT" => xid().map(Xa::Commit),
+            b"ROLLBACK" => xid().map(Xa::Rollback),
+            _ => Err(Malformed("what it does with an XA transaction is not known")),
         }
     }
 
@@ -100,12 +120,25 @@ pub(super) enum Meaning {
     RollbackToSavepoint,
     /// Nothing changes.
     Savepoint,
-    /// The end of a transaction that was prepared before.
-    XaOutcome,
+    /// A step of an XA transaction: see `Query::xa`.
+    Xa,
     /// Rows changed, and nobody tells which.
     Rows,
     /// Anything else; it may change schemas.
     Ddl,
+}
+
+/// A step of an XA transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Xa {
+    /// It begins.
+    Start(Xid),
+    /// All its changes are there.
+    End,
+    /// What was prepared before takes effect.
+    Commit(Xid),
+    /// What was prepared before does not.
+    Rollback(Xid),
 }
 
 /// The first word, and what follows it and white space.
@@ -139,7 +172,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Meaning, Query};
+    use super::{Meaning, Query, Xa};
 
     fn meaning(text: &str) -> Meaning {
         Query {
@@ -156,13 +189,33 @@ mod tests {
         assert_eq!(meaning("COMMIT"), Meaning::Commit);
         assert_eq!(meaning("rollback to `a`"), Meaning::RollbackToSavepoint);
         assert_eq!(meaning("ROLLBACK /* x */"), Meaning::Rollback);
-        assert_eq!(meaning("XA START X'01',X'',1"), Meaning::Begin);
-        assert_eq!(meaning("XA COMMIT X'01',X'',1"), Meaning::XaOutcome);
+        assert_eq!(meaning("XA START X'01',X'',1"), Meaning::Xa);
+        assert_eq!(meaning("XA COMMIT X'01',X'',1"), Meaning::Xa);
         assert_eq!(meaning("/* a */ -- b\n update t set a=1"), Meaning::Rows);
         assert_eq!(meaning("INSERT/**/INTO t VALUES (1)"), Meaning::Rows);
         assert_eq!(meaning("CREATE TABLE t (a int)"), Meaning::Ddl);
         assert_eq!(meaning("UPDATES"), Meaning::Ddl);
         assert_eq!(meaning("/* never closed"), Meaning::Ddl);
+    }
+
+    #[test]
+    fn the_steps_of_an_xa_transaction_tell_its_id() {
+        let step = |text: &str| {
+            let query = Query {
+                database: b"",
+                text: text.as_bytes(),
+                sql_mode: 0,
+            };
+            query.xa().ok()
+        };
+        let xid = "X'00ff27',X'5c27',7".parse().ok();
+        assert_eq!(step("XA START X'00ff27',X'5c27',7"), xid.clone().map(Xa::Start));
+        assert_eq!(step("XA COMMIT X'00ff27',X'5c27',7"), xid.clone().map(Xa::Commit));
+        assert_eq!(step("xa rollback /* x */ X'00FF27',X'5c27',7"), xid.map(Xa::Rollback));
+        assert_eq!(step("XA END X'00ff27',X'5c27',7"), Some(Xa::End));
+        for text in ["XA RECOVER", "XA COMMIT", "XA COMMIT 'a'", "BEGIN", "XA START X'6"] {
+            assert_eq!(step(text), None, "{text}");
+        }
     }
 
     #[test]

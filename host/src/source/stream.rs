@@ -8,6 +8,7 @@ mod mariadb;
 mod statements;
 mod rows;
 mod packed;
+mod xa;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use super::schema::Table;
 use super::sql::Dialect;
 use super::tables::Tables;
 use super::transaction_id::domains;
+use super::xa::{Holding, Undecided};
 use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet, Position};
@@ -68,11 +70,20 @@ pub struct Interpreter {
     /// MariaDB's domains in which the start has been passed, so that a number that goes back is a new transaction; `None`
     /// where the source itself begins behind the start.
     passed: Option<BTreeSet<u32>>,
+    holding: Holding,
+    undecided: Undecided,
+    /// What `read` answered `Change::Release` for, until `released`.
+    due: Option<xa::Due>,
 }
 
 impl Interpreter {
     /// Starts at `start`, where the source was opened. Transactions whose GTID `start` has are passed over.
     pub fn new(start: Position, filter: TableFilter, catalog: Catalog) -> Self {
+        Self::with_tables(start, Tables::new(filter, catalog))
+    }
+
+    /// The same with tables that another one had.
+    pub(super) fn with_tables(start: Position, tables: Tables) -> Self {
         let place = Place {
             file: start.file.clone(),
             start: start.pos,
@@ -83,7 +94,7 @@ impl Interpreter {
             passed: start.file.is_empty().then(BTreeSet::new),
             committed: start,
             inherited: None,
-            tables: Tables::new(filter, catalog),
+            tables,
             transaction: Transaction::default(),
             gtid: None,
             announced: false,
@@ -97,6 +108,9 @@ impl Interpreter {
             before_ddl: Position::default(),
             packed: None,
             unpacked: Vec::new(),
+            holding: Holding::default(),
+            undecided: Undecided::new(Vec::new(), usize::MAX),
+            due: None,
         }
     }
 

@@ -2,7 +2,7 @@
 //! library, MariaDB's `log_event.h`.
 
 use super::reader::{Malformed, Parsed, Reader};
-use crate::position::{DomainGtid, Gtid, GtidSet, ServerGtid, Uuid};
+use crate::position::{DomainGtid, Gtid, GtidSet, ServerGtid, Uuid, Xid};
 
 /// What a GTID event says of the transaction after it.
 #[derive(Debug, PartialEq, Eq)]
@@ -129,10 +129,16 @@ pub(super) struct DomainHeader {
     pub(super) gtid: DomainGtid,
     /// One event follows and no end: DDL, or the outcome of a transaction that was prepared before.
     pub(super) single: bool,
+    /// It prepares this XA transaction.
+    pub(super) prepares: Option<Xid>,
 }
 
 /// `FL_STANDALONE`: no COMMIT follows.
 const STANDALONE: u8 = 1;
+/// `FL_GROUP_COMMIT_ID`: eight bytes of it follow the flags.
+const GROUP_COMMIT_ID: u8 = 2;
+/// `FL_PREPARED_XA`: an XA transaction up to its XA PREPARE.
+const PREPARED_XA: u8 = 64;
 /// `FL_COMPLETED_XA`: XA COMMIT or XA ROLLBACK follows.
 const COMPLETED_XA: u8 = 128;
 
@@ -143,10 +149,20 @@ impl DomainHeader {
         let number = reader.u64()?;
         let domain = u32::from_le_bytes(reader.array()?);
         let flags = reader.u8()?;
-        // What follows (group commit id, XA's id) changes nothing for a reader in the log's order.
+        let prepares = if flags & PREPARED_XA == 0 {
+            None
+        } else {
+            // The id of the group commit changes nothing for a reader in the log's order.
+            reader.take(if flags & GROUP_COMMIT_ID == 0 { 0 } else { 8 })?;
+            let format = u32::from_le_bytes(reader.array()?);
+            let (global, branch) = (usize::from(reader.u8()?), usize::from(reader.u8()?));
+            let (global, branch) = (reader.take(global)?, reader.take(branch)?);
+            Some(Xid::new(global, branch, format).ok_or(Malformed("the id of its XA transaction is longer than one can be"))?)
+        };
         Ok(Self {
             gtid: DomainGtid { domain, server, number },
             single: flags & (STANDALONE | COMPLETED_XA) != 0,
+            prepares,
         })
     }
 }

@@ -47,3 +47,4 @@ mod swap;
 mod texts;
 mod values;
 mod written;
+mod xa;

@@ -29,6 +29,7 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
     let limits = Limits {
         memory: reader.bytes("limits.memory"),
         row: reader.bytes("limits.row"),
+        prepared: usize::try_from(reader.integer("limits.prepared")).unwrap_or(1),
     };
     check_limits(&mut reader, limits, batch, &plugins);
     let cache_dir = cache_dir(&mut reader);

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::config::reader::Reader;
-use crate::config::settings::{Ddl, Secret, Snapshot, Source, SourceKind, Start, TableFilter, TlsMode};
+use crate::config::settings::{Ddl, OnLoss, Secret, Snapshot, Source, SourceKind, Start, TableFilter, TlsMode};
 use crate::config::{tables, times};
 use crate::position::GtidSet;
 
@@ -60,6 +60,14 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         ddl,
         resume_past_ddl: None,
         transaction_markers: reader.flag("source.transaction_markers"),
+        lost_xa: on_loss(reader, "source.lost_xa"),
+    }
+}
+
+fn on_loss(reader: &mut Reader<'_>, path: &str) -> OnLoss {
+    match reader.choice(path) {
+        Some("warn") => OnLoss::Warn,
+        _ => OnLoss::Stop,
     }
 }
 

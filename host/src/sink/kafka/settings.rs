@@ -141,7 +141,11 @@ mod tests {
 
     #[test]
     fn bytes_on_their_way_are_a_part_of_the_memory_limit_and_bounded() {
-        let limits = |memory| Limits { memory, row: 0 };
+        let limits = |memory| Limits {
+            memory,
+            row: 0,
+            prepared: 0,
+        };
         assert_eq!(in_flight(&limits(192 << 20)), 24 << 20);
         assert_eq!(in_flight(&limits(1 << 40)), 48 << 20);
     }

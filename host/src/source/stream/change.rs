@@ -82,6 +82,11 @@ pub enum Change<'a> {
         /// What it does, and to which tables.
         statement: Statement,
     },
+    /// A transaction that concerns no chosen table has passed, of which nothing was told; `Interpreter::position` is after it.
+    Passed,
+    /// An XA transaction takes effect: `Interpreter::release` gives its rows, and after these `Interpreter::released` ends it. It is
+    /// told by nothing else: no `Begin` need have come.
+    Release,
     /// A compressed transaction: `Interpreter::unpack` gives the events in it, and each goes to `Interpreter::read_packed`.
     Packed,
     /// Nothing for the row path (rotation, heartbeat, rows of tables that nobody chose).

@@ -13,6 +13,9 @@ impl Interpreter {
         self.begin(event, Some(Gtid::Domain(header.gtid)), None);
         self.announced = true;
         self.open = !header.single;
+        if let Some(xid) = header.prepares {
+            self.undecided.begin(Some(xid));
+        }
         Ok(if self.skipping || header.single {
             Change::Nothing
         } else {

@@ -29,6 +29,9 @@ impl Interpreter {
             Change::Commit { xid } => Change::Commit { xid },
             Change::Ddl { database, text, statement } => Change::Ddl { database, text, statement },
             Change::Nothing => Change::Nothing,
+            Change::Passed => Change::Passed,
+            // It ends when its rows have been taken.
+            Change::Release => return Ok(Change::Release),
             Change::Begin(_) | Change::Rows(_) | Change::Packed => return Err(self.stop(packed.event, UNFINISHED)),
         };
         if self.open || self.announced {
@@ -44,7 +47,7 @@ impl Interpreter {
         }
         if self.skipping {
             self.finish(event)?;
-            return Ok(Change::Nothing);
+            return Ok(Change::Passed);
         }
         Ok(Change::Packed)
     }

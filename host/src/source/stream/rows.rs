@@ -7,6 +7,7 @@ use crate::source::refusal::MIDDLE;
 use crate::source::rows::Head;
 use crate::source::table_map::Name;
 use crate::source::unpack::unpack;
+use crate::source::xa::Held;
 
 impl Interpreter {
     pub(super) fn table_map(&mut self, event: &Event) -> Result<(), Fault> {
@@ -48,7 +49,7 @@ impl Interpreter {
         } else {
             head.data
         };
-        Ok(Change::Rows(Rows {
+        let rows = Rows {
             table,
             op: head.op,
             first,
@@ -56,6 +57,12 @@ impl Interpreter {
             data,
             is_partial: event.kind() == EventKind::PartialUpdateRows,
             timestamp: event.timestamp,
-        }))
+        };
+        if self.undecided.is_open() {
+            // Whether they count is decided later.
+            self.undecided.keep(Held::of(rows));
+            return Ok(Change::Nothing);
+        }
+        Ok(Change::Rows(rows))
     }
 }

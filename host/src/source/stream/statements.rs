@@ -34,10 +34,9 @@ impl Interpreter {
             Meaning::Rollback => self.commit(event, 0),
             Meaning::RollbackToSavepoint if self.delivered => Err(self.stop(event, ROLLED_BACK)),
             Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
-            Meaning::XaOutcome => {
-                self.announce_alone(event);
-                self.finish(event)?;
-                Ok(Change::Nothing)
+            Meaning::Xa => {
+                let step = query.xa().map_err(|m| self.malformed(event, m))?;
+                self.xa(event, step)
             }
             Meaning::Rows => {
                 let emptied = query.emptied_table();
@@ -45,11 +44,12 @@ impl Interpreter {
                 if !harmless {
                     return Err(self.stop(event, STATEMENT));
                 }
-                if !self.open {
-                    self.announce_alone(event);
-                    self.finish(event)?;
+                if self.open {
+                    return Ok(Change::Nothing);
                 }
-                Ok(Change::Nothing)
+                self.announce_alone(event);
+                self.finish(event)?;
+                Ok(Change::Passed)
             }
             Meaning::Ddl => {
                 if !self.open {
@@ -58,7 +58,7 @@ impl Interpreter {
                     self.finish(event)?;
                 }
                 if self.skipping {
-                    return Ok(Change::Nothing);
+                    return Ok(if self.open { Change::Nothing } else { Change::Passed });
                 }
                 let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                 let (database, text) = (text(query.database), text(query.text));

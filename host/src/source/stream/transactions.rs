@@ -8,7 +8,7 @@ use super::{Change, Event, Interpreter};
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet};
 use crate::source::event::EventKind;
-use crate::source::refusal::{ENDS_EARLY, FOREIGN_GTID, MIDDLE, PREPARED};
+use crate::source::refusal::{ENDS_EARLY, FOREIGN_GTID, MIDDLE};
 use crate::source::transaction_id::Header;
 
 impl Interpreter {
@@ -61,7 +61,7 @@ impl Interpreter {
         // A GTID with COMMIT and nothing else: an empty transaction, which nobody was told of.
         let told = self.open && !self.skipping;
         self.finish(event)?;
-        Ok(if told { Change::Commit { xid } } else { Change::Nothing })
+        Ok(if told { Change::Commit { xid } } else { Change::Passed })
     }
 
     /// Ends the transaction; what comes next is after it.
@@ -109,13 +109,6 @@ impl Interpreter {
     pub(super) fn settle_here(&mut self) {
         self.committed.file.clone_from(&self.place.file);
         self.committed.pos = self.place.end;
-    }
-
-    pub(super) fn xa_prepare<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {
-        if self.delivered {
-            return Err(self.stop(event, PREPARED));
-        }
-        self.commit(event, 0)
     }
 
     /// That no transaction is open: what `event` is can't stand within one.

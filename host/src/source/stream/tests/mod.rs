@@ -7,12 +7,15 @@ mod tables;
 mod statements;
 mod packed;
 mod damage;
+mod xa;
+
+use std::time::Duration;
 
 use super::{Change, Interpreter, RowOp};
 use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::Position;
-use crate::source::{Catalog, Event};
+use crate::source::{Catalog, Event, Released};
 
 const QUERY: u8 = 2;
 const ROTATE: u8 = 4;
@@ -41,8 +44,11 @@ impl Log {
         };
         log.events.push(Event::made_up_rotation("log.1", 4));
         let mut format = 4_u16.to_le_bytes().to_vec();
-        format.extend_from_slice(&[0; 55]);
-        format.extend_from_slice(&[8; 40]);
+        format.extend_from_slice(b"9.7.4-test");
+        format.extend_from_slice(&[0; 45]);
+        // Lengths, and that events end with a checksum.
+        format.extend_from_slice(&[8; 39]);
+        format.push(1);
         log.add(FORMAT, format).add(PREVIOUS, vec![0; 8])
     }
 
@@ -110,6 +116,17 @@ impl Log {
         self.add(40, [body, packed].concat())
     }
 
+    /// As a file has it.
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = b"\xfebin".to_vec();
+        for event in self.events.iter().filter(|event| !event.is_made_up()) {
+            bytes.extend_from_slice(&event.header());
+            bytes.extend_from_slice(&event.body);
+            bytes.extend_from_slice(&event.crc().to_le_bytes());
+        }
+        bytes
+    }
+
     fn transaction(self, number: u8, table: &str) -> Self {
         self.gtid(number).query("BEGIN").map(table).write().xid()
     }
@@ -144,13 +161,35 @@ fn words(interpreter: &mut Interpreter, events: &[Event]) -> Result<Vec<&'static
         let change = interpreter.read(event)?;
         if !matches!(change, Change::Packed) {
             words.extend(word(&change));
+            if matches!(change, Change::Release) {
+                words.extend(release(interpreter, event)?);
+            }
             continue;
         }
         let mut payload = interpreter.unpack(event)?;
         while let Some(packed) = payload.next()? {
-            words.extend(word(&interpreter.read_packed(packed)?));
+            let change = interpreter.read_packed(packed)?;
+            words.extend(word(&change));
+            if matches!(change, Change::Release) {
+                words.extend(release(interpreter, packed.event)?);
+            }
         }
     }
+    Ok(words)
+}
+
+/// What was held back, and the end of its transaction.
+fn release(interpreter: &mut Interpreter, event: &Event) -> Result<Vec<&'static str>, Fault> {
+    let mut words = Vec::new();
+    let mut release = interpreter.release()?;
+    loop {
+        match release.next(Duration::ZERO)? {
+            Released::Over => break,
+            Released::Busy => {}
+            Released::Rows(held) => words.extend(word(&Change::Rows(held.rows(event.timestamp)))),
+        }
+    }
+    words.extend(word(&interpreter.released(release, event)?));
     Ok(words)
 }
 
@@ -164,7 +203,8 @@ fn word(change: &Change<'_>) -> Option<&'static str> {
         },
         Change::Commit { .. } => "commit",
         Change::Ddl { .. } => "ddl",
-        Change::Nothing | Change::Packed => return None,
+        Change::Release => "release",
+        Change::Nothing | Change::Passed | Change::Packed => return None,
     })
 }
 
