@@ -32,6 +32,19 @@ free_port() {
 # When a process began, in clock ticks since boot: with its id it names one process for good.
 began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
+# Ends the process in state file $1 by signal $2 and starts the same command again within $3, its output into $4.
+restart_process() {
+  local state=$1 pid data command
+  pid=$(sed -n 's/^pid=//p' "$state"); data=$(sed -n 's/^data=//p' "$state")
+  [ "$(began "$pid")" = "$(sed -n 's/^began=//p' "$state")" ] || die "the server of $state does not run"
+  mapfile -d '' -t command <"/proc/$pid/cmdline"
+  [ "$2" = TERM ] || kill "-$2" "$pid"
+  end_process "$state"
+  setsid chroot "$3" "${command[@]}" </dev/null >>"$4" 2>&1 &
+  sed -i "s/^pid=.*/pid=$!/; s/^began=.*/began=$(began $!)/" "$state"
+  [ -z "$data" ] || cp "$state" "$data/state"
+}
+
 # Ends the process in state file $1 (lines `pid=…`, `began=…`) and waits until it is gone; another process that got its id is left alone.
 end_process() {
   local pid start tries=0

@@ -91,6 +91,17 @@ impl Server {
         Session::connect(&self.host, self.port, "root", "")
     }
 
+    /// A file of its log, where this handle started it.
+    ///
+    /// # Panics
+    /// Where it did not.
+    pub fn log_file(&self, name: &str) -> PathBuf {
+        let dir = self.own.as_ref().expect("the server is this test's own").path();
+        let state = std::fs::read_to_string(dir.join(format!("{}.state", stem(self.kind)))).unwrap();
+        let data = state.lines().find_map(|line| line.strip_prefix("data=")).unwrap();
+        Path::new(data).join("data").join(name)
+    }
+
     /// A new database whose name begins with `stem`, with an account of its own that may do what a connector needs.
     pub fn database(self, stem: &str) -> Database {
         let name = unique(stem);
@@ -125,14 +136,18 @@ impl Drop for Server {
     }
 }
 
+/// The name of a kind's script, and of what that writes.
+fn stem(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Mysql => "mysql",
+        Kind::Mariadb => "mariadb",
+        Kind::Mysql56 => "mysql56",
+    }
+}
+
 fn script(kind: Kind) -> PathBuf {
-    let name = match kind {
-        Kind::Mysql => "servers/mysql",
-        Kind::Mariadb => "servers/mariadb",
-        Kind::Mysql56 => "servers/mysql56",
-    };
     // Not `env!`: a target directory that several checkouts share may hold a build of another one.
-    Path::new(&environment("CARGO_MANIFEST_DIR")).join(name)
+    Path::new(&environment("CARGO_MANIFEST_DIR")).join("servers").join(stem(kind))
 }
 
 /// A test's own database and account.
@@ -171,6 +186,22 @@ impl Database {
     /// The only value of a query.
     pub fn value(&mut self, sql: &str) -> String {
         self.session.value(sql)
+    }
+
+    /// Ends the server, which must be this test's own, by SIGTERM or SIGKILL, and starts it again.
+    ///
+    /// # Panics
+    /// Where it does not come up again.
+    pub fn restart(&mut self, signal: &str) {
+        let dir = self.server.own.as_ref().expect("the server is this test's own").path();
+        let status = Command::new(script(self.server.kind))
+            .arg("restart")
+            .arg(dir)
+            .arg(signal)
+            .status()
+            .unwrap();
+        assert!(status.success(), "restarting {:?}", self.server.kind);
+        self.session = self.session();
     }
 
     /// Another session of root, with this database as the default.

@@ -1,5 +1,7 @@
 //! Checks before the start: connection, grants, settings, tables; each a line that says what mends it.
 
+mod cascades;
+
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -147,7 +149,7 @@ fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Findi
     for table in &tables {
         columns(connection, table, findings)?;
     }
-    Ok(())
+    cascades::cascades(connection, &server, &tables, findings)
 }
 
 fn privileges(grants: &Grants, config: &Config, tables: &[TableRef], findings: &mut Vec<Finding>) {

@@ -35,6 +35,7 @@ mod crashes;
 mod document;
 mod documents;
 mod events;
+mod log;
 mod mariadb;
 mod moments;
 mod oracle;
