@@ -419,7 +419,7 @@ mod own {
         let connector = Connector::new(&mut database, &kafka, "t");
         database.exec("INSERT INTO t VALUES (1)");
         // More than fits, and not to be taken back: the server logs that it lost something.
-        let rows = vec!["(REPEAT('x', 1500))"; 8].join(",");
+        let rows = ["(REPEAT('x', 1500))"; 8].join(",");
         database.try_exec(&format!("INSERT INTO lost VALUES {rows}")).unwrap_err();
         assert_eq!(database.value("SELECT COUNT(*) FROM lost"), "8");
         database.exec("INSERT INTO t VALUES (2)");
