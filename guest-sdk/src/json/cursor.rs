@@ -163,25 +163,121 @@ impl<'a> Cursor<'a> {
             self.advance(bytes.len())
         }
     }
+
+    /// Bytes `start..end` of `whole`, block by block: at least 16 bytes of `whole` have to follow them. A block goes from
+    /// memory to memory through one register; as an array it would be spilled between the two in WASM.
+    #[inline(always)]
+    pub(super) fn blocks(self, whole: &[u8], start: usize, end: usize) -> Self {
+        if start > end || whole.len() < end.saturating_add(16) {
+            overrun();
+        }
+        let length = end - start;
+        self.check(length);
+        // SAFETY: a block that starts before `end` lies within `whole`, as checked. It is stored before `at + length`, which
+        // is at most `self.end`, and `SLACK >= 16`. `whole` lies elsewhere, as in `raw`.
+        unsafe {
+            let (mut from, mut to) = (whole.as_ptr().add(start), self.at);
+            let stop = to.add(length);
+            while to < stop {
+                store(to, load(from));
+                (from, to) = (from.add(16), to.add(16));
+            }
+            Self { at: stop, ..self }
+        }
+    }
+
+    /// Bytes `start..end` of `whole` as a JSON string, quotes included: at least 16 bytes of `whole` have to follow them.
+    #[inline(always)]
+    pub(super) fn quoted(self, whole: &[u8], start: usize, end: usize) -> Self {
+        if start > end || whole.len() < end.saturating_add(16) {
+            overrun();
+        }
+        // What has not been copied yet, and the quote after it, always fits: escaping checks anew for what it adds.
+        self.check(end - start + 2);
+        // SAFETY: blocks are read and stored as in `blocks`.
+        unsafe {
+            let mut from = whole.as_ptr().add(start);
+            let stop = whole.as_ptr().add(end);
+            let mut cursor = self.stored(b'"');
+            while from < stop {
+                let block = load(from);
+                store(cursor.at, block);
+                let left = stop.offset_from_unsigned(from);
+                // Bytes behind the string seldom are such that would be escaped.
+                let mut hits = escapes(block);
+                if hits != 0 {
+                    hits &= (1 << left.min(16)) - 1;
+                }
+                if hits == 0 {
+                    let length = left.min(16);
+                    cursor.at = cursor.at.add(length);
+                    from = from.add(length);
+                } else {
+                    let clean = usize::try_from(hits.trailing_zeros()).unwrap_or(0);
+                    cursor.at = cursor.at.add(clean);
+                    cursor = cursor.escape(*from.add(clean));
+                    from = from.add(clean + 1);
+                    cursor.check(left - clean);
+                }
+            }
+            cursor.stored(b'"')
+        }
+    }
+
+    /// One byte that was checked for.
+    ///
+    /// # Safety
+    /// `check(1)` passed.
+    #[inline(always)]
+    unsafe fn stored(self, byte: u8) -> Self {
+        // SAFETY: by the caller there is room for it.
+        unsafe {
+            self.at.write(byte);
+            self.advance(1)
+        }
+    }
+}
+
+/// Sixteen bytes in a vector register.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+type Block = core::arch::wasm32::v128;
+/// Sixteen bytes in a vector register.
+#[cfg(target_arch = "x86_64")]
+type Block = core::arch::x86_64::__m128i;
+/// Sixteen bytes.
+#[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
+type Block = [u8; 16];
+
+/// # Safety
+/// 16 bytes at `from` may be read.
+#[inline(always)]
+unsafe fn load(from: *const u8) -> Block {
+    // SAFETY: by the caller; any alignment will do.
+    unsafe { from.cast::<Block>().read_unaligned() }
+}
+
+/// # Safety
+/// 16 bytes at `to` may be written.
+#[inline(always)]
+unsafe fn store(to: *mut u8, block: Block) {
+    // SAFETY: by the caller; any alignment will do.
+    unsafe { to.cast::<Block>().write_unaligned(block) }
 }
 
 /// Bit `i` is set where byte `i` must be escaped in a JSON string: `"`, `\` and control characters.
 #[inline(always)]
-pub(super) fn escapes(block: [u8; 16]) -> u32 {
+fn escapes(block: Block) -> u32 {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     {
-        use core::arch::wasm32::{i8x16_eq, u8x16_bitmask, u8x16_lt, u8x16_splat, v128, v128_or};
-        // SAFETY: both types are 16 bytes of plain data.
-        let block: v128 = unsafe { core::mem::transmute(block) };
+        use core::arch::wasm32::{i8x16_eq, u8x16_bitmask, u8x16_lt, u8x16_splat, v128_or};
         let quotes = v128_or(i8x16_eq(block, u8x16_splat(b'"')), i8x16_eq(block, u8x16_splat(b'\\')));
         u32::from(u8x16_bitmask(v128_or(quotes, u8x16_lt(block, u8x16_splat(0x20)))))
     }
     #[cfg(target_arch = "x86_64")]
     {
-        use core::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
-        // SAFETY: both types are 16 bytes of plain data, and SSE2 is part of x86-64.
+        use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
+        // SAFETY: SSE2 is part of x86-64.
         unsafe {
-            let block: __m128i = core::mem::transmute(block);
             let below = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
             let quotes = _mm_or_si128(
                 _mm_cmpeq_epi8(block, _mm_set1_epi8(0x22)),
@@ -198,4 +294,14 @@ pub(super) fn escapes(block: [u8; 16]) -> u32 {
         }
         mask
     }
+}
+
+/// How many of the bytes must be escaped in a JSON string.
+#[inline(never)]
+pub(super) fn count_escapes(bytes: &[u8]) -> usize {
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    // SAFETY: a chunk is 16 bytes.
+    let in_blocks = blocks.iter().map(|block| unsafe { escapes(load(block.as_ptr())) }.count_ones());
+    let in_rest = rest.iter().filter(|byte| **byte < 0x20 || matches!(**byte, b'"' | b'\\'));
+    usize::try_from(in_blocks.sum::<u32>()).unwrap_or(usize::MAX) + in_rest.count()
 }

@@ -1,7 +1,7 @@
 //! Strings, and constant fragments that are copied in blocks.
 
 use super::Cursor;
-use super::cursor::escapes;
+use super::cursor::count_escapes;
 
 /// Up to this length a string's worst case is taken as all escapes; a longer one is scanned for what it really takes.
 const ESTIMATED_BYTES: usize = 1024;
@@ -50,39 +50,15 @@ impl<'a> Span<'a> {
         }
     }
 
-    #[inline(never)]
     fn scanned(&self) -> usize {
-        let mut worst = self.end - self.start + 2;
-        let mut at = self.start;
-        while at < self.end {
-            let rest = self.whole.get(at..).unwrap_or_default();
-            let block = rest.first_chunk::<16>().copied().unwrap_or_else(|| tail(rest));
-            worst += 5 * usize::try_from(self.hits(at, block).count_ones()).unwrap_or(16);
-            at += 16;
-        }
-        worst
-    }
-
-    /// Which bytes of the block at `at` (before the end) belong to the span and must be escaped.
-    #[inline(always)]
-    fn hits(&self, at: usize, block: [u8; 16]) -> u32 {
-        let left = (self.end - at).min(16);
-        escapes(block) & ((1 << left) - 1)
+        let bytes = self.whole.get(self.start..self.end).unwrap_or_default();
+        bytes.len() + 2 + 5 * count_escapes(bytes)
     }
 
     /// Whether whole blocks can be read up to the span's end: all but the last values of a buffer.
     #[inline(always)]
     fn is_roomy(&self) -> bool {
         self.whole.len() - self.end >= 16
-    }
-
-    /// The block at `at`, which is before the end of a span that `is_roomy`.
-    #[inline(always)]
-    fn block(&self, at: usize) -> [u8; 16] {
-        match self.whole.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-            Some(block) => *block,
-            None => [b' '; 16],
-        }
     }
 
     /// The same bytes with room behind them.
@@ -93,50 +69,21 @@ impl<'a> Span<'a> {
     }
 }
 
-/// A block of what is shorter than one.
-#[cold]
-#[inline(never)]
-fn tail(bytes: &[u8]) -> [u8; 16] {
-    let mut block = [0; 16];
-    for (to, from) in block.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    block
-}
-
 impl Cursor<'_> {
     /// A JSON string, quotes included: at most `span.worst()` bytes. `"`, `\` and control characters are escaped, the
     /// rest is written as it is.
     #[inline(always)]
     pub fn string(self, span: Span<'_>) -> Self {
         if span.is_roomy() {
-            self.roomy_string(span)
+            self.quoted(span.whole, span.start, span.end)
         } else {
-            self.apart(|cursor| cursor.roomy_string(Span::new(&span.padded(), 0, span.length())))
+            self.apart(|cursor| cursor.quoted(&span.padded(), 0, span.length()))
         }
     }
 
+    /// The escaped form of a byte that needs one.
     #[inline(always)]
-    fn roomy_string(self, span: Span<'_>) -> Self {
-        let mut cursor = self.byte(b'"');
-        let mut at = span.start;
-        while at < span.end {
-            let block = span.block(at);
-            let hits = span.hits(at, block);
-            if hits == 0 {
-                cursor = cursor.block(block, span.end - at);
-                at += 16;
-            } else {
-                let clean = usize::try_from(hits.trailing_zeros()).unwrap_or(0);
-                cursor = cursor.block(block, clean).escape(span.whole.get(at + clean).copied().unwrap_or(0));
-                at += clean + 1;
-            }
-        }
-        cursor.byte(b'"')
-    }
-
-    #[inline(always)]
-    fn escape(self, byte: u8) -> Self {
+    pub(super) fn escape(self, byte: u8) -> Self {
         self.apart(|cursor| {
             let short = match byte {
                 b'"' | b'\\' => byte,
@@ -160,16 +107,10 @@ impl Cursor<'_> {
     /// A constant, in blocks: for what is known when the schema is opened.
     #[inline(always)]
     pub fn fragment(self, span: Span<'_>) -> Self {
-        let mut at = span.start;
-        if span.end - at > BLOCKWISE_BYTES || !span.is_roomy() {
-            return self.raw(span.whole.get(at..span.end).unwrap_or_default());
+        if span.end - span.start > BLOCKWISE_BYTES || !span.is_roomy() {
+            return self.raw(span.whole.get(span.start..span.end).unwrap_or_default());
         }
-        let mut cursor = self;
-        while at < span.end {
-            cursor = cursor.block(span.block(at), span.end - at);
-            at += 16;
-        }
-        cursor
+        self.blocks(span.whole, span.start, span.end)
     }
 }
 
