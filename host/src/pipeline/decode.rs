@@ -167,6 +167,10 @@ impl From<Fault> for End {
 impl Stage<'_> {
     fn serve(&mut self, input: &Queue<Vec<Event>>, ending: &Ending) -> Result<(), End> {
         loop {
+            // Whoever comes after may have met a fault, which must not wait for the next event to be told.
+            if self.output.is_closed() {
+                return Err(End::Left);
+            }
             let waiting = self.first_uncommitted.is_some();
             match input.pop(if waiting { PAUSE } else { STOP_CHECK }) {
                 Popped::Item(events) => {

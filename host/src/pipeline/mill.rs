@@ -29,6 +29,7 @@ pub(super) fn run(chain: &mut Chain, input: &Queue<Job>, output: &Queue<Delivery
     let _let_decoder_go = CloseOnDrop(input);
     loop {
         let (delivery, bytes) = match input.pop(STOP_CHECK) {
+            Popped::Empty if output.is_closed() => return Ok(()),
             Popped::Empty => continue,
             Popped::Closed => return Ok(()),
             Popped::Item(Job::Topic(spec)) => (Delivery::Topic(spec), 0),
