@@ -149,6 +149,12 @@ pub(super) fn opaque(kind: u8, bytes: &[u8], text: &mut Vec<u8>) -> Result<(), F
             decimal.append(cursor.rest(), text)
         }
         7 | 10 | 11 | 12 => temporal(kind, bytes, text),
+        // A text in utf16, utf32 or ucs2: MySQL neither converts its bytes nor prints them in base64, as it does of all other types.
+        253 => {
+            super::text::utf8(bytes)?;
+            quoted(bytes, text);
+            Ok(())
+        }
         _ => {
             let _ = write!(text, "\"base64:type{kind}:");
             base64(bytes, text);
