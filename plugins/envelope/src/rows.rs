@@ -157,7 +157,12 @@ impl<'a> KeyColumns<'a> {
         if self.sides.0.image.is_whole(self.row) || self.parts.key.iter().all(|(column, _)| self.side(*column).is_some()) {
             return Ok(());
         }
-        Err(Error::new("key-missing", "encoding a row: neither of its images has every column of the key").at_row(self.row))
+        Err(Error::new(
+            "key-missing",
+            "encoding a row: neither of its images has every column of the key, as after an INSERT that leaves a column of the key to its \
+             default under binlog_row_image=MINIMAL; run SET GLOBAL binlog_row_image=FULL on the server, then start after this transaction",
+        )
+        .at_row(self.row))
     }
 
     /// Bytes that the key takes at most.

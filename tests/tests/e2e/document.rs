@@ -4,7 +4,7 @@ use pipeline_tests::{Connector, Kafka, Server};
 
 /// Partitions of six for keys `{"mysql_id":1}` to `{"mysql_id":24}`, as Java's producer computes them
 /// (`Utils.toPositive(Utils.murmur2(key)) % 6` in kafka-clients 4.3.1).
-const JAVA_PARTITIONS: [i32; 24] = [4, 1, 0, 0, 5, 3, 2, 3, 0, 4, 3, 0, 0, 5, 1, 3, 5, 4, 0, 0, 3, 5, 5, 2];
+pub(crate) const JAVA_PARTITIONS: [i32; 24] = [4, 1, 0, 0, 5, 3, 2, 3, 0, 4, 3, 0, 0, 5, 1, 3, 5, 4, 0, 0, 3, 5, 5, 2];
 
 const TABLE: &str = "CREATE TABLE mysql_tbl (mysql_id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, mysql_title VARCHAR(100) NOT NULL, \
                      mysql_author VARCHAR(40) NOT NULL, submission_date DATE)";
