@@ -61,8 +61,17 @@ impl Server {
     /// # Panics
     /// Where it does not come up.
     pub fn start_of(kind: Kind, options: &[&str]) -> Self {
+        Self::start_in_zone(kind, "UTC", options)
+    }
+
+    /// Starts one of a kind whose machine is in a time zone: a value of `TZ`.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn start_in_zone(kind: Kind, zone: &str, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new(script(kind))
+            .env("TZ", zone)
             .arg("start")
             .arg(dir.path())
             .args(options)

@@ -5,6 +5,7 @@ use anyhow::anyhow;
 use super::connection::Connection;
 use super::file::{FileSource, flavor_of};
 use super::schema::{Flavor, Server};
+use super::zone;
 use crate::config::{Config, SourceKind};
 use crate::fault::Fault;
 
@@ -104,34 +105,21 @@ pub(super) fn flavor(connection: &mut Connection) -> Result<Flavor, Fault> {
     Ok(flavor_of(&connection.value("SELECT @@version")?.unwrap_or_default()))
 }
 
-/// `@@global.time_zone`, or what `SYSTEM` stands for.
+/// `@@global.time_zone`, or the zone that it stands for; a text in parentheses after `SYSTEM` where the zone database has none such.
 fn time_zone(connection: &mut Connection) -> Result<String, Fault> {
     let global = connection.value("SELECT @@GLOBAL.time_zone")?.unwrap_or_default();
-    if global != "SYSTEM" {
+    if zone::is_known(&global) {
         return Ok(global);
     }
-    let system = connection.value("SELECT @@system_time_zone")?.unwrap_or_default();
-    if is_zone_name(&system) {
-        return Ok(system);
+    let word = match global.as_str() {
+        "SYSTEM" => connection.value("SELECT @@system_time_zone")?.unwrap_or_default(),
+        _ => global.clone(),
+    };
+    connection.query("SET SESSION time_zone = @@GLOBAL.time_zone")?;
+    // The common case, without the long question.
+    if word == "UTC" && connection.value("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())")?.as_deref() == Some("0") {
+        return Ok(word);
     }
-    let sql = "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM'))";
-    let minutes: i32 = connection.value(sql)?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let offset = format!(
-        "{}{:02}:{:02}",
-        if minutes < 0 { '-' } else { '+' },
-        minutes.abs() / 60,
-        minutes.abs() % 60
-    );
-    tracing::warn!(
-        system_time_zone = system,
-        offset,
-        "the server's time zone has no IANA name; its present offset is taken. Set time_zone to be sure"
-    );
-    Ok(offset)
-}
-
-/// Whether an abbreviation or name means one zone everywhere. Most abbreviations (`CST`, `IST`, and `EST` with its summers)
-/// don't, though some of them are in the zone database.
-fn is_zone_name(name: &str) -> bool {
-    name.contains('/') || matches!(name, "UTC" | "GMT" | "CET" | "EET" | "WET" | "MET")
+    let found = zone::of_session(connection, &word)?;
+    Ok(found.unwrap_or_else(|| format!("SYSTEM ({word})")))
 }

@@ -26,6 +26,7 @@ mod dump;
 mod start;
 mod clock;
 mod file;
+mod zone;
 mod discovery;
 mod grants;
 mod preflight;

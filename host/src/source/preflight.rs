@@ -14,6 +14,7 @@ use super::file::FileSource;
 use super::grants::Grants;
 use super::schema::{Flavor, Server};
 use super::start::log_status;
+use super::zone::is_known;
 use crate::config::{Config, SourceKind};
 use crate::fault::Fault;
 
@@ -125,6 +126,12 @@ fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Findi
     let server = of_connection(connection)?;
     let about = format!("{} {}, time zone {}", connection.address(), server.version, server.time_zone);
     findings.push(Finding::ok("connection", about));
+    if !is_known(&server.time_zone) {
+        let found = &server.time_zone;
+        let message = format!("it is {found}, which no zone of the zone database is like: DATE and DATETIME can't become points in time");
+        let mend = "set time_zone in the config of the plugin envelope to an IANA name or an offset";
+        findings.push(Finding::new(Level::Warn, "time_zone", message, mend));
+    }
     let grants = Grants::of(connection, server.flavor)?;
     let tables = chosen(connection, config)?;
     privileges(&grants, config, &tables, findings);

@@ -119,8 +119,20 @@ impl Table {
 /// The zone of DATE and DATETIME. A source whose zone has no usable name matters only to tables that have one of them.
 fn zone(options: &Options, schema: &Schema, columns: &[(Form, usize)]) -> Result<Zone, Error> {
     let needed = columns.iter().any(|(form, _)| matches!(form, Form::Date | Form::Datetime));
-    let name = options.time_zone.as_deref().unwrap_or(&schema.time_zone);
-    if needed { Zone::named(name) } else { Zone::named("UTC") }
+    match &options.time_zone {
+        _ if !needed => Zone::named("UTC"),
+        Some(name) => Zone::named(name),
+        None => Zone::named(&schema.time_zone).map_err(|_| {
+            Error::new(
+                "unknown-time-zone",
+                format!(
+                    "the source server's time zone, `{}`, is no IANA name and no offset, and {}.{} has a DATE or DATETIME column; set \
+                     `time_zone` in the configuration of the plugin, to one such as `Asia/Shanghai` or `+08:00`",
+                    schema.time_zone, schema.database, schema.table
+                ),
+            )
+        }),
+    }
 }
 
 /// `,"name":`

@@ -50,4 +50,5 @@ mod swap;
 mod texts;
 mod values;
 mod written;
+mod zones;
 mod xa;
