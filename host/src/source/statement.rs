@@ -1,5 +1,6 @@
 //! QUERY events: which of the few things a statement can mean for a stream of rows.
 
+use super::collation::Encoding;
 use super::reader::{Malformed, Parsed, Reader};
 use crate::position::Xid;
 
@@ -12,6 +13,8 @@ pub(super) struct Query<'a> {
     pub(super) text: &'a [u8],
     /// `sql_mode` of the session; 0 where it is not told.
     pub(super) sql_mode: u64,
+    /// Collation of the session's `character_set_client`, in which the text is; none where it is not told.
+    pub(super) collation: Option<u64>,
 }
 
 impl<'a> Query<'a> {
@@ -22,14 +25,22 @@ impl<'a> Query<'a> {
         let database = usize::from(reader.u8()?);
         reader.u16()?;
         let variables = usize::from(reader.u16()?);
-        let sql_mode = sql_mode(reader.take(variables)?);
+        let (sql_mode, collation) = session(reader.take(variables)?);
         let database = reader.take(database)?;
         reader.u8()?;
         Ok(Self {
             database,
             text: reader.rest(),
             sql_mode,
+            collation,
         })
+    }
+
+    /// The text as the server read it. What is no text in its character set, as bytes within a literal may be, becomes U+FFFD.
+    pub(super) fn words(self) -> String {
+        let charset = self.collation.and_then(Encoding::of_collation).and_then(Encoding::decoder);
+        let decoded = charset.and_then(|charset| charset.decode(self.text));
+        decoded.unwrap_or_else(|| String::from_utf8_lossy(self.text).into_owned())
     }
 
     /// What it means.
@@ -94,17 +105,40 @@ impl<'a> Query<'a> {
     }
 }
 
-/// `sql_mode` among a QUERY event's status variables: the server writes it after the flags, before all others. Format:
-/// `Q_FLAGS2_CODE` (0, four bytes) and `Q_SQL_MODE_CODE` (1, eight bytes) in MySQL's `statement_events.h`.
-fn sql_mode(variables: &[u8]) -> u64 {
+/// `sql_mode`, 0 where it is not told, and the collation of `character_set_client` among a QUERY event's status variables. Both stand
+/// before all that is not known here. Format: `Q_…_CODE` in MySQL's `statement_events.h`.
+fn session(variables: &[u8]) -> (u64, Option<u64>) {
     let mut reader = Reader::new(variables);
-    loop {
-        match reader.u8() {
-            Ok(0) if reader.take(4).is_ok() => {}
-            Ok(1) => return reader.u64().unwrap_or(0),
-            _ => return 0,
+    let mut sql_mode = 0;
+    let mut next = || -> Option<Option<u64>> {
+        match reader.u8().ok()? {
+            // Flags; where AUTO_INCREMENT goes on.
+            0 | 3 => reader.take(4).ok().map(|_| None),
+            1 => {
+                sql_mode = reader.u64().ok()?;
+                Some(None)
+            }
+            // The catalogue, with a zero byte after it in old servers; the time zone.
+            2 => {
+                let length = usize::from(reader.u8().ok()?);
+                reader.take(length + 1).ok().map(|_| None)
+            }
+            5 | 6 => {
+                let length = usize::from(reader.u8().ok()?);
+                reader.take(length).ok().map(|_| None)
+            }
+            4 => reader.u16().ok().map(|client| Some(u64::from(client))),
+            _ => None,
         }
-    }
+    };
+    let collation = loop {
+        match next() {
+            Some(None) => {}
+            Some(found) => break found,
+            None => break None,
+        }
+    };
+    (sql_mode, collation)
 }
 
 /// What a statement means for a stream of rows.
@@ -179,6 +213,7 @@ mod tests {
             database: b"d",
             text: text.as_bytes(),
             sql_mode: 0,
+            collation: None,
         }
         .meaning()
     }
@@ -205,6 +240,7 @@ mod tests {
                 database: b"",
                 text: text.as_bytes(),
                 sql_mode: 0,
+                collation: None,
             };
             query.xa().ok()
         };
@@ -225,11 +261,34 @@ mod tests {
                 database: b"",
                 text: text.as_bytes(),
                 sql_mode: 0,
+                collation: None,
             }
             .emptied_table()
         };
         assert_eq!(emptied("DELETE FROM `a`.`b`"), Some(("a".to_owned(), "b".to_owned())));
         assert_eq!(emptied("DELETE FROM `a`.`b` WHERE c"), None);
         assert_eq!(emptied("DELETE FROM b"), None);
+    }
+
+    #[test]
+    fn a_statement_is_read_in_the_character_set_of_its_session() {
+        // Flags, mode, catalogue, AUTO_INCREMENT, then latin1, and what is not known here.
+        let variables: &[u8] = &[
+            0, 0, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 6, 3, b's', b't', b'd', 3, 1, 0, 1, 0, 4, 8, 0, 8, 0, 8, 0, 77,
+        ];
+        let body = |variables: &[u8]| {
+            let length = u16::try_from(variables.len()).unwrap_or(u16::MAX).to_le_bytes();
+            let head = [[0; 8].as_slice(), &[1, 0, 0], &length].concat();
+            [&head, variables, b"d\0", b"ALTER TABLE t\xfc COMMENT '\x80'"].concat()
+        };
+        let with = body(variables);
+        let query = Query::parse(&with).ok();
+        assert_eq!(query.map(|query| (query.sql_mode, query.collation)), Some((8, Some(8))));
+        assert_eq!(query.map(Query::words).as_deref(), Some("ALTER TABLE tü COMMENT '€'"));
+        for cut in 0..variables.len() - 7 {
+            let without = body(variables.get(..cut).unwrap_or_default());
+            let words = Query::parse(&without).ok().map(Query::words);
+            assert_eq!(words.as_deref(), Some("ALTER TABLE t\u{fffd} COMMENT '\u{fffd}'"), "{cut}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Records that are no rows: DDL statements, transaction markers, heartbeats.
 
-use pipeline_tests::{Connector, Ended, Kafka, Message, Server};
+use pipeline_tests::{Connector, Ended, Kafka, Kind, Message, Server, unique};
 
 fn ops(messages: &[Message]) -> Vec<String> {
     messages.iter().map(Message::op).collect()
@@ -71,6 +71,91 @@ fn a_forwarded_statement_stands_between_the_rows_before_and_after_it() {
     assert_eq!(text(&messages[9]), "/* why */ ALTER TABLE t COMMENT 'a \"b\"'");
     assert!(alter.key.is_none() && alter.partition == 0);
     assert_eq!(alter.timestamp, event_time(alter));
+}
+
+on_each_server!(
+    a_statement_of_a_session_in_another_character_set_is_what_it_says,
+    a_ddl_record_a_marker_and_a_heartbeat_are_as_documented_byte_for_byte,
+);
+
+fn a_statement_of_a_session_in_another_character_set_is_what_it_says(server: Server) {
+    let kafka = Kafka::shared();
+    for (charset, stem, comment) in [
+        ("latin1", "größe", "Straße €"),
+        ("gbk", "中文", "中"),
+        ("sjis", "表", "ソ"),
+        ("utf8mb4", "größe", "😀"),
+    ] {
+        // The table's name needs reading, too, so that the statement is known to touch it.
+        let name = unique(stem);
+        let mut database = Server::shared_of(server.kind).database_named(&name);
+        database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
+        let mut connector = Connector::new(&mut database, &kafka, "t");
+        connector.source = "ddl = \"forward\"".to_owned();
+        let statement = format!("ALTER TABLE `{name}`.t COMMENT '{comment}'");
+        // The session's own character set is what the text is logged in.
+        let hex: String = statement.bytes().map(|byte| format!("{byte:02x}")).collect();
+        database.exec(&format!("SET NAMES {charset}"));
+        database.exec(&format!("SET @statement = CONVERT(_utf8mb4 x'{hex}' USING {charset})"));
+        database.exec("PREPARE p FROM @statement");
+        database.exec("EXECUTE p");
+        let rowmill = connector.start();
+        let messages = kafka.read(&[&connector.topic("t")], 1);
+        rowmill.terminate().assert_code(0);
+        assert_eq!(text(&messages[0]), statement);
+    }
+}
+
+fn a_ddl_record_a_marker_and_a_heartbeat_are_as_documented_byte_for_byte(server: Server) {
+    let kafka = Kafka::shared();
+    let product = if server.kind == Kind::Mariadb { "MariaDB" } else { "MySQL" };
+    let mut database = server.database("bytes");
+    database.exec("CREATE TABLE t (id INT, d DATE, b BIT(1), PRIMARY KEY (id))");
+    let mut connector = Connector::new(&mut database, &kafka, "t");
+    connector.source = "ddl = \"forward\"\ntransaction_markers = true".to_owned();
+    kafka.create_topic(&connector.topic("t"), 1);
+    database.exec("INSERT INTO t VALUES (1, NULL, 1)");
+    database.exec("ALTER TABLE t\n  COMMENT 'a \"b\" \\\\ ü'");
+    let rowmill = connector.start();
+    let mut messages = kafka.read(&[&connector.topic("t")], 4);
+    rowmill.terminate().assert_code(0);
+    connector.heartbeat_interval_ms = 50;
+    let rowmill = connector.start();
+    messages = kafka.read_until(&[&connector.topic("t")], |read| read.len() > messages.len());
+    rowmill.terminate().assert_code(0);
+    let number = |message: &Message, name: &str| message.json()["payload"]["timestamp"][name].as_i64().unwrap();
+    let name = &database.name;
+    let rest = |message: &Message| {
+        r#"},"payload":{"before":null,"after":null,"sequenceId":"SEQUENCE","timestamp":{"eventTime":EVENT,"systemTime":SYSTEM,"checkpointTime":CHECKPOINT},"op":""#
+        .replace("SEQUENCE", &message.sequence().to_string())
+        .replace("EVENT", &number(message, "eventTime").to_string())
+        .replace("SYSTEM", &number(message, "systemTime").to_string())
+        .replace("CHECKPOINT", &number(message, "checkpointTime").to_string())
+    };
+    let marker = |message: &Message, op: &str| {
+        format!(
+            r#"{{"schema":{{"dataColumn":null,"primaryKey":null,"source":{{"dbType":"{product}","dbName":null,"tableName":null}}{}{op}","ddl":null}},"version":"0.0.1"}}"#,
+            rest(message)
+        )
+    };
+    assert_eq!(messages[0].value, marker(&messages[0], "TRANSACTION_BEGIN"));
+    assert_eq!(messages[2].value, marker(&messages[2], "TRANSACTION_END"));
+    let alter = format!(
+        r#"{{"schema":{{"dataColumn":[{{"name":"id","type":"LONG"}},{{"name":"d","type":"DATE"}},{{"name":"b","type":"BOOLEAN"}}],"primaryKey":["id"],"source":{{"dbType":"{product}","dbName":"{name}","tableName":"t"}}{}ALTER","ddl":{{"text":"ALTER TABLE t\n  COMMENT 'a \"b\" \\\\ ü'","ddlMeta":null}}}},"version":"0.0.1"}}"#,
+        rest(&messages[3])
+    );
+    assert_eq!(messages[3].value, alter);
+    let beat = &messages[4];
+    let expected = format!(
+        r#"{{"schema":{{"dataColumn":null,"primaryKey":null,"source":null}},"payload":{{"before":null,"after":null,"sequenceId":null,"timestamp":{{"eventTime":{},"checkpointTime":{}}},"op":"MHEARTBEAT","ddl":null}},"version":"0.0.1"}}"#,
+        number(beat, "eventTime"),
+        number(beat, "checkpointTime")
+    );
+    assert_eq!(beat.value, expected);
+    for message in messages.iter().filter(|m| m.op() != "INSERT") {
+        assert!(message.key.is_none() && message.partition == 0 && message.headers.is_empty());
+        assert_eq!(message.timestamp, number(message, "eventTime"));
+    }
 }
 
 #[test]

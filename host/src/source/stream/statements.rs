@@ -60,8 +60,8 @@ impl Interpreter {
                 if self.skipping {
                     return Ok(if self.open { Change::Nothing } else { Change::Passed });
                 }
-                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                let (database, text) = (text(query.database), text(query.text));
+                // Names are logged in UTF-8, whatever the session's character set.
+                let (database, text) = (String::from_utf8_lossy(query.database).into_owned(), query.words());
                 let statement = Statement::parse(&database, &text, self.dialect.with_mode(query.sql_mode));
                 Ok(Change::Ddl { database, text, statement })
             }
