@@ -2,10 +2,18 @@
 
 use pipeline_tests::{Connector, Database, Kafka, Message, Server, until};
 
+on_each_server!(
+    a_topic_is_made_when_its_table_is_and_not_with_the_first_row,
+    tables_made_like_or_from_others_are_delivered_from_their_first_row,
+    a_table_that_a_copy_takes_the_place_of_goes_on_in_its_own_topic,
+    a_table_that_is_dropped_made_anew_and_truncated_goes_on_in_its_topic,
+    a_table_that_moves_in_from_another_database_is_delivered_from_then_on,
+);
+
 /// A connector that takes every table whose name begins with `t`.
-fn connector(stem: &str) -> (Kafka, Database, Connector) {
+fn connector(server: Server, stem: &str) -> (Kafka, Database, Connector) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database(stem);
+    let mut database = server.database(stem);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
     let mut connector = Connector::new(&mut database, &kafka, "");
     connector.source = "auto_add = \"t.*\"".to_owned();
@@ -24,12 +32,10 @@ fn expected(rows: &[(i64, &str)]) -> Vec<(i64, String)> {
     rows.iter().map(|(id, v)| (*id, (*v).to_owned())).collect()
 }
 
-#[test]
-fn a_topic_is_made_when_its_table_is_and_not_with_the_first_row() {
-    let (kafka, mut database, connector) = connector("made");
+fn a_topic_is_made_when_its_table_is_and_not_with_the_first_row(server: Server) {
+    let (kafka, mut database, connector) = connector(server, "made");
     let rowmill = connector.start();
     database.exec("CREATE TABLE t_keyed (id INT PRIMARY KEY)");
-    database.exec("SET SESSION sql_generate_invisible_primary_key = 0");
     database.exec("CREATE TABLE t_plain (id INT)");
     database.exec("CREATE TABLE other (id INT PRIMARY KEY)");
     database.exec("RENAME TABLE other TO t_renamed");
@@ -43,9 +49,8 @@ fn a_topic_is_made_when_its_table_is_and_not_with_the_first_row() {
     assert_eq!(kafka.partitions(&connector.topic("other")), None);
 }
 
-#[test]
-fn tables_made_like_or_from_others_are_delivered_from_their_first_row() {
-    let (kafka, mut database, connector) = connector("like");
+fn tables_made_like_or_from_others_are_delivered_from_their_first_row(server: Server) {
+    let (kafka, mut database, connector) = connector(server, "like");
     let rowmill = connector.start();
     database.exec("INSERT INTO t VALUES (1, 10), (2, 20)");
     database.exec("CREATE TABLE t_like LIKE t");
@@ -64,10 +69,9 @@ fn tables_made_like_or_from_others_are_delivered_from_their_first_row() {
     rowmill.terminate().assert_code(0);
 }
 
-#[test]
-fn a_table_that_a_copy_takes_the_place_of_goes_on_in_its_own_topic() {
+fn a_table_that_a_copy_takes_the_place_of_goes_on_in_its_own_topic(server: Server) {
     // As gh-ost and pt-online-schema-change alter a table.
-    let (kafka, mut database, connector) = connector("swap");
+    let (kafka, mut database, connector) = connector(server, "swap");
     let rowmill = connector.start();
     database.exec("INSERT INTO t VALUES (1, 10)");
     database.exec("CREATE TABLE _t_new LIKE t");
@@ -88,9 +92,8 @@ fn a_table_that_a_copy_takes_the_place_of_goes_on_in_its_own_topic() {
     assert_eq!(kafka.read_to_end(&connector.topic("t")).len(), 4, "the copy's own rows stay out");
 }
 
-#[test]
-fn a_table_that_is_dropped_made_anew_and_truncated_goes_on_in_its_topic() {
-    let (kafka, mut database, connector) = connector("anew");
+fn a_table_that_is_dropped_made_anew_and_truncated_goes_on_in_its_topic(server: Server) {
+    let (kafka, mut database, connector) = connector(server, "anew");
     let statements = [
         "INSERT INTO t VALUES (1, 10)",
         "DROP TABLE t",
@@ -116,4 +119,31 @@ fn a_table_that_is_dropped_made_anew_and_truncated_goes_on_in_its_topic() {
     statements.iter().for_each(|sql| database.exec(sql));
     assert_eq!(rows(&kafka, &connector.topic("t"), 8), wanted(2));
     rowmill.terminate().assert_code(0);
+}
+
+fn a_table_that_moves_in_from_another_database_is_delivered_from_then_on(server: Server) {
+    let kind = server.kind;
+    let (kafka, mut database, connector) = connector(server, "moved");
+    let other = Server::shared_of(kind).database("elsewhere");
+    let (here, there) = (database.name.clone(), other.name.clone());
+    let rowmill = connector.start();
+    database.exec(&format!("CREATE TABLE `{there}`.t_moved (id INT PRIMARY KEY, v INT)"));
+    database.exec(&format!("INSERT INTO `{there}`.t_moved VALUES (1, 10)"));
+    database.exec(&format!("RENAME TABLE `{there}`.t_moved TO t_moved"));
+    let topic = connector.topic("t_moved");
+    assert_eq!(until("the topic of t_moved", || kafka.partitions(&topic)), 6);
+    database.exec("INSERT INTO t_moved VALUES (2, 20)");
+    // Gone again, and back under its name, with rows that were changed elsewhere.
+    database.exec(&format!("ALTER TABLE t_moved RENAME `{there}`.t_moved"));
+    database.exec(&format!("INSERT INTO `{there}`.t_moved VALUES (3, 30)"));
+    database.exec(&format!("RENAME TABLE `{there}`.t_moved TO `{here}`.t_moved, t TO `{there}`.t"));
+    database.exec(&format!("INSERT INTO `{there}`.t VALUES (9, 90)"));
+    database.exec("INSERT INTO t_moved VALUES (4, 40)");
+    assert_eq!(rows(&kafka, &topic, 2), expected(&[(2, "20"), (4, "40")]));
+    rowmill.terminate().assert_code(0);
+    assert_eq!(kafka.read_to_end(&topic).len(), 2);
+    assert!(
+        kafka.read_to_end(&connector.topic("t")).is_empty(),
+        "what happens elsewhere is nobody's"
+    );
 }
