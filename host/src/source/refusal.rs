@@ -22,7 +22,7 @@ pub(super) const FOREIGN_GTID: &str =
     "its transaction has a GTID of the other family of servers than those before it: the stream is damaged, or the server was replaced";
 pub(super) const UNKNOWN: &str =
     "its type is not known, and the server does not flag it as ignorable; a newer version of this program may read it";
-pub(super) const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that it logged before; a mix of tables with and without transactions can't be \
-     followed. Start after this transaction";
+pub(super) const ROLLED_BACK: &str = "the transaction takes back rows of chosen tables that have been handed out, since there was no room to hold them to its end; \
+     raise limits.memory and start again, or start after this transaction";
 pub(super) const MIDDLE: &str = "it is in the middle of a transaction: the start position is not between two transactions; start at one that SHOW BINARY LOG STATUS or \
      the position of a transaction's first event gives";

@@ -2,6 +2,7 @@
 
 use super::collation::Encoding;
 use super::reader::{Malformed, Parsed, Reader};
+use super::sql::{Dialect, Token, Tokens};
 use crate::position::Xid;
 
 /// A QUERY event's body.
@@ -67,6 +68,21 @@ impl<'a> Query<'a> {
             }
             _ => Meaning::Ddl,
         }
+    }
+
+    /// The name in SAVEPOINT and ROLLBACK TO, which is their last word.
+    pub(super) fn savepoint(self) -> Option<String> {
+        let text = String::from_utf8_lossy(self.text);
+        let mut tokens = Tokens::new(&text, Dialect::default());
+        let mut last = None;
+        while let Some(token) = tokens.next() {
+            last = match token {
+                Token::Word(word) => Some(word.to_owned()),
+                Token::Name(name) => Some(name),
+                Token::Text | Token::Mark(_) => None,
+            };
+        }
+        last
     }
 
     /// What a statement of an XA transaction says. The server logs them in one form: `XA START X'6162',X'',1`.

@@ -8,6 +8,7 @@ mod mariadb;
 mod statements;
 mod rows;
 mod packed;
+mod held;
 mod xa;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,8 @@ pub struct Interpreter {
     open: bool,
     /// Row events of chosen tables were handed out since BEGIN.
     delivered: bool,
+    /// The log may take back rows of the transaction.
+    mixed: bool,
     /// The transaction was handled before, or is older than wanted.
     skipping: bool,
     skip_before_ms: Option<i64>,
@@ -73,7 +76,7 @@ pub struct Interpreter {
     holding: Holding,
     undecided: Undecided,
     /// What `read` answered `Change::Release` for, until `released`.
-    due: Option<xa::Due>,
+    due: Option<held::Due>,
 }
 
 impl Interpreter {
@@ -100,6 +103,7 @@ impl Interpreter {
             announced: false,
             open: false,
             delivered: false,
+            mixed: false,
             skipping: false,
             skip_before_ms: None,
             started: false,

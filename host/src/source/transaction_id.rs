@@ -11,13 +11,18 @@ pub(super) struct Header {
     pub(super) gtid: Option<Gtid>,
     /// When it was committed on the server where it originated, microseconds since 1970; from MySQL 8.0.
     pub(super) commit_us: Option<u64>,
+    /// Statements may stand among its rows, and then what it did may be taken back at its end. Servers before MySQL 5.7 say so of all.
+    pub(super) mixed: bool,
 }
+
+/// `FLAG_MAY_HAVE_SBR` of MySQL's GTID events.
+const MAY_HAVE_STATEMENTS: u64 = 1;
 
 impl Header {
     /// Reads a GTID or ANONYMOUS_GTID event's body.
     pub(super) fn parse(body: &[u8], anonymous: bool) -> Parsed<Self> {
         let mut reader = Reader::new(body);
-        reader.u8()?;
+        let flags = u64::from(reader.u8()?);
         let uuid = reader.array()?;
         let number = reader.u64()?;
         if !anonymous && !ServerGtid::is_number(number) {
@@ -30,7 +35,11 @@ impl Header {
                 number,
             })
         });
-        let mut header = Self { gtid, commit_us: None };
+        let mut header = Self {
+            gtid,
+            commit_us: None,
+            mixed: flags & MAY_HAVE_STATEMENTS != 0,
+        };
         // MySQL 5.6 ends here, 5.7 after the two logical timestamps of 8 bytes that the 2 announces.
         if reader.is_empty() || reader.u8()? != 2 || reader.take(16).is_err() || reader.rest().len() < 7 {
             return Ok(header);
@@ -56,14 +65,15 @@ impl Header {
             tag: String::new(),
             number: 0,
         };
-        let (mut immediate, mut original) = (None, None);
+        let (mut flags, mut immediate, mut original) = (0, None, None);
         while !reader.is_empty() {
             match reader.varlen()? {
                 1 => gtid.uuid = uuid(&mut reader)?,
                 // A signed integer: the sign is the lowest bit.
                 2 => gtid.number = reader.varlen()? >> 1,
                 3 => gtid.tag = tag(&mut reader)?,
-                0 | 4 | 5 => drop(reader.varlen()?),
+                0 => flags = reader.varlen()?,
+                4 | 5 => drop(reader.varlen()?),
                 6 => immediate = Some(reader.varlen()?),
                 7 => original = Some(reader.varlen()?),
                 // Lengths and versions; nothing here is needed.
@@ -76,6 +86,7 @@ impl Header {
         Ok(Self {
             gtid: Some(Gtid::Server(gtid)),
             commit_us: original.or(immediate),
+            mixed: flags & MAY_HAVE_STATEMENTS != 0,
         })
     }
 }

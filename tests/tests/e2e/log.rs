@@ -76,6 +76,69 @@ fn what_a_savepoint_takes_back_does_not_arrive(server: Server) {
     assert_eq!(changes(&kafka, &connector, &["t"]), expected(&wanted));
 }
 
+/// MariaDB logs the rows of a transaction that it rolls back where the transaction made or dropped a temporary table.
+fn what_the_log_itself_takes_back_does_not_arrive(server: Server) {
+    let kafka = Kafka::shared();
+    let kind = server.kind;
+    let mut database = server.database("taken_back");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY, v TEXT)");
+    let mut connector = Connector::new(&mut database, &kafka, "t");
+    connector.source = "transaction_markers = true".to_owned();
+    let (file, pos) = database.log_end();
+    for sql in [
+        "BEGIN",
+        "INSERT INTO t (id) VALUES (1)",
+        "CREATE TEMPORARY TABLE a (a INT)",
+        "SAVEPOINT s",
+        "INSERT INTO t (id) VALUES (2)",
+        "ROLLBACK TO s",
+        "ROLLBACK",
+        "BEGIN",
+        "INSERT INTO t VALUES (3, REPEAT('x', 60000))",
+        "CREATE TEMPORARY TABLE b (a INT)",
+        "SAVEPOINT s",
+        "INSERT INTO t (id) VALUES (4)",
+        "SAVEPOINT z",
+        "UPDATE t SET v = 'changed' WHERE id = 3",
+        "ROLLBACK TO s",
+        "INSERT INTO t (id) VALUES (5)",
+        "COMMIT",
+        "BEGIN",
+        "INSERT INTO t (id) VALUES (6)",
+        "DROP TEMPORARY TABLE b",
+        "ROLLBACK",
+    ] {
+        database.exec(sql);
+    }
+    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {pos}"));
+    let taken_back = events
+        .iter()
+        .filter(|row| row[5].as_ref().is_some_and(|info| info.contains("ROLLBACK")));
+    assert_eq!(taken_back.count() > 0, kind == Kind::Mariadb, "{events:?}");
+    run_to_last(&kafka, &connector, &mut database);
+    let mut seen: Vec<(u64, String, Option<String>)> = kafka
+        .read_to_end(&connector.topic("t"))
+        .into_iter()
+        .map(|m| (m.sequence(), m.op(), m.key))
+        .collect();
+    seen.sort();
+    let seen: Vec<(&str, Option<&str>)> = seen.iter().map(|(_, op, key)| (op.as_str(), key.as_deref())).collect();
+    let (begin, end) = (("TRANSACTION_BEGIN", None), ("TRANSACTION_END", None));
+    let insert = |key| ("INSERT", Some(key));
+    assert_eq!(
+        seen,
+        [
+            begin,
+            insert("{\"id\":3}"),
+            insert("{\"id\":5}"),
+            end,
+            begin,
+            insert("{\"id\":999}"),
+            end
+        ]
+    );
+}
+
 fn one_statement_over_several_tables_arrives_in_each_topic(server: Server) {
     let kafka = Kafka::shared();
     let mut database = server.database("several");
@@ -304,6 +367,7 @@ fn the_log_goes_on_in_its_next_file(server: Server) {
 
 on_each_server!(
     what_a_savepoint_takes_back_does_not_arrive,
+    what_the_log_itself_takes_back_does_not_arrive,
     one_statement_over_several_tables_arrives_in_each_topic,
     what_a_foreign_key_cascades_to_arrives_where_the_server_logs_it,
     what_triggers_change_arrives,

@@ -1,13 +1,13 @@
-//! The rows of XA transactions, at the place of their XA COMMIT.
+//! Rows that were held back: of XA transactions at their XA COMMIT, of others at their end.
 
 use super::{End, Stage, header_ms};
 use crate::pipeline::STOP_CHECK;
 use crate::source::{Change, Event, Released};
 
 impl Stage<'_> {
-    /// Takes what was held back of the transaction that `event` commits, and ends it.
+    /// Takes what was held back of the transaction that `event` commits, and ends it; or what there is no more room for.
     pub(super) fn release(&mut self, event: &Event) -> Result<(), End> {
-        let mut release = self.parts.interpreter.release()?;
+        let mut release = self.parts.interpreter.release(event)?;
         self.transaction.clone_from(self.parts.interpreter.transaction());
         self.in_transaction = true;
         loop {
@@ -19,7 +19,7 @@ impl Stage<'_> {
                 Released::Rows(held) => {
                     let before = self.parts.next_sequence;
                     self.take_begin_number();
-                    let rows = held.rows(event.timestamp);
+                    let rows = held.rows();
                     self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
                     self.added(before)?;
                 }

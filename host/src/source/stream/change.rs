@@ -84,8 +84,8 @@ pub enum Change<'a> {
     },
     /// A transaction that concerns no chosen table has passed, of which nothing was told; `Interpreter::position` is after it.
     Passed,
-    /// An XA transaction takes effect: `Interpreter::release` gives its rows, and after these `Interpreter::released` ends it. It is
-    /// told by nothing else: no `Begin` need have come.
+    /// Rows that were held back are due: `Interpreter::release` gives them, and after these `Interpreter::released` says what the event
+    /// means. Where an XA transaction takes effect that was prepared before, no `Begin` has come.
     Release,
     /// A compressed transaction: `Interpreter::unpack` gives the events in it, and each goes to `Interpreter::read_packed`.
     Packed,

@@ -13,8 +13,11 @@ impl Interpreter {
         self.begin(event, Some(Gtid::Domain(header.gtid)), None);
         self.announced = true;
         self.open = !header.single;
+        self.mixed = true;
         if let Some(xid) = header.prepares {
             self.undecided.begin(Some(xid));
+        } else if self.open {
+            self.hold_mixed();
         }
         Ok(if self.skipping || header.single {
             Change::Nothing

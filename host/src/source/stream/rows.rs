@@ -1,5 +1,6 @@
 //! Table maps and the row events after them.
 
+use super::held::hold;
 use super::{Change, Event, Interpreter, Malformed, Rows};
 use crate::fault::Fault;
 use crate::source::event::EventKind;
@@ -41,7 +42,6 @@ impl Interpreter {
         if head.width != table.columns.len() {
             return Err(malformed(Malformed("it has other columns than the table map before it")));
         }
-        self.delivered = true;
         let (first, second) = (head.first(), head.second());
         let data = if head.compressed {
             self.unpacked = unpack(head.data).map_err(malformed)?;
@@ -60,9 +60,9 @@ impl Interpreter {
         };
         if self.undecided.is_open() {
             // Whether they count is decided later.
-            self.undecided.keep(Held::of(rows));
-            return Ok(Change::Nothing);
+            return Ok(hold(&mut self.undecided, &mut self.due, Held::of(rows)));
         }
+        self.delivered = true;
         Ok(Change::Rows(rows))
     }
 }

@@ -4,7 +4,7 @@ use super::{Change, Event, Interpreter};
 use crate::fault::Fault;
 use crate::source::ddl::Statement;
 use crate::source::event::EventKind;
-use crate::source::refusal::{ROLLED_BACK, STATEMENT};
+use crate::source::refusal::STATEMENT;
 use crate::source::statement::{Meaning, Query};
 use crate::source::unpack::unpack;
 
@@ -23,6 +23,7 @@ impl Interpreter {
                 }
                 self.announce_alone(event);
                 self.open = true;
+                self.hold_mixed();
                 Ok(if self.skipping {
                     Change::Nothing
                 } else {
@@ -30,10 +31,14 @@ impl Interpreter {
                 })
             }
             Meaning::Commit => self.commit(event, 0),
-            Meaning::Rollback if self.delivered => Err(self.stop(event, ROLLED_BACK)),
-            Meaning::Rollback => self.commit(event, 0),
-            Meaning::RollbackToSavepoint if self.delivered => Err(self.stop(event, ROLLED_BACK)),
-            Meaning::RollbackToSavepoint | Meaning::Savepoint => Ok(Change::Nothing),
+            Meaning::Rollback => self.rollback(event),
+            Meaning::RollbackToSavepoint => self.rollback_to(event, query),
+            Meaning::Savepoint => {
+                if let Some(name) = query.savepoint() {
+                    self.undecided.set_savepoint(&name);
+                }
+                Ok(Change::Nothing)
+            }
             Meaning::Xa => {
                 let step = query.xa().map_err(|m| self.malformed(event, m))?;
                 self.xa(event, step)

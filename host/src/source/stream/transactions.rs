@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use anyhow::anyhow;
 
+use super::held::Due;
 use super::{Change, Event, Interpreter};
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet};
 use crate::source::event::EventKind;
-use crate::source::refusal::{ENDS_EARLY, FOREIGN_GTID, MIDDLE};
+use crate::source::refusal::{ENDS_EARLY, FOREIGN_GTID, MIDDLE, ROLLED_BACK};
 use crate::source::transaction_id::Header;
 
 impl Interpreter {
@@ -22,6 +23,7 @@ impl Interpreter {
         let commit_ms = header.commit_us.filter(|us| *us > 0).and_then(|us| i64::try_from(us / 1000).ok());
         self.begin(event, header.gtid, commit_ms);
         self.announced = true;
+        self.mixed = header.mixed;
         Ok(())
     }
 
@@ -51,6 +53,7 @@ impl Interpreter {
     pub(super) fn announce_alone(&mut self, event: &Event) {
         if !self.announced {
             self.begin(event, None, None);
+            self.mixed = true;
         }
     }
 
@@ -58,10 +61,28 @@ impl Interpreter {
         if !self.open && !self.announced {
             return Err(self.stop(event, MIDDLE));
         }
+        if self.undecided.is_plain() {
+            if self.undecided.has_rows() {
+                self.due = Some(Due::Plain { xid });
+                return Ok(Change::Release);
+            }
+            self.undecided.discard();
+        }
         // A GTID with COMMIT and nothing else: an empty transaction, which nobody was told of.
         let told = self.open && !self.skipping;
         self.finish(event)?;
         Ok(if told { Change::Commit { xid } } else { Change::Passed })
+    }
+
+    /// The transaction ends, and what it did is undone.
+    pub(super) fn rollback<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {
+        if self.delivered {
+            return Err(self.stop(event, ROLLED_BACK));
+        }
+        if self.undecided.is_plain() {
+            self.undecided.discard();
+        }
+        self.commit(event, 0)
     }
 
     /// Ends the transaction; what comes next is after it.

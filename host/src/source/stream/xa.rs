@@ -2,25 +2,14 @@
 
 use anyhow::anyhow;
 
+use super::held::Due;
 use super::{Change, Event, Interpreter};
-use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::{Prepared, Xid};
-use crate::source::catalog::Catalog;
 use crate::source::reader::Malformed;
 use crate::source::refusal::MIDDLE;
 use crate::source::statement::Xa;
-use crate::source::tables::Tables;
-use crate::source::xa::{Held, Holding, Prepare, Reading, Release, Undecided, Wanted};
-
-/// An XA transaction that takes effect.
-#[derive(Debug)]
-pub(super) enum Due {
-    /// The one that is being read: XA COMMIT … ONE PHASE.
-    Open(Xid),
-    /// One that was prepared before.
-    Prepared(Xid),
-}
+use crate::source::xa::{Holding, Prepare, Undecided};
 
 impl Interpreter {
     /// With the XA transactions that were prepared before the start and not decided.
@@ -34,54 +23,6 @@ impl Interpreter {
     /// The XA transactions that are prepared before `position` and not decided there: a restart needs both.
     pub fn prepared(&self) -> Vec<Prepared> {
         self.undecided.list()
-    }
-
-    /// The rows of the XA transaction for which `read` answered `Change::Release`; `transaction` tells what they belong to.
-    ///
-    /// # Errors
-    /// As `Source::open`, where they have to be read again.
-    pub fn release(&mut self) -> Result<Release, Fault> {
-        let (rows, xid, noted) = match &self.due {
-            None => return Ok(Release::from_memory(Vec::new())),
-            Some(Due::Open(xid)) => {
-                let place = (self.transaction.file.clone(), self.transaction.pos);
-                (self.undecided.take_open(), xid, Some(place))
-            }
-            Some(Due::Prepared(xid)) => {
-                let noted = self.undecided.get(xid).map(|about| (about.file.clone(), about.pos));
-                (self.undecided.take(xid), xid, noted)
-            }
-        };
-        if let Some(rows) = rows {
-            return Ok(Release::from_memory(rows));
-        }
-        let wanted = Wanted {
-            again: self.holding.again.clone(),
-            xid: xid.clone(),
-            place: noted,
-            before: (self.transaction.file.clone(), self.transaction.pos),
-            passes_lost: self.holding.passes_lost,
-        };
-        let tables = std::mem::replace(&mut self.tables, Tables::new(TableFilter::default(), Catalog::none()));
-        Ok(Release::from_log(Reading::new(wanted, tables)?))
-    }
-
-    /// All rows of `release` have been taken: the transaction ends with `event`, for which `read` answered `Change::Release`.
-    ///
-    /// # Errors
-    /// As `read`.
-    pub fn released<'a>(&mut self, release: Release, event: &Event) -> Result<Change<'a>, Fault> {
-        if let Some(mut tables) = release.into_tables() {
-            tables.forget_ids();
-            self.tables = tables;
-        }
-        self.finish(event)?;
-        match self.due.take() {
-            Some(Due::Open(_)) => self.undecided.discard(),
-            Some(Due::Prepared(xid)) => self.undecided.decide(&xid),
-            None => {}
-        }
-        Ok(Change::Commit { xid: 0 })
     }
 
     /// A step that the log tells as a statement.
@@ -126,7 +67,7 @@ impl Interpreter {
 
     /// The XA transaction that is open is whole.
     pub(super) fn xa_prepare<'a>(&mut self, event: &Event) -> Result<Change<'a>, Fault> {
-        if !self.open || !self.undecided.is_open() {
+        if !self.open || !self.undecided.is_open() || self.undecided.is_plain() {
             return Err(self.stop(event, MIDDLE));
         }
         let Prepare { one_phase, xid } = Prepare::parse(&event.body).map_err(|m| self.malformed(event, m))?;
@@ -176,25 +117,5 @@ impl Interpreter {
             self.place.describe(event),
             self.holding.most
         ))
-    }
-
-    /// Of the XA transaction that is open.
-    pub(in crate::source) fn open_xid(&self) -> Option<&Xid> {
-        self.undecided.open_xid()
-    }
-
-    /// The rows of the XA transaction that is open, as far as they were read.
-    pub(in crate::source) fn drain_held(&mut self) -> Vec<Held> {
-        self.undecided.drain()
-    }
-
-    /// The event's name and place.
-    pub(in crate::source) fn describe(&self, event: &Event) -> String {
-        self.place.describe(event)
-    }
-
-    /// The table versions, for another one.
-    pub(in crate::source) fn into_tables(self) -> Tables {
-        self.tables
     }
 }

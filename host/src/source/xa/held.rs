@@ -17,6 +17,7 @@ pub struct Held {
     second: Image,
     data: Vec<u8>,
     is_partial: bool,
+    timestamp: u32,
 }
 
 impl Held {
@@ -28,11 +29,17 @@ impl Held {
             second: rows.second,
             data: rows.data.to_vec(),
             is_partial: rows.is_partial,
+            timestamp: rows.timestamp,
         }
     }
 
-    /// As it was when it came, with the time of the event that committed it: seconds since 1970.
-    pub fn rows(&self, timestamp: u32) -> Rows<'_> {
+    /// The same with another time than its event's own: seconds since 1970.
+    pub(super) fn at(self, timestamp: u32) -> Self {
+        Self { timestamp, ..self }
+    }
+
+    /// As it was when it came.
+    pub fn rows(&self) -> Rows<'_> {
         Rows {
             table: &self.table,
             op: self.op,
@@ -40,7 +47,7 @@ impl Held {
             second: self.second.clone(),
             data: &self.data,
             is_partial: self.is_partial,
-            timestamp,
+            timestamp: self.timestamp,
         }
     }
 

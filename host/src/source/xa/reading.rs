@@ -23,6 +23,8 @@ pub(in crate::source) struct Wanted {
     pub(in crate::source) place: Option<(String, u64)>,
     /// Where it is committed.
     pub(in crate::source) before: (String, u64),
+    /// Bytes of its rows that may be held: those behind a savepoint, which it may go back to.
+    pub(in crate::source) memory: usize,
     /// Go on without it, with a warning, where the log does not have it.
     pub(in crate::source) passes_lost: bool,
 }
@@ -70,8 +72,8 @@ struct Attempt {
 enum Attempted {
     Rows(Vec<Held>),
     Nothing,
-    /// The transaction has been read to its end.
-    Over,
+    /// The transaction has been read to its end; its last rows.
+    Over(Vec<Held>),
     /// It is another one.
     Missed(Fault),
 }
@@ -98,10 +100,13 @@ impl Reading {
         }
         match &mut self.state {
             State::Over => return Ok(Released::Over),
-            State::Attempt(attempt) => match attempt.advance(&self.wanted.xid, wait)? {
+            State::Attempt(attempt) => match attempt.advance(&self.wanted.xid, self.wanted.memory, wait)? {
                 Attempted::Rows(rows) => self.ready = rows.into(),
                 Attempted::Nothing => {}
-                Attempted::Over => self.give_back(),
+                Attempted::Over(rows) => {
+                    self.ready = rows.into();
+                    self.give_back();
+                }
                 Attempted::Missed(reason) => {
                     self.give_back();
                     self.miss(reason)?;
@@ -196,8 +201,8 @@ impl Reading {
 }
 
 impl Attempt {
-    /// One event further.
-    fn advance(&mut self, xid: &Xid, wait: Duration) -> Result<Attempted, Fault> {
+    /// One event further; `memory` bounds the rows that it may still take back.
+    fn advance(&mut self, xid: &Xid, memory: usize, wait: Duration) -> Result<Attempted, Fault> {
         let done = match self.read(wait) {
             Ok(done) => done,
             // What stands there need not be a transaction at all.
@@ -211,11 +216,15 @@ impl Attempt {
                 _ => return Ok(Attempted::Missed(Fault::stop(anyhow!("another transaction stands where it was")))),
             }
         }
-        // An event that ends the transaction has no rows.
-        let rows = self.interpreter.drain_held();
+        let rows = self.interpreter.drain_held(xid, done);
+        if self.interpreter.held_bytes() > memory {
+            return Err(Fault::stop(anyhow!(
+                "the rows of the XA transaction {xid} after its first savepoint are more than there is room for; raise limits.memory"
+            )));
+        }
         Ok(match (rows.is_empty(), done) {
-            (false, _) => Attempted::Rows(rows),
-            (true, true) => Attempted::Over,
+            (_, true) => Attempted::Over(rows),
+            (false, false) => Attempted::Rows(rows),
             (true, false) => Attempted::Nothing,
         })
     }

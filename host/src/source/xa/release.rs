@@ -1,4 +1,4 @@
-//! The rows of an XA transaction that is committed, one event after the other.
+//! Rows that were held back and are due, one event after the other.
 
 use std::time::Duration;
 
@@ -9,7 +9,11 @@ use crate::source::tables::Tables;
 
 /// Rows that were held back and are due now.
 #[derive(Debug)]
-pub struct Release(From);
+pub struct Release {
+    from: From,
+    /// Time of all rows, where it is not each event's own.
+    at: Option<u32>,
+}
 
 #[derive(Debug)]
 enum From {
@@ -29,12 +33,15 @@ pub enum Released {
 }
 
 impl Release {
-    pub(in crate::source) fn from_memory(rows: Vec<Held>) -> Self {
-        Self(From::Memory(rows.into_iter()))
+    /// `at`: seconds since 1970 that all rows get.
+    pub(in crate::source) fn from_memory(rows: Vec<Held>, at: Option<u32>) -> Self {
+        let from = From::Memory(rows.into_iter());
+        Self { from, at }
     }
 
-    pub(in crate::source) fn from_log(reading: Reading) -> Self {
-        Self(From::Log(Box::new(reading)))
+    pub(in crate::source) fn from_log(reading: Reading, at: Option<u32>) -> Self {
+        let from = From::Log(Box::new(reading));
+        Self { from, at }
     }
 
     /// The next rows, in the order of the log. Where they are read again it waits for them, but not longer than `wait` at a time.
@@ -42,15 +49,19 @@ impl Release {
     /// # Errors
     /// As `Source::read` and `Interpreter::read`. `Stop` where the log no longer has the rows, unless that is to be passed over.
     pub fn next(&mut self, wait: Duration) -> Result<Released, Fault> {
-        match &mut self.0 {
-            From::Memory(rows) => Ok(rows.next().map_or(Released::Over, Released::Rows)),
-            From::Log(reading) => reading.next(wait),
-        }
+        let released = match &mut self.from {
+            From::Memory(rows) => rows.next().map_or(Released::Over, Released::Rows),
+            From::Log(reading) => reading.next(wait)?,
+        };
+        Ok(match (released, self.at) {
+            (Released::Rows(held), Some(at)) => Released::Rows(held.at(at)),
+            (released, _) => released,
+        })
     }
 
     /// The table versions that the reading had to itself.
     pub(in crate::source) fn into_tables(self) -> Option<Tables> {
-        match self.0 {
+        match self.from {
             From::Memory(_) => None,
             From::Log(reading) => Some(reading.into_tables()),
         }

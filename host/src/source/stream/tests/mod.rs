@@ -7,6 +7,7 @@ mod tables;
 mod statements;
 mod packed;
 mod damage;
+mod held;
 mod xa;
 
 use std::time::Duration;
@@ -181,12 +182,12 @@ fn words(interpreter: &mut Interpreter, events: &[Event]) -> Result<Vec<&'static
 /// What was held back, and the end of its transaction.
 fn release(interpreter: &mut Interpreter, event: &Event) -> Result<Vec<&'static str>, Fault> {
     let mut words = Vec::new();
-    let mut release = interpreter.release()?;
+    let mut release = interpreter.release(event)?;
     loop {
         match release.next(Duration::ZERO)? {
             Released::Over => break,
             Released::Busy => {}
-            Released::Rows(held) => words.extend(word(&Change::Rows(held.rows(event.timestamp)))),
+            Released::Rows(held) => words.extend(word(&Change::Rows(held.rows()))),
         }
     }
     words.extend(word(&interpreter.released(release, event)?));

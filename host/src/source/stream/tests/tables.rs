@@ -64,7 +64,7 @@ fn the_same_table_under_another_id_is_the_same_version() {
 
 #[test]
 fn rows_in_the_form_of_mysql_5_5_are_read() {
-    let log = Log::start().query("BEGIN").map("t");
+    let log = Log::start().gtid(1).query("BEGIN").map("t");
     let log = log.add(
         UPDATE_V1,
         [9, 0, 0, 0, 0, 0, 1, 0, 2, 0xff, 0b01, 0, 1, 0, 0, 0, 1, b'x', 0, 2, 0, 0, 0].to_vec(),

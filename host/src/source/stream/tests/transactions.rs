@@ -76,7 +76,10 @@ fn mariadbs_gtid_is_a_begin_and_what_the_position_has_is_passed_over() {
         ..Position::default()
     };
     let mut interpreter = interpreter(start);
-    assert_eq!(words(&mut interpreter, &log.events).unwrap(), ["begin", "insert", "commit", "ddl"]);
+    assert_eq!(
+        words(&mut interpreter, &log.events).unwrap(),
+        ["begin", "release", "insert", "commit", "ddl"]
+    );
     assert_eq!(interpreter.position().gtid.as_ref().unwrap().to_string(), "0-1-4");
     assert_eq!(interpreter.transaction().gtid, "0-1-4");
 }

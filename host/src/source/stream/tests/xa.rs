@@ -36,7 +36,7 @@ fn ids(interpreter: &Interpreter) -> Vec<u8> {
 }
 
 /// These logs as files, which can be read again.
-fn files(logs: &[(&str, &Log)]) -> (TempDir, Again) {
+pub(super) fn files(logs: &[(&str, &Log)]) -> (TempDir, Again) {
     let folder = tempfile::tempdir().unwrap();
     let write = |(name, log): &(&str, &Log)| -> PathBuf {
         let path = folder.path().join(name);
