@@ -65,6 +65,16 @@ impl Event {
         }
     }
 
+    /// The end of a file, which is not in the file.
+    pub(super) fn made_up_end() -> Self {
+        Self {
+            code: EventKind::STOP,
+            size: u32::try_from(HEADER_LEN).unwrap_or(u32::MAX),
+            flags: ARTIFICIAL,
+            ..Self::default()
+        }
+    }
+
     /// What it is.
     pub fn kind(&self) -> EventKind {
         EventKind::of(self.code)
@@ -165,6 +175,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Code of STOP.
+    pub(super) const STOP: u8 = 3;
     /// Code of ROTATE.
     pub(super) const ROTATE: u8 = 4;
     /// Code of FORMAT_DESCRIPTION.

@@ -18,6 +18,10 @@ pub(super) const STATEMENT: &str = "rows were changed by a statement in the log,
      sessions, then take a new snapshot or start after this transaction";
 pub(super) const ENCRYPTED: &str =
     "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
+pub(super) const ENDS_WITHIN: &str = "its file ends within a transaction: it was cut, or copied while the server wrote it; give a whole copy, and it is read on from \
+     that transaction";
+pub(super) const GAP: &str =
+    "the files before it hold other transactions than it says: a file is missing, cut, or in another place in source.files";
 pub(super) const FOREIGN_GTID: &str =
     "its transaction has a GTID of the other family of servers than those before it: the stream is damaged, or the server was replaced";
 pub(super) const UNKNOWN: &str =

@@ -60,6 +60,8 @@ pub struct Interpreter {
     skip_before_ms: Option<i64>,
     /// Something other than the rotation that starts a dump was read.
     started: bool,
+    /// A file has been read to its end: the next one goes on where it ended.
+    read_whole: bool,
     /// Bytes of a table id: 6, or 4 in files of very old servers.
     id_bytes: usize,
     /// Of the server that wrote the file.
@@ -107,6 +109,7 @@ impl Interpreter {
             skipping: false,
             skip_before_ms: None,
             started: false,
+            read_whole: false,
             id_bytes: 6,
             dialect: Dialect::default(),
             before_ddl: Position::default(),
@@ -147,7 +150,7 @@ impl Interpreter {
             EventKind::DomainGtid => return self.announce_domain(event),
             EventKind::GtidList => {
                 let set = domains(&event.body).map_err(|m| self.malformed(event, m))?;
-                self.inherit(event, set);
+                self.inherit(event, set)?;
             }
             EventKind::Query | EventKind::CompressedQuery => return self.query(event),
             EventKind::TableMap => self.table_map(event)?,
@@ -162,7 +165,7 @@ impl Interpreter {
                 return self.commit(event, xid);
             }
             EventKind::XaPrepare => return self.xa_prepare(event),
-            EventKind::Stop => self.settle(event),
+            EventKind::Stop => self.stop_of(event)?,
             EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
             EventKind::TransactionPayload => return self.compressed(event),

@@ -20,7 +20,7 @@ fn file(checksums: bool) -> (Vec<u8>, Vec<u64>) {
     format.push(u8::from(checksums));
     for (code, body) in [(15, format), (28, b"one".to_vec()), (28, b"two".to_vec())] {
         offsets.push(u64::try_from(bytes.len()).unwrap());
-        // A format description has the four bytes always; they mean nothing without checksums.
+        // A format description always has its checksum.
         let extra = if checksums || code == 15 { 4 } else { 0 };
         let size = u32::try_from(19 + body.len() + extra).unwrap();
         let end_pos = u32::try_from(bytes.len()).unwrap() + size;
@@ -33,8 +33,7 @@ fn file(checksums: bool) -> (Vec<u8>, Vec<u64>) {
         };
         bytes.extend_from_slice(&event.header());
         bytes.extend_from_slice(&event.body);
-        let crc = if checksums { event.crc() } else { 0 };
-        bytes.extend_from_slice(&crc.to_le_bytes()[..extra]);
+        bytes.extend_from_slice(&event.crc().to_le_bytes()[..extra]);
     }
     (bytes, offsets)
 }
@@ -80,7 +79,7 @@ fn a_start_in_the_middle_still_brings_the_files_name_and_format() {
     let mut events = Vec::new();
     source.read(&mut events, Duration::ZERO).unwrap();
     let codes: Vec<_> = events.iter().map(|e| (e.code, e.is_made_up())).collect();
-    assert_eq!(codes, [(4, true), (15, true), (28, false)]);
+    assert_eq!(codes, [(4, true), (15, true), (28, false), (3, true)]);
     assert_eq!(events[2].body, b"two");
 }
 
@@ -122,9 +121,12 @@ fn files_are_read_in_order_and_named() {
 #[test]
 fn a_flipped_bit_anywhere_in_an_event_stops_at_its_offset() {
     let (bytes, offsets) = file(true);
-    for at in 4..bytes.len() {
+    // Whether the file is still being written is not part of the checksum, and changes nothing.
+    let in_use = (21, 0);
+    let everywhere = (4..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    for (at, bit) in everywhere.filter(|place| *place != in_use) {
         let mut damaged = bytes.clone();
-        damaged[at] ^= 0x40;
+        damaged[at] ^= 1 << bit;
         let mut source = source(damaged);
         let _ = source.open(&Position::default());
         let (_, end) = read(&mut source);
@@ -135,6 +137,30 @@ fn a_flipped_bit_anywhere_in_an_event_stops_at_its_offset() {
             "{at}: {text}"
         );
     }
+}
+
+#[test]
+fn an_event_that_is_missing_moved_or_there_twice_stops_where_it_is_noticed() {
+    for checksums in [true, false] {
+        let (bytes, offsets) = file(checksums);
+        let [first, second] = [1, 2].map(|event| usize::try_from(offsets[event]).unwrap());
+        let (head, one, two) = (&bytes[..first], &bytes[first..second], &bytes[second..]);
+        for (events, comments) in [(vec![head, two], 0), (vec![head, two, one], 0), (vec![head, one, one, two], 1)] {
+            let mut source = source(events.concat());
+            source.open(&Position::default()).unwrap();
+            let (came, end) = read(&mut source);
+            assert_eq!(came.len(), comments);
+            assert!(end.unwrap_err().contains("written for another place"));
+        }
+    }
+}
+
+#[test]
+fn a_version_that_damage_made_older_does_not_switch_checksums_off() {
+    let (mut bytes, _) = file(true);
+    bytes[25..30].copy_from_slice(b"5.5.4");
+    let text = source(bytes).server().unwrap_err().to_string();
+    assert!(text.contains("wrong checksum"), "{text}");
 }
 
 #[test]

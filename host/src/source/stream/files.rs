@@ -3,6 +3,7 @@
 use super::{Event, Interpreter, Malformed, Reader};
 use crate::fault::Fault;
 use crate::position::GtidSet;
+use crate::source::refusal::{ENDS_WITHIN, GAP};
 use crate::source::sql::Dialect;
 use crate::source::transaction_id::previous;
 
@@ -42,14 +43,28 @@ impl Interpreter {
         Ok(())
     }
 
-    pub(super) fn previous_gtids(&mut self, event: &Event) -> Result<(), Fault> {
-        let set = previous(&event.body).map_err(|m| self.malformed(event, m))?;
-        self.inherit(event, set);
+    /// The server has stopped; or, not in the log, a file has been read to its end.
+    pub(super) fn stop_of(&mut self, event: &Event) -> Result<(), Fault> {
+        if event.is_made_up() {
+            if self.open || self.announced {
+                return Err(self.stop(event, ENDS_WITHIN));
+            }
+            self.read_whole = true;
+        }
+        self.settle(event);
         Ok(())
     }
 
+    pub(super) fn previous_gtids(&mut self, event: &Event) -> Result<(), Fault> {
+        let set = previous(&event.body).map_err(|m| self.malformed(event, m))?;
+        self.inherit(event, set)
+    }
+
     /// Notes the GTIDs of the files before this one.
-    pub(super) fn inherit(&mut self, event: &Event, set: GtidSet) {
+    pub(super) fn inherit(&mut self, event: &Event, set: GtidSet) -> Result<(), Fault> {
+        if self.read_whole && self.committed.gtid.as_ref().is_some_and(|all| *all != set) {
+            return Err(self.stop(event, GAP));
+        }
         if self.committed.gtid.is_none() {
             // An empty set may also mean that transactions have no GTIDs: the first one will tell.
             if set.is_empty() {
@@ -59,5 +74,6 @@ impl Interpreter {
             }
         }
         self.settle(event);
+        Ok(())
     }
 }

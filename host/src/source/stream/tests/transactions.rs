@@ -57,6 +57,60 @@ fn transactions_before_a_time_are_passed_over_unparsed() {
     assert_eq!(words(&mut late, &log.events).unwrap(), ["begin", "insert", "commit"]);
 }
 
+#[test]
+fn a_file_that_ends_within_a_transaction_stops_and_one_that_ends_between_two_does_not() {
+    let whole = Log::start().transaction(1, "t");
+    let mut between = interpreter(Position::default());
+    words(&mut between, &whole.events).unwrap();
+    between.read(&Event::made_up_end()).unwrap();
+    assert_eq!(between.position().pos, whole.end);
+    for log in [
+        whole.clone().gtid(2),
+        whole.clone().query("BEGIN"),
+        whole.clone().gtid(2).query("BEGIN").map("t").write(),
+    ] {
+        let mut within = interpreter(Position::default());
+        words(&mut within, &log.events).unwrap();
+        let fault = within.read(&Event::made_up_end()).unwrap_err();
+        assert!(
+            matches!(fault, Fault::Stop(_)) && fault.to_string().contains("ends within a transaction"),
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_does_not_follow_the_one_before_it_stops() {
+    let next = |previous: &[u8]| {
+        let mut log = Log::start();
+        log.events[0] = Event::made_up_rotation("log.2", 4);
+        log.events.last_mut().unwrap().body = previous.to_vec();
+        log.transaction(3, "t").events
+    };
+    // One server, one interval: up to and without the last number.
+    let up_to = |end: u64| {
+        [
+            &[1, 0, 0, 0, 0, 0, 0, 0][..],
+            &[7; 16],
+            &[1, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 0, 0, 0, 0, 0, 0, 0],
+            &end.to_le_bytes(),
+        ]
+        .concat()
+    };
+    let first = Log::start().transaction(1, "t").transaction(2, "t");
+    for (end, follows) in [(2, false), (3, true), (4, false)] {
+        let mut interpreter = interpreter(Position::default());
+        words(&mut interpreter, &first.events).unwrap();
+        interpreter.read(&Event::made_up_end()).unwrap();
+        let second = words(&mut interpreter, &next(&up_to(end)));
+        match second {
+            Ok(words) => assert!(follows && words == ["begin", "insert", "commit"], "{end}"),
+            Err(fault) => assert!(!follows && fault.to_string().contains("the files before it"), "{end}: {fault}"),
+        }
+    }
+}
+
 /// A GTID event of MariaDB: `0-1-number`.
 fn domain_gtid(number: u8, flags: u8) -> Vec<u8> {
     let mut body = vec![number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, flags];
