@@ -50,7 +50,7 @@ pub(super) fn apply(document: &[u8], differences: &[u8]) -> Result<Vec<u8>, Flaw
 
 /// A step of a path.
 #[derive(Debug, PartialEq, Eq)]
-enum Leg<'p> {
+pub(super) enum Leg<'p> {
     Member(Cow<'p, str>),
     Cell(usize),
 }
@@ -103,22 +103,27 @@ impl<'d> Node<'d> {
         let container = Container::new(bytes, kind % 2 == 1, kind < 2)?;
         // A sound container holds each byte once; one whose offsets cross must not grow with every copy.
         let mut budget = bytes.len();
-        let mut child = |index| {
+        let mut spend = |amount: usize| {
+            budget = budget.checked_sub(amount).ok_or(Flaw::Json("offsets run in circles"))?;
+            Ok(())
+        };
+        let mut child = |index, key: usize| {
             let (kind, value) = container.value(index)?;
             let node = Self::raw(kind, value)?;
             if let Self::Raw(_, bytes) = node {
-                budget = budget.checked_sub(bytes.len()).ok_or(Flaw::Json("offsets run in circles"))?;
+                spend(bytes.len() + key)?;
             }
             Ok(node)
         };
         *self = if kind < 2 {
             let mut members = Vec::with_capacity(container.count);
             for index in 0..container.count {
-                members.push((Cow::Borrowed(container.key(index)?), child(index)?));
+                let key = container.key(index)?;
+                members.push((Cow::Borrowed(key), child(index, key.len())?));
             }
             Self::Object(members)
         } else {
-            Self::Array((0..container.count).map(child).collect::<Result<_, Flaw>>()?)
+            Self::Array((0..container.count).map(|index| child(index, 0)).collect::<Result<_, Flaw>>()?)
         };
         Ok(())
     }
@@ -263,7 +268,7 @@ fn counted<'d>(cursor: &mut Cursor<'d>) -> Result<&'d [u8], Flaw> {
 }
 
 /// The steps of a path as MySQL writes it: `$.name."any name"[3]`.
-fn legs(path: &[u8]) -> Result<Vec<Leg<'_>>, Flaw> {
+pub(super) fn legs(path: &[u8]) -> Result<Vec<Leg<'_>>, Flaw> {
     let text = std::str::from_utf8(path).map_err(|_| NO_PATH)?;
     let mut rest = text.strip_prefix('$').ok_or(NO_PATH)?;
     let mut legs = Vec::new();

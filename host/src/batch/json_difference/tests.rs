@@ -178,6 +178,13 @@ fn a_document_whose_offsets_cross_does_not_grow() {
     let first = [document.get(6).copied().unwrap(), document.get(7).copied().unwrap()];
     document.get_mut(9..11).unwrap().copy_from_slice(&first);
     assert!(apply(&document, &difference(REMOVE, "$[0]", "")).is_err());
+    // Two members whose keys are all that stands behind the entries.
+    let mut document = binary(&format!(r#"{{"{}": 1, "{}": 2}}"#, "a".repeat(24), "b".repeat(24)));
+    let whole: Vec<u8> = document.get(5..7).unwrap().iter().copied().chain([48, 0]).collect();
+    for entry in [5..9, 9..13] {
+        document.get_mut(entry).unwrap().copy_from_slice(&whole);
+    }
+    assert!(apply(&document, &difference(INSERT, "$.c", "1")).is_err());
 }
 
 #[test]
