@@ -19,6 +19,8 @@ mod odd_dates;
 mod fields;
 mod transactions;
 mod records;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzing;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
@@ -30,6 +32,8 @@ mod hostile;
 
 pub use batcher::Batcher;
 pub use fields::describe_columns;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use fuzzing::{Slice, check_batch, check_events, check_json, check_partial_json, check_row_image, check_same_rows, check_table};
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
 

@@ -4,8 +4,12 @@ mod domain;
 mod gtid;
 mod intervals;
 mod prepared;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzing;
 
 pub use domain::DomainGtid;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use fuzzing::{check_gtid_set, check_gtid_sets};
 pub use gtid::{Gtid, GtidSet, ParseError, ServerGtid, Uuid};
 pub use prepared::{NoXid, Prepared, Xid};
 

@@ -30,6 +30,8 @@ mod zone;
 mod discovery;
 mod grants;
 mod preflight;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzing;
 
 pub use catalog::Catalog;
 pub use charset::{Charset, NotText};
@@ -39,6 +41,8 @@ pub use discovery::{TableRef, server, tables};
 pub use dump::{MysqlSource, replica_uuid};
 pub use event::{Event, EventKind};
 pub use file::FileSource;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use fuzzing::{bytes_of, check_compressed, check_gtids, check_table_map, events, interpreter, interpreter_of, transaction_of};
 pub use payload::{Packed, Payload};
 pub use preflight::{Finding, Level, demand, preflight};
 pub use schema::{Column, ColumnType, Flavor, Server, Spelling, Table};

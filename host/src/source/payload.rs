@@ -215,7 +215,7 @@ fn unread(place: &str, error: std::io::Error) -> Fault {
 }
 
 /// Whether events of this type stand in a payload: those that make up a transaction after its GTID.
-fn may_be_packed(kind: EventKind) -> bool {
+pub(super) fn may_be_packed(kind: EventKind) -> bool {
     !matches!(
         kind,
         EventKind::Stop
