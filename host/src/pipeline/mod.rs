@@ -14,6 +14,8 @@ mod stages;
 mod attempt;
 mod replay;
 mod demo;
+#[cfg(test)]
+mod damage;
 
 pub use demo::demo;
 pub use stop::Stop;
