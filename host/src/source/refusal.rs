@@ -22,6 +22,8 @@ pub(super) const ENDS_WITHIN: &str = "its file ends within a transaction: it was
      that transaction";
 pub(super) const GAP: &str =
     "the files before it hold other transactions than it says: a file is missing, cut, or in another place in source.files";
+pub(super) const TWICE: &str =
+    "its transaction was in the files before this one, or before those: the files of source.files are not in order, or one is there twice";
 pub(super) const FOREIGN_GTID: &str =
     "its transaction has a GTID of the other family of servers than those before it: the stream is damaged, or the server was replaced";
 pub(super) const UNKNOWN: &str =

@@ -9,7 +9,7 @@ use super::{Change, Event, Interpreter};
 use crate::fault::Fault;
 use crate::position::{Gtid, GtidSet};
 use crate::source::event::EventKind;
-use crate::source::refusal::{ENDS_EARLY, FOREIGN_GTID, MIDDLE, ROLLED_BACK};
+use crate::source::refusal::{ENDS_EARLY, FOREIGN_GTID, MIDDLE, ROLLED_BACK, TWICE};
 use crate::source::transaction_id::Header;
 
 impl Interpreter {
@@ -21,6 +21,9 @@ impl Interpreter {
         };
         let header = header.map_err(|m| self.malformed(event, m))?;
         let commit_ms = header.commit_us.filter(|us| *us > 0).and_then(|us| i64::try_from(us / 1000).ok());
+        if self.read_whole && header.gtid.as_ref().is_some_and(|gtid| self.is_handled(gtid)) {
+            return Err(self.stop(event, TWICE));
+        }
         self.begin(event, header.gtid, commit_ms);
         self.announced = true;
         self.mixed = header.mixed;

@@ -81,34 +81,30 @@ fn a_file_that_ends_within_a_transaction_stops_and_one_that_ends_between_two_doe
 
 #[test]
 fn a_file_that_does_not_follow_the_one_before_it_stops() {
-    let next = |previous: &[u8]| {
+    // One server, one interval: up to and without the last number.
+    let up_to = |end: u8| {
+        let number = |low| [low, 0, 0, 0, 0, 0, 0, 0];
+        [&number(1)[..], &[7; 16], &number(1), &number(1), &number(end)].concat()
+    };
+    let second = |end: u8, number: u8| {
         let mut log = Log::start();
         log.events[0] = Event::made_up_rotation("log.2", 4);
-        log.events.last_mut().unwrap().body = previous.to_vec();
-        log.transaction(3, "t").events
+        log.events.last_mut().unwrap().body = up_to(end);
+        log.transaction(number, "t").events
     };
-    // One server, one interval: up to and without the last number.
-    let up_to = |end: u64| {
-        [
-            &[1, 0, 0, 0, 0, 0, 0, 0][..],
-            &[7; 16],
-            &[1, 0, 0, 0, 0, 0, 0, 0],
-            &[1, 0, 0, 0, 0, 0, 0, 0],
-            &end.to_le_bytes(),
-        ]
-        .concat()
-    };
-    let first = Log::start().transaction(1, "t").transaction(2, "t");
-    for (end, follows) in [(2, false), (3, true), (4, false)] {
+    let after_first = |events: &[Event]| {
         let mut interpreter = interpreter(Position::default());
-        words(&mut interpreter, &first.events).unwrap();
+        words(&mut interpreter, &Log::start().transaction(1, "t").transaction(2, "t").events).unwrap();
         interpreter.read(&Event::made_up_end()).unwrap();
-        let second = words(&mut interpreter, &next(&up_to(end)));
-        match second {
-            Ok(words) => assert!(follows && words == ["begin", "insert", "commit"], "{end}"),
-            Err(fault) => assert!(!follows && fault.to_string().contains("the files before it"), "{end}: {fault}"),
-        }
-    }
+        words(&mut interpreter, events)
+    };
+    assert_eq!(after_first(&second(3, 3)).unwrap(), ["begin", "insert", "commit"]);
+    // The second transaction was not committed yet when the second file was begun.
+    assert_eq!(after_first(&second(2, 3)).unwrap(), ["begin", "insert", "commit"]);
+    let gap = after_first(&second(4, 4)).unwrap_err().to_string();
+    assert!(gap.contains("a file is missing"), "{gap}");
+    let twice = after_first(&second(2, 2)).unwrap_err().to_string();
+    assert!(twice.contains("not in order"), "{twice}");
 }
 
 /// A GTID event of MariaDB: `0-1-number`.
