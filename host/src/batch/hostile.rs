@@ -96,6 +96,15 @@ proptest! {
 }
 
 #[test]
+fn a_json_container_that_is_smaller_than_its_own_head_is_an_error() {
+    // An empty array and an empty object of one byte and of none.
+    for document in [&[2, 0, 0, 1, 0, 0, 0, 4][..], &[1, 0, 0, 0, 0, 0, 0, 0, 0]] {
+        let flaw = super::json::append(document, &mut Vec::new()).unwrap_err();
+        assert!(flaw.to_string().contains("room"), "{flaw}");
+    }
+}
+
+#[test]
 fn json_whose_offsets_run_in_circles_is_an_error() {
     // A small array of two small arrays, which are both the array itself.
     let document = [2, 2, 0, 10, 0, 2, 0, 0, 2, 0, 0];

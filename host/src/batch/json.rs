@@ -141,8 +141,8 @@ impl<'d> Container<'d> {
         } else {
             width + 1
         };
-        // So that a made-up count can't keep the loop going.
-        if container.count.saturating_mul(entries) > size {
+        // So that a made-up count can't keep the loop going, and a part that is taken out is a document itself.
+        if container.count.saturating_mul(entries).saturating_add(2 * width) > size {
             return Err(Flaw::Json("a container holds more entries than it has room for"));
         }
         Ok(container)
