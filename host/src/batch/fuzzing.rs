@@ -134,13 +134,13 @@ impl Run {
 
     /// The rows of an XA transaction.
     fn release(&mut self, event: &Event) {
-        let mut release = match self.interpreter.release() {
+        let mut release = match self.interpreter.release(event) {
             Ok(release) => release,
             Err(fault) => return self.outcome.told.push(fault.to_string()),
         };
         let transaction = self.interpreter.transaction().clone();
         while let Ok(Released::Rows(held)) = release.next(Duration::ZERO) {
-            let change = Change::Rows(held.rows(event.timestamp));
+            let change = Change::Rows(held.rows());
             take(change, &transaction, &mut self.batcher, &mut self.sequence, &mut self.outcome.told);
         }
         match self.interpreter.released(release, event) {

@@ -24,10 +24,12 @@ fn text(document: &[u8]) -> Option<String> {
 /// A binary JSON document.
 pub fn check_json(document: &[u8]) {
     let Some(text) = text(document) else { return };
-    // No difference leaves it as it is.
-    assert_eq!(
-        json_difference::apply(document, &[]).ok().and_then(|same| self::text(&same)),
-        Some(text)
+    // No difference leaves it as it is, but for what stands behind it; that counts for how much a document may hold.
+    let same = json_difference::apply(document, &[]).expect("what has a text can be copied");
+    let copied = self::text(&same);
+    assert!(
+        copied.as_ref() == Some(&text) || copied.is_none() && same.len() < document.len(),
+        "{copied:?}, not {text}"
     );
 }
 

@@ -171,9 +171,9 @@ impl Walk {
     }
 
     fn release(&mut self, event: &Event) {
-        let mut release = self.interpreter.release().unwrap();
+        let mut release = self.interpreter.release(event).unwrap();
         while let Released::Rows(held) = release.next(Duration::ZERO).unwrap() {
-            add(&mut self.batcher, &held.rows(0), &mut self.rows);
+            add(&mut self.batcher, &held.rows(), &mut self.rows);
         }
         self.interpreter.released(release, event).unwrap();
     }
