@@ -19,10 +19,10 @@ fn assert_rising(messages: &[Message]) {
     assert!(numbers.windows(2).all(|w| w[1] > w[0]), "sequence ids {numbers:?}");
 }
 
-#[test]
-fn a_forwarded_statement_stands_between_the_rows_before_and_after_it() {
+fn a_forwarded_statement_stands_between_the_rows_before_and_after_it(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("forward");
+    let product = if server.kind == Kind::Mariadb { "MariaDB" } else { "MySQL" };
+    let mut database = server.database("forward");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, b BIT(3))");
     let mut connector = Connector::new(&mut database, &kafka, "t");
     connector.source = "ddl = \"forward\"".to_owned();
@@ -63,7 +63,7 @@ fn a_forwarded_statement_stands_between_the_rows_before_and_after_it() {
     assert_eq!(text(alter), "ALTER TABLE t ADD COLUMN v VARCHAR(10)");
     assert!(
         alter.value.starts_with(&format!(
-            r#"{{"schema":{{"dataColumn":[{{"name":"id","type":"LONG"}},{{"name":"b","type":"LONG"}}],"primaryKey":["id"],"source":{{"dbType":"MySQL","dbName":"{name}","tableName":"t"}}}},"payload":{{"before":null,"after":null,"#
+            r#"{{"schema":{{"dataColumn":[{{"name":"id","type":"LONG"}},{{"name":"b","type":"LONG"}}],"primaryKey":["id"],"source":{{"dbType":"{product}","dbName":"{name}","tableName":"t"}}}},"payload":{{"before":null,"after":null,"#
         )),
         "{}",
         alter.value
@@ -74,6 +74,11 @@ fn a_forwarded_statement_stands_between_the_rows_before_and_after_it() {
 }
 
 on_each_server!(
+    a_forwarded_statement_stands_between_the_rows_before_and_after_it,
+    what_is_sent_again_carries_the_same_numbers_statements_and_markers_included,
+    with_ddl_fail_the_connector_stops_before_each_statement_and_passes_the_one_that_is_named,
+    markers_enclose_the_rows_of_each_transaction_in_every_topic_that_it_touched,
+    heartbeats_reach_every_topic_while_nothing_or_other_tables_change,
     a_statement_of_a_session_in_another_character_set_is_what_it_says,
     a_ddl_record_a_marker_and_a_heartbeat_are_as_documented_byte_for_byte,
 );
@@ -158,10 +163,9 @@ fn a_ddl_record_a_marker_and_a_heartbeat_are_as_documented_byte_for_byte(server:
     }
 }
 
-#[test]
-fn what_is_sent_again_carries_the_same_numbers_statements_and_markers_included() {
+fn what_is_sent_again_carries_the_same_numbers_statements_and_markers_included(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("again");
+    let mut database = server.database("again");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     let mut connector = Connector::new(&mut database, &kafka, "t");
     connector.source = "ddl = \"forward\"\ntransaction_markers = true".to_owned();
@@ -195,10 +199,9 @@ fn what_is_sent_again_carries_the_same_numbers_statements_and_markers_included()
     assert!(sent.windows(2).all(|w| w[1] > w[0]), "{sent:?}");
 }
 
-#[test]
-fn with_ddl_fail_the_connector_stops_before_each_statement_and_passes_the_one_that_is_named() {
+fn with_ddl_fail_the_connector_stops_before_each_statement_and_passes_the_one_that_is_named(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("fail");
+    let mut database = server.database("fail");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     let mut connector = Connector::new(&mut database, &kafka, "t");
     connector.source = "ddl = \"fail\"".to_owned();
@@ -269,10 +272,9 @@ fn transactions(messages: &[Message]) -> Vec<Vec<String>> {
     found
 }
 
-#[test]
-fn markers_enclose_the_rows_of_each_transaction_in_every_topic_that_it_touched() {
+fn markers_enclose_the_rows_of_each_transaction_in_every_topic_that_it_touched(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("markers");
+    let mut database = server.database("markers");
     for table in ["a", "b", "c", "unchosen"] {
         database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY)"));
     }
@@ -319,10 +321,9 @@ fn markers_enclose_the_rows_of_each_transaction_in_every_topic_that_it_touched()
     assert!(c[0].value.contains(r#""before":null,"after":null"#), "{}", c[0].value);
 }
 
-#[test]
-fn heartbeats_reach_every_topic_while_nothing_or_other_tables_change() {
+fn heartbeats_reach_every_topic_while_nothing_or_other_tables_change(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("idle");
+    let mut database = server.database("idle");
     for table in ["quiet", "silent", "unchosen"] {
         database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY AUTO_INCREMENT)"));
     }

@@ -174,6 +174,13 @@ fn identifiers_may_have_any_character(server: Server) {
             column("SELECT", "INT", Long, &["1", "2"]),
             column("12", "INT", Long, &["1", "2"]),
             column(" leading", "INT", Long, &["1", "2"]),
+            // As long as names may be.
+            column(
+                "☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃☃",
+                "ENUM('😀😀😀','`','''','é')",
+                Text,
+                &["1", "2", "3", "4"],
+            ),
         ],
     );
 }

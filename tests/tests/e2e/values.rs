@@ -8,6 +8,7 @@ use crate::written::written;
 
 on_each_server!(
     bits_of_every_width_are_whole_numbers,
+    signs_are_those_of_the_right_column_among_all_types,
     integers_years_and_bits_are_what_the_server_says,
     decimals_keep_every_digit,
     floats_keep_every_digit,
@@ -82,6 +83,35 @@ fn bits_of_every_width_are_whole_numbers(server: Server) {
         })
         .collect();
     compare(server, "v_bits", &columns);
+}
+
+fn signs_are_those_of_the_right_column_among_all_types(server: Server) {
+    // The log counts signs among numeric columns only.
+    let wide = |name, sql_type, most: &'static [&'static str]| column(name, sql_type, Long, most);
+    compare(
+        server,
+        "v_signs",
+        &[
+            column("born", "YEAR", Long, &["2000", "0"]),
+            wide("u1", "INT UNSIGNED", &["4294967295", "0"]),
+            column("bits", "BIT(3)", Long, &["5", "0"]),
+            wide("u2", "BIGINT UNSIGNED", &["18446744073709551615", "0"]),
+            column("money", "DECIMAL(5,2) UNSIGNED", Decimal, &["1.5", "0"]),
+            column("text", "VARCHAR(9)", Text, &["'a'", "NULL"]),
+            wide("i1", "SMALLINT", &["-32768", "-1"]),
+            column("ratio", "FLOAT UNSIGNED", Float, &["2.5", "0"]),
+            wide("u3", "TINYINT UNSIGNED", &["255", "0"]),
+            column("label", "ENUM('a','b')", Text, &["'a'", "'b'"]),
+            column("labels", "SET('a','b')", Text, &["'a,b'", "''"]),
+            wide("u4", "SMALLINT UNSIGNED", &["65535", "0"]),
+            column("spot", "POINT", LargeBytes, &["ST_GeomFromText('POINT(0 0)')", "NULL"]),
+            column("ratio_wide", "DOUBLE", Double, &["-2.5", "0"]),
+            wide("u5", "MEDIUMINT UNSIGNED", &["16777215", "0"]),
+            column("blob", "BLOB", LargeBytes, &["x'00'", "NULL"]),
+            wide("i2", "MEDIUMINT", &["-8388608", "-1"]),
+            wide("u6", "BIGINT UNSIGNED", &["9223372036854775808", "0"]),
+        ],
+    );
 }
 
 fn decimals_keep_every_digit(server: Server) {
