@@ -179,7 +179,7 @@ impl Parser<'_> {
     /// What follows RENAME within ALTER TABLE: the table's new name, or a part of it.
     fn new_name(&mut self) {
         if !["COLUMN", "INDEX", "KEY", "CONSTRAINT"].iter().any(|word| self.word(word)) {
-            let _ = self.word("TO") || self.word("AS") || self.mark('=');
+            let _ = self.word("TO") || self.word("AS") || self.tokens.mark('=');
             self.table();
         }
     }
@@ -195,8 +195,8 @@ impl Parser<'_> {
                 Operation::DropIndex
             }
             Some("DATABASE" | "SCHEMA") => {
-                self.if_exists();
-                self.dropped = self.part();
+                self.tokens.if_exists();
+                self.dropped = self.tokens.part();
                 Operation::Erase
             }
             _ => Operation::Query,
@@ -210,12 +210,12 @@ impl Parser<'_> {
         loop {
             self.table();
             // MariaDB: WAIT n, NOWAIT.
-            let _ = self.word("NOWAIT") || (self.word("WAIT") && self.part().is_some());
+            let _ = self.word("NOWAIT") || (self.word("WAIT") && self.tokens.part().is_some());
             if !self.word("TO") {
                 break;
             }
             self.table();
-            if !self.mark(',') {
+            if !self.tokens.mark(',') {
                 break;
             }
         }
@@ -248,7 +248,7 @@ impl Parser<'_> {
     fn list(&mut self) {
         loop {
             self.table();
-            if !self.mark(',') {
+            if !self.tokens.mark(',') {
                 return;
             }
         }
@@ -256,59 +256,15 @@ impl Parser<'_> {
 
     /// A table's name, `IF NOT EXISTS` or `IF EXISTS` before it.
     fn table(&mut self) {
-        self.if_exists();
-        let Some(first) = self.part() else { return };
-        let name = if self.mark('.') {
-            let Some(table) = self.part() else { return };
-            (first, table)
-        } else {
-            (self.database.to_owned(), first)
-        };
-        if !self.tables.contains(&name) {
+        self.tokens.if_exists();
+        let name = self.tokens.table(self.database);
+        if let Some(name) = name.filter(|name| !self.tables.contains(name)) {
             self.tables.push(name);
         }
     }
 
-    fn if_exists(&mut self) {
-        let before = self.tokens.clone();
-        if self.word("IF") {
-            self.word("NOT");
-            if self.word("EXISTS") {
-                return;
-            }
-        }
-        self.tokens = before;
-    }
-
-    /// One part of a name.
-    fn part(&mut self) -> Option<String> {
-        let before = self.tokens.clone();
-        match self.tokens.next() {
-            Some(Token::Word(word)) => Some(word.to_owned()),
-            Some(Token::Name(name)) => Some(name),
-            _ => {
-                self.tokens = before;
-                None
-            }
-        }
-    }
-
-    /// Takes the next token where it is this word.
     fn word(&mut self, word: &str) -> bool {
-        self.take(|token| token.is_word(word))
-    }
-
-    fn mark(&mut self, mark: char) -> bool {
-        self.take(|token| *token == Token::Mark(mark))
-    }
-
-    fn take(&mut self, wanted: impl Fn(&Token<'_>) -> bool) -> bool {
-        let before = self.tokens.clone();
-        if self.tokens.next().is_some_and(|token| wanted(&token)) {
-            return true;
-        }
-        self.tokens = before;
-        false
+        self.tokens.word(word)
     }
 }
 

@@ -110,6 +110,60 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// Takes the next token where it is this word.
+    pub(super) fn word(&mut self, word: &str) -> bool {
+        self.take(|token| token.is_word(word))
+    }
+
+    /// Takes the next token where it is this character.
+    pub(super) fn mark(&mut self, mark: char) -> bool {
+        self.take(|token| *token == Token::Mark(mark))
+    }
+
+    /// Takes the next token where it can be one part of a name.
+    pub(super) fn part(&mut self) -> Option<String> {
+        let before = self.clone();
+        match self.next() {
+            Some(Token::Word(word)) => Some(word.to_owned()),
+            Some(Token::Name(name)) => Some(name),
+            _ => {
+                *self = before;
+                None
+            }
+        }
+    }
+
+    /// Takes `IF EXISTS` or `IF NOT EXISTS`; whether it was there. A table may be called `if`.
+    pub(super) fn if_exists(&mut self) -> bool {
+        let before = self.clone();
+        if self.word("IF") {
+            self.word("NOT");
+            if self.word("EXISTS") {
+                return true;
+            }
+        }
+        *self = before;
+        false
+    }
+
+    /// A table's name; the database is `default` where it is not written.
+    pub(super) fn table(&mut self, default: &str) -> Option<(String, String)> {
+        let first = self.part()?;
+        if self.mark('.') {
+            return Some((first, self.part()?));
+        }
+        Some((default.to_owned(), first))
+    }
+
+    fn take(&mut self, wanted: impl Fn(&Token<'_>) -> bool) -> bool {
+        let before = self.clone();
+        if self.next().is_some_and(|token| wanted(&token)) {
+            return true;
+        }
+        *self = before;
+        false
+    }
+
     /// What is between two quotes; a doubled one stands for itself.
     fn quoted(&mut self, quote: char, escapes: bool) -> String {
         let mut text = String::new();
