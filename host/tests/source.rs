@@ -106,6 +106,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             ddl: Ddl::Ignore,
             resume_past_ddl: None,
             transaction_markers: false,
+            statements: OnLoss::Stop,
             lost_xa: OnLoss::Stop,
         },
         snapshot_assumed_never: false,

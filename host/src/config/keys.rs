@@ -275,6 +275,13 @@ pub(super) const KEYS: &[Key] = &[
         "Whether the edges of each transaction become records in partition 0 of every topic that it touched. Batches then end with transactions: small transactions cost more.",
     ),
     key(
+        "source.statements",
+        Kind::Choice(LOSS),
+        Some("stop"),
+        "\"stop\"",
+        "What a statement does that the log has in place of the rows that it changed (`binlog_format` is not `ROW` in its session), where it changes a chosen table: `stop` the connector, or `warn` and go on without these rows.",
+    ),
+    key(
         "source.lost_xa",
         Kind::Choice(LOSS),
         Some("stop"),

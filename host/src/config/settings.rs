@@ -67,6 +67,8 @@ pub struct Source {
     pub resume_past_ddl: Option<String>,
     /// Whether transaction boundaries become records.
     pub transaction_markers: bool,
+    /// What a statement does that the log has in place of the rows that it changed.
+    pub statements: OnLoss,
     /// What an XA COMMIT does whose rows the log does not have any more.
     pub lost_xa: OnLoss,
 }

@@ -48,8 +48,9 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
         most: config.limits.prepared,
         passes_lost: config.source.lost_xa == OnLoss::Warn,
     };
-    let mut interpreter =
-        Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog).with_prepared(checkpoint.prepared, holding);
+    let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog)
+        .with_prepared(checkpoint.prepared, holding)
+        .pass_statements(config.source.statements == OnLoss::Warn);
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }

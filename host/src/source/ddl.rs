@@ -49,6 +49,9 @@ pub struct Statement {
     pub tables: Vec<(String, String)>,
     /// The database that it drops, with all tables in it.
     pub dropped_database: Option<String>,
+    /// It makes a table with rows in it that the log does not tell: CREATE TABLE … SELECT, logged as a statement. Where rows are
+    /// logged the server writes the columns in place of the query.
+    pub fills: bool,
 }
 
 impl Statement {
@@ -59,12 +62,14 @@ impl Statement {
             database,
             tables: Vec::new(),
             dropped: None,
+            fills: false,
         };
         let operation = parser.statement();
         Self {
             operation,
             tables: parser.tables,
             dropped_database: parser.dropped,
+            fills: parser.fills,
         }
     }
 }
@@ -100,6 +105,7 @@ struct Parser<'a> {
     database: &'a str,
     tables: Vec<(String, String)>,
     dropped: Option<String>,
+    fills: bool,
 }
 
 impl Parser<'_> {
@@ -140,6 +146,7 @@ impl Parser<'_> {
         match self.object() {
             Some("TABLE") => {
                 self.table();
+                self.fills = self.query_follows();
                 Operation::Create
             }
             Some("INDEX") => {
@@ -149,6 +156,21 @@ impl Parser<'_> {
             Some("DATABASE" | "SCHEMA") => Operation::Create,
             _ => Operation::Query,
         }
+    }
+
+    /// Whether a query follows, in the definition of a table: no other part of it has these words without quotes.
+    fn query_follows(&mut self) -> bool {
+        let mut depth = 0_u32;
+        while let Some(token) = self.tokens.next() {
+            match &token {
+                Token::Mark('(') => depth += 1,
+                Token::Mark(')') => depth = depth.saturating_sub(1),
+                token if token.is_word("SELECT") => return true,
+                token if depth == 0 && (token.is_word("TABLE") || token.is_word("VALUES")) => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     fn alter(&mut self) -> Operation {
@@ -326,6 +348,30 @@ mod tests {
             ("ALTER TABLE `never closed", "ALTER d.never closed"),
         ] {
             assert_eq!(parsed(text, Dialect::default()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_made_with_rows_by_the_statement_itself_is_recognised() {
+        let fills = |text: &str| Statement::parse("d", text, Dialect::default()).fills;
+        for text in [
+            "CREATE TABLE t SELECT 1",
+            "CREATE TABLE t (a int) ENGINE=x AS (SELECT * FROM u)",
+            "CREATE TABLE t (a int) IGNORE WITH q AS (SELECT 1) TABLE q",
+            "CREATE TABLE t TABLE u",
+            "CREATE TABLE t VALUES ROW(1)",
+        ] {
+            assert!(fills(text), "{text}");
+        }
+        for text in [
+            "CREATE TABLE `t` (\n  `k` int NOT NULL DEFAULT '0'\n) START TRANSACTION",
+            "CREATE TABLE t LIKE u",
+            "CREATE TABLE t (`select` int COMMENT 'SELECT') PARTITION BY RANGE (a) (PARTITION p VALUES LESS THAN (9))",
+            "CREATE TABLE t (a int) UNION=(u, v) INSERT_METHOD=LAST TABLESPACE x",
+            "CREATE TEMPORARY TABLE t SELECT 1",
+            "CREATE VIEW v AS SELECT 1",
+        ] {
+            assert!(!fills(text), "{text}");
         }
     }
 

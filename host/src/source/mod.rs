@@ -12,6 +12,7 @@ mod transaction_id;
 mod statement;
 mod sql;
 mod ddl;
+mod dml;
 mod rows;
 mod unpack;
 mod place;

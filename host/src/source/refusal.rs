@@ -14,8 +14,9 @@ pub(super) const ENDS_EARLY: &str = "a compressed transaction ends before its la
      this transaction";
 pub(super) const UNFINISHED: &str = "a compressed transaction does not end with its last event: the server's file is damaged; take a new snapshot and start \
      after this transaction";
-pub(super) const STATEMENT: &str = "rows were changed by a statement in the log, which does not tell which rows; set binlog_format=ROW on the server and in all \
-     sessions, then take a new snapshot or start after this transaction";
+/// What follows the names of the tables.
+pub(super) const STATEMENT: &str = "and the log does not tell which rows; set binlog_format=ROW on the server and in all sessions, then take a new snapshot or \
+     start after this transaction. To go on without such rows, set source.statements = \"warn\"";
 pub(super) const ENCRYPTED: &str =
     "the rest of the file is encrypted, and only the server has the key; read from the server instead (source.kind = \"mysql\")";
 pub(super) const ENDS_WITHIN: &str = "its file ends within a transaction: it was cut, or copied while the server wrote it; give a whole copy, and it is read on from \

@@ -21,11 +21,16 @@ pub(super) struct Query<'a> {
 impl<'a> Query<'a> {
     /// Format: `Query_event` in MySQL's `statement_events.h`.
     pub(super) fn parse(body: &'a [u8]) -> Parsed<Self> {
+        Self::parse_with(body, 0)
+    }
+
+    fn parse_with(body: &'a [u8], more: usize) -> Parsed<Self> {
         let mut reader = Reader::new(body);
         reader.take(8)?;
         let database = usize::from(reader.u8()?);
         reader.u16()?;
         let variables = usize::from(reader.u16()?);
+        reader.take(more)?;
         let (sql_mode, collation) = session(reader.take(variables)?);
         let database = reader.take(database)?;
         reader.u8()?;
@@ -35,6 +40,12 @@ impl<'a> Query<'a> {
             sql_mode,
             collation,
         })
+    }
+
+    /// An EXECUTE_LOAD_QUERY event's body: the same with four fields about the file before the variables. Format:
+    /// `Execute_load_query_event` in MySQL's `statement_events.h`.
+    pub(super) fn parse_load(body: &'a [u8]) -> Parsed<Self> {
+        Self::parse_with(body, 4 + 4 + 4 + 1)
     }
 
     /// The text as the server read it. What is no text in its character set, as bytes within a literal may be, becomes U+FFFD.
@@ -47,27 +58,39 @@ impl<'a> Query<'a> {
     /// What it means.
     pub(super) fn meaning(self) -> Meaning {
         let text = after_comments(self.text);
+        if text.starts_with(b"/*") {
+            // A comment that servers execute: its words count.
+            let words = self.words();
+            let mut tokens = Tokens::new(&words, Dialect::default());
+            let mut next = || match tokens.next() {
+                Some(Token::Word(word)) => word.as_bytes(),
+                _ => b"",
+            };
+            return of_words(next(), next());
+        }
         let (first, rest) = word(text);
         let second = word(rest).0;
-        let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
         match first {
-            w if is(w, "BEGIN") => Meaning::Begin,
-            w if is(w, "START") && is(second, "TRANSACTION") => Meaning::Begin,
-            // MariaDB's ALTER in two parts: `COMMIT 7 ALTER TABLE …`.
-            w if is(w, "COMMIT") && second.first().is_some_and(u8::is_ascii_digit) => Meaning::Ddl,
-            w if is(w, "COMMIT") => Meaning::Commit,
-            w if is(w, "ROLLBACK") && is(second, "TO") => Meaning::RollbackToSavepoint,
-            w if is(w, "ROLLBACK") => Meaning::Rollback,
-            w if is(w, "SAVEPOINT") || is(w, "RELEASE") => Meaning::Savepoint,
-            w if is(w, "XA") => Meaning::Xa,
-            w if ["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH"]
-                .iter()
-                .any(|name| is(w, name)) =>
-            {
-                Meaning::Rows
-            }
-            _ => Meaning::Ddl,
+            // A query in parentheses, which would not be here if it changed nothing.
+            b"" if text.starts_with(b"(") => Meaning::Rows,
+            w if w.eq_ignore_ascii_case(b"SET") && second.eq_ignore_ascii_case(b"STATEMENT") => self.after_set_statement(),
+            w => of_words(w, second),
         }
+    }
+
+    /// MariaDB's `SET STATEMENT variable = value FOR statement`: what that statement means.
+    fn after_set_statement(self) -> Meaning {
+        let words = self.words();
+        let mut tokens = Tokens::new(&words, Dialect::default());
+        while let Some(token) = tokens.next() {
+            if token.is_word("FOR") {
+                return match tokens.next() {
+                    Some(Token::Word(word)) => of_words(word.as_bytes(), b""),
+                    _ => Meaning::Ddl,
+                };
+            }
+        }
+        Meaning::Ddl
     }
 
     /// The name in SAVEPOINT and ROLLBACK TO, which is their last word.
@@ -104,20 +127,6 @@ impl<'a> Query<'a> {
             b"ROLLBACK" => xid().map(Xa::Rollback),
             _ => Err(Malformed("what it does with an XA transaction is not known")),
         }
-    }
-
-    /// Database and table of `DELETE FROM` a whole table: the server itself logs that, whatever the format, when it finds
-    /// a MEMORY table empty after a restart.
-    pub(super) fn emptied_table(self) -> Option<(String, String)> {
-        let (first, rest) = word(after_comments(self.text));
-        let (second, rest) = word(rest);
-        if !first.eq_ignore_ascii_case(b"DELETE") || !second.eq_ignore_ascii_case(b"FROM") {
-            return None;
-        }
-        let text = std::str::from_utf8(rest.trim_ascii()).ok()?;
-        let (database, table) = text.strip_prefix('`')?.strip_suffix('`')?.split_once("`.`")?;
-        let plain = !database.contains('`') && !table.contains('`');
-        plain.then(|| (database.to_owned(), table.to_owned()))
     }
 }
 
@@ -156,6 +165,29 @@ fn session(variables: &[u8]) -> (u64, Option<u64>) {
     };
     (sql_mode, collation)
 }
+
+/// What a statement with these first words means.
+fn of_words(first: &[u8], second: &[u8]) -> Meaning {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    match first {
+        w if is(w, "BEGIN") => Meaning::Begin,
+        w if is(w, "START") && is(second, "TRANSACTION") => Meaning::Begin,
+        // MariaDB's ALTER in two parts: `COMMIT 7 ALTER TABLE …`.
+        w if is(w, "COMMIT") && second.first().is_some_and(u8::is_ascii_digit) => Meaning::Ddl,
+        w if is(w, "COMMIT") => Meaning::Commit,
+        w if is(w, "ROLLBACK") && is(second, "TO") => Meaning::RollbackToSavepoint,
+        w if is(w, "ROLLBACK") => Meaning::Rollback,
+        w if is(w, "SAVEPOINT") || is(w, "RELEASE") => Meaning::Savepoint,
+        w if is(w, "XA") => Meaning::Xa,
+        w if ROWS.iter().any(|name| is(w, name)) => Meaning::Rows,
+        _ => Meaning::Ddl,
+    }
+}
+
+/// First words of statements that change rows. Those that only ask are logged where a function in them changes some.
+const ROWS: [&str; 11] = [
+    "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "SELECT", "DO", "CALL", "TABLE", "VALUES",
+];
 
 /// What a statement means for a stream of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,6 +278,13 @@ mod tests {
         assert_eq!(meaning("INSERT/**/INTO t VALUES (1)"), Meaning::Rows);
         assert_eq!(meaning("CREATE TABLE t (a int)"), Meaning::Ddl);
         assert_eq!(meaning("UPDATES"), Meaning::Ddl);
+        assert_eq!(meaning("/*!40000 INSERT */ INTO t VALUES (1)"), Meaning::Rows);
+        assert_eq!(meaning("/*!50003 CREATE */ /*!50017 DEFINER=a@b */ TRIGGER t"), Meaning::Ddl);
+        assert_eq!(meaning("SET STATEMENT a = 'FOR INSERT' FOR DELETE FROM t"), Meaning::Rows);
+        assert_eq!(meaning("SET STATEMENT a = 1 FOR DROP TABLE t"), Meaning::Ddl);
+        assert_eq!(meaning("SET PASSWORD FOR a = 'b'"), Meaning::Ddl);
+        assert_eq!(meaning("SELECT `d`.`f`()"), Meaning::Rows);
+        assert_eq!(meaning("(SELECT f())"), Meaning::Rows);
         assert_eq!(meaning("/* never closed"), Meaning::Ddl);
     }
 
@@ -268,22 +307,6 @@ mod tests {
         for text in ["XA RECOVER", "XA COMMIT", "XA COMMIT 'a'", "BEGIN", "XA START X'6"] {
             assert_eq!(step(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn an_emptied_table_is_recognised_only_in_the_servers_own_form() {
-        let emptied = |text: &str| {
-            Query {
-                database: b"",
-                text: text.as_bytes(),
-                sql_mode: 0,
-                collation: None,
-            }
-            .emptied_table()
-        };
-        assert_eq!(emptied("DELETE FROM `a`.`b`"), Some(("a".to_owned(), "b".to_owned())));
-        assert_eq!(emptied("DELETE FROM `a`.`b` WHERE c"), None);
-        assert_eq!(emptied("DELETE FROM b"), None);
     }
 
     #[test]

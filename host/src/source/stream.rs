@@ -15,7 +15,7 @@ mod tests;
 
 pub use change::{Change, Image, RowOp, Rows, Transaction};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -24,7 +24,7 @@ use super::catalog::Catalog;
 use super::event::{Event, EventKind};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
-use super::refusal::{ENCRYPTED, STATEMENT, UNKNOWN, incident};
+use super::refusal::{ENCRYPTED, UNKNOWN, incident};
 use super::schema::Table;
 use super::sql::Dialect;
 use super::tables::Tables;
@@ -79,6 +79,10 @@ pub struct Interpreter {
     undecided: Undecided,
     /// What `read` answered `Change::Release` for, until `released`.
     due: Option<held::Due>,
+    /// Statements in place of rows are passed over.
+    passes_statements: bool,
+    /// How many were, by the tables that they changed.
+    lost: BTreeMap<String, u64>,
 }
 
 impl Interpreter {
@@ -118,6 +122,8 @@ impl Interpreter {
             holding: Holding::default(),
             undecided: Undecided::new(Vec::new(), usize::MAX),
             due: None,
+            passes_statements: false,
+            lost: BTreeMap::new(),
         }
     }
 
@@ -125,6 +131,13 @@ impl Interpreter {
     #[must_use]
     pub fn skip_before(mut self, time_ms: i64) -> Self {
         self.skip_before_ms = Some(time_ms);
+        self
+    }
+
+    /// Goes on, with a warning, where the log has a statement in place of rows of chosen tables.
+    #[must_use]
+    pub fn pass_statements(mut self, pass: bool) -> Self {
+        self.passes_statements = pass;
         self
     }
 
@@ -169,7 +182,7 @@ impl Interpreter {
             EventKind::Heartbeat | EventKind::Comment | EventKind::StatementValue | EventKind::GroupReplication => {}
             EventKind::Incident => return Err(self.stop(event, incident(&event.body))),
             EventKind::TransactionPayload => return self.compressed(event),
-            EventKind::LoadData => return Err(self.stop(event, STATEMENT)),
+            EventKind::LoadData => return self.load_data(event),
             EventKind::StartEncryption => return Err(self.stop(event, ENCRYPTED)),
             EventKind::Unknown(_) if !event.is_ignorable() => return Err(self.stop(event, UNKNOWN)),
             EventKind::Unknown(_) => {}

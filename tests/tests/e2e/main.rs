@@ -45,6 +45,7 @@ mod packed;
 mod partial_json;
 mod refusals;
 mod shapes;
+mod statements;
 mod streams;
 mod swap;
 mod texts;

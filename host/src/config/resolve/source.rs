@@ -60,6 +60,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         ddl,
         resume_past_ddl: None,
         transaction_markers: reader.flag("source.transaction_markers"),
+        statements: on_loss(reader, "source.statements"),
         lost_xa: on_loss(reader, "source.lost_xa"),
     }
 }

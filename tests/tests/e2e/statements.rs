@@ -1,0 +1,120 @@
+//! Statements in the log in place of the rows that they changed: sessions whose `binlog_format` is not ROW.
+
+use pipeline_tests::{Connector, Database, Kafka, Kind, Server};
+
+fn ids(kafka: &Kafka, connector: &Connector, table: &str) -> Vec<i64> {
+    let mut rows: Vec<(u64, i64)> = kafka
+        .read_to_end(&connector.topic(table))
+        .iter()
+        .map(|message| (message.sequence(), message.integer("id")))
+        .collect();
+    rows.sort_unstable();
+    rows.into_iter().map(|(_, id)| id).collect()
+}
+
+/// A server of its own: what it logs stops whoever reads tables that nobody can name.
+fn database(kind: Kind, stem: &str) -> Database {
+    let mut database = Server::start_of(kind, &["--log-bin-trust-function-creators=ON"]).database(stem);
+    for table in ["t", "u"] {
+        database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY, v INT)"));
+    }
+    database
+}
+
+/// Statements on other tables, some of which read the chosen one, between rows of it; then one that changes it, and a row behind.
+fn stops_or_warns(kind: Kind, format: &str) {
+    let kafka = Kafka::shared();
+    let mut database = database(kind, "statements");
+    let mut connector = Connector::new(&mut database, &kafka, "t");
+    let mut by_statement = database.session();
+    by_statement.exec(&format!("SET SESSION binlog_format = {format}"));
+    database.exec("INSERT INTO t VALUES (1, 1)");
+    for sql in [
+        "INSERT INTO u VALUES (1, 1), (2, 2)",
+        "UPDATE u JOIN t USING (id) SET u.v = t.v + 7",
+        "DELETE x FROM u AS x LEFT JOIN t ON t.id = x.id WHERE t.id IS NULL",
+        "REPLACE u (id) VALUES (3)",
+        "CREATE TABLE made (id INT PRIMARY KEY) SELECT id FROM t",
+        "BEGIN",
+        "INSERT INTO u VALUES (4, 4)",
+        "UPDATE u SET v = 5 WHERE id = 4",
+        "COMMIT",
+        "CREATE TEMPORARY TABLE passing (id INT)",
+        "INSERT INTO passing VALUES (1)",
+        "DROP TEMPORARY TABLE passing",
+    ] {
+        by_statement.exec(sql);
+    }
+    database.exec("INSERT INTO t VALUES (2, 2)");
+    by_statement.exec("INSERT INTO t VALUES (3, 3)");
+    by_statement.exec("UPDATE t, u SET t.v = 9 WHERE t.id = 3");
+    database.exec("INSERT INTO t VALUES (4, 4)");
+    for _ in 0..2 {
+        let stopped = connector.start().wait();
+        stopped.assert_code(1);
+        let table = format!("{}.t", database.name);
+        for word in [table.as_str(), "binlog_format=ROW", "source.statements", "binlog."] {
+            assert!(stopped.reason().contains(word), "no {word} in {}", stopped.output());
+        }
+        assert!(!stopped.output().contains("VALUES"), "no row value is shown: {}", stopped.output());
+        assert_eq!(ids(&kafka, &connector, "t"), [1, 2]);
+    }
+    connector.source = "statements = \"warn\"".to_owned();
+    let rowmill = connector.start();
+    rowmill.wait_for_log("the warning", |line| {
+        line.contains("WARN") && line.contains(&format!("{}.t", database.name))
+    });
+    kafka.read_until(&[&connector.topic("t")], |read| read.iter().any(|m| m.integer("id") == 4));
+    rowmill.terminate().assert_code(0);
+    assert_eq!(ids(&kafka, &connector, "t"), [1, 2, 4]);
+}
+
+#[test]
+fn a_statement_on_a_chosen_table_stops_or_warns_and_others_pass_on_mysql() {
+    stops_or_warns(Kind::Mysql, "STATEMENT");
+}
+
+#[test]
+fn a_statement_on_a_chosen_table_stops_or_warns_and_others_pass_on_mariadb() {
+    stops_or_warns(Kind::Mariadb, "MIXED");
+}
+
+/// What a statement changes that does not name its tables, and a table that a statement fills.
+fn what_is_not_named_stops(kind: Kind) {
+    let kafka = Kafka::shared();
+    let mut database = database(kind, "unnamed");
+    database.exec("CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO t VALUES (2, 2); RETURN 1; END");
+    let mut connector = Connector::new(&mut database, &kafka, "t");
+    connector.tables = String::new();
+    connector.source = "auto_add = \"t|filled\"".to_owned();
+    database.exec("INSERT INTO t VALUES (1, 1)");
+    let mut by_statement = database.session();
+    by_statement.exec("SET SESSION binlog_format = STATEMENT");
+    by_statement.query("SELECT f()");
+    by_statement.exec("CREATE TABLE filled (id INT PRIMARY KEY) SELECT 10 AS id");
+    database.exec("INSERT INTO filled VALUES (11)");
+    database.exec("INSERT INTO t VALUES (3, 3)");
+    let stopped = connector.start().wait();
+    stopped.assert_code(1);
+    assert!(stopped.reason().contains("does not tell"), "{}", stopped.output());
+    assert_eq!(ids(&kafka, &connector, "t"), [1]);
+    connector.source.push_str("\nstatements = \"warn\"");
+    let rowmill = connector.start();
+    rowmill.wait_for_log("the filled table", |line| {
+        line.contains("WARN") && line.contains(&format!("{}.filled", database.name))
+    });
+    kafka.read_until(&[&connector.topic("t")], |read| read.iter().any(|m| m.integer("id") == 3));
+    rowmill.terminate().assert_code(0);
+    assert_eq!(ids(&kafka, &connector, "t"), [1, 3]);
+    assert_eq!(ids(&kafka, &connector, "filled"), [11]);
+}
+
+#[test]
+fn a_statement_that_names_no_table_and_a_table_that_one_fills_stop_on_mysql() {
+    what_is_not_named_stops(Kind::Mysql);
+}
+
+#[test]
+fn a_statement_that_names_no_table_and_a_table_that_one_fills_stop_on_mariadb() {
+    what_is_not_named_stops(Kind::Mariadb);
+}
