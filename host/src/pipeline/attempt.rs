@@ -50,7 +50,8 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
     };
     let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog)
         .with_prepared(checkpoint.prepared, holding)
-        .pass_statements(config.source.statements == OnLoss::Warn);
+        .pass_statements(config.source.statements == OnLoss::Warn)
+        .with_row_limit(config.limits.row);
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }

@@ -1,22 +1,19 @@
 //! The server's dump stream: what a replica reads, over one connection, each event's checksum verified.
 
+mod assembly;
+
 use std::fmt::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use futures_util::{FutureExt, StreamExt};
-use mysql_async::BinlogStream;
-use mysql_async::BinlogStreamRequest;
-use mysql_common::binlog::consts::BinlogChecksumAlg;
-use mysql_common::packets::{GnoInterval, Sid, Tag};
+use mysql_common::packets::{ComBinlogDump, ComBinlogDumpGtid, ComRegisterSlave, GnoInterval, Sid, Tag};
 use sha2::{Digest, Sha256};
-use tokio::runtime::Runtime;
 
-use super::connection::{Connection, classify};
-use super::discovery::flavor;
-use super::event::{Event, EventKind};
+use self::assembly::Assembly;
+use super::event::{Event, largest};
+use super::file::flavor_of;
 use super::schema::Flavor;
+use super::wire::{Link, Wire};
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -30,8 +27,8 @@ const SILENCE: Duration = HEARTBEAT.saturating_mul(3);
 const NET_WRITE_TIMEOUT_S: u32 = 3600;
 /// Bytes of events that one `read` returns.
 const CHUNK: usize = 1 << 20;
-/// Stands in place of the shortest wait: less would not look at the socket at all.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// Offset of a file's first event.
+const FIRST: u32 = 4;
 
 /// Events of a MySQL server. Blocks its thread, so it is not for tasks of an asynchronous runtime.
 #[derive(Debug)]
@@ -70,10 +67,7 @@ impl Source for MysqlSource {
             return Err(Fault::retry(anyhow!("the binlog stream is not open")));
         };
         let before = events.len();
-        // The library panics on some events that are cut short; here that is an error like any other.
-        let read = catch_unwind(AssertUnwindSafe(|| dump.read(events, wait)));
-        let result = read.unwrap_or_else(|_| Err(Fault::stop(anyhow!("an event in the binlog stream is malformed"))));
-        match result {
+        match dump.read(events, wait) {
             Err(fault) if events.len() > before => {
                 self.later = Some(fault);
                 Ok(Read::Events)
@@ -89,8 +83,8 @@ impl Source for MysqlSource {
 
 /// An open stream.
 pub(super) struct Dump {
-    runtime: Runtime,
-    stream: BinlogStream,
+    link: Link,
+    assembly: Assembly,
     heard: Instant,
     address: String,
 }
@@ -103,66 +97,82 @@ impl std::fmt::Debug for Dump {
 
 impl Dump {
     fn open(config: &Config, from: &Position) -> Result<Self, Fault> {
-        let mut connection = Connection::open(config)?;
-        prepare(&mut connection, config)?;
-        if flavor(&mut connection)? == Flavor::Mariadb {
-            return Self::open_mariadb(connection, config, from);
+        let mut wire = Wire::open(&config.source)?;
+        prepare(&mut wire, config)?;
+        let version = wire.value("SELECT @@version")?.unwrap_or_default();
+        if flavor_of(&version) == Flavor::Mariadb {
+            return Self::open_mariadb(wire, config, from);
         }
         if from.gtid.as_ref().is_some_and(GtidSet::has_domains) {
             return Err(Fault::stop(anyhow!(
                 "the position {from} is one of MariaDB, and {} is MySQL; move the position",
-                connection.address()
+                wire.address()
             )));
         }
-        let gtid_mode = connection.global("gtid_mode")?;
+        let gtid_mode = wire.global("gtid_mode")?;
         let by_gtid = from.gtid.as_ref().filter(|_| gtid_mode.as_deref() == Some("ON"));
-        let mut request = BinlogStreamRequest::new(config.source.server_id).with_hostname(b"rowmill");
-        if let Some(set) = by_gtid {
-            request = request.with_gtid().with_gtid_set(sids(set)?);
-        } else {
-            if from.file.is_empty() && from.gtid.as_ref().is_some_and(|set| !set.is_empty()) {
+        let origin = match by_gtid {
+            Some(set) => Origin::Gtids(sids(set)?),
+            None if from.file.is_empty() && from.gtid.as_ref().is_some_and(|set| !set.is_empty()) => {
                 return Err(Fault::stop(anyhow!(
                     "the position {from} has no file, and the server's gtid_mode is {}: run SET GLOBAL gtid_mode=ON, or set a position by file",
                     gtid_mode.as_deref().unwrap_or("not there")
                 )));
             }
-            within_reach(from)?;
-            request = request.with_filename(from.file.as_bytes()).with_pos(from.pos.max(4));
-        }
-        tracing::info!(address = connection.address(), by_gtid = by_gtid.is_some(), position = %from, "reading the binlog");
-        Self::ask(connection, request)
+            None => Origin::place(from)?,
+        };
+        tracing::info!(address = wire.address(), by_gtid = by_gtid.is_some(), position = %from, "reading the binlog");
+        Self::ask(wire, config, origin)
     }
 
     /// MariaDB takes its GTIDs by variables, in place of the file that the request names.
-    fn open_mariadb(mut connection: Connection, config: &Config, from: &Position) -> Result<Self, Fault> {
-        let mut request = BinlogStreamRequest::new(config.source.server_id).with_hostname(b"rowmill");
-        connection.query(GTIDS_PLEASE)?;
-        if let Some(set) = &from.gtid {
+    fn open_mariadb(mut wire: Wire, config: &Config, from: &Position) -> Result<Self, Fault> {
+        wire.query(GTIDS_PLEASE)?;
+        let origin = if let Some(set) = &from.gtid {
             if set.has_servers() {
                 return Err(Fault::stop(anyhow!(
                     "the position {from} is one of MySQL, and {} is MariaDB; move the position",
-                    connection.address()
+                    wire.address()
                 )));
             }
             // Strict: a position that the server's log does not have is an error, not a start somewhere near it.
-            connection.query(&format!(
+            wire.query(&format!(
                 "SET @slave_connect_state = '{set}', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0"
             ))?;
+            Origin::Place { file: "", pos: FIRST }
         } else {
-            within_reach(from)?;
-            request = request.with_filename(from.file.as_bytes()).with_pos(from.pos.max(4));
-        }
-        tracing::info!(address = connection.address(), by_gtid = from.gtid.is_some(), position = %from, "reading MariaDB's binlog");
-        Self::ask(connection, request)
+            Origin::place(from)?
+        };
+        tracing::info!(address = wire.address(), by_gtid = from.gtid.is_some(), position = %from, "reading MariaDB's binlog");
+        Self::ask(wire, config, origin)
+    }
+
+    /// The stream of one file from its first event on.
+    pub(super) fn of_file(config: &Config, file: &str) -> Result<Self, Fault> {
+        let mut wire = Wire::open(&config.source)?;
+        wire.query(CHECKSUMS_ARE_KNOWN)?;
+        wire.query(GTIDS_PLEASE)?;
+        Self::ask(wire, config, Origin::Place { file, pos: FIRST })
     }
 
     /// Sends the request over a connection that is fit for it.
-    pub(super) fn ask(connection: Connection, request: BinlogStreamRequest<'_>) -> Result<Self, Fault> {
-        let address = connection.address().to_owned();
-        let (runtime, stream) = connection.dump(request)?;
+    fn ask(wire: Wire, config: &Config, origin: Origin<'_>) -> Result<Self, Fault> {
+        let address = wire.address().to_owned();
+        let server_id = config.source.server_id;
+        let register = ComRegisterSlave::new(server_id).with_hostname(&b"rowmill"[..]);
+        let link = match origin {
+            Origin::Place { file, pos } => {
+                let dump = ComBinlogDump::new(server_id).with_filename(file.as_bytes()).with_pos(pos);
+                wire.dump(&register, &dump)?
+            }
+            Origin::Gtids(sids) => {
+                let dump = ComBinlogDumpGtid::new(server_id).with_pos(u64::from(FIRST)).with_sids(sids);
+                wire.dump(&register, &dump)?
+            }
+        };
         Ok(Self {
-            runtime,
-            stream,
+            assembly: Assembly::new(link.number, largest(config.limits.row)),
+            link,
             heard: Instant::now(),
             address,
         })
@@ -170,139 +180,71 @@ impl Dump {
 
     /// See `Source::read`.
     pub(super) fn read(&mut self, events: &mut Vec<Event>, wait: Duration) -> Result<Read, Fault> {
-        let Self { runtime, stream, .. } = self;
-        let wait = wait.max(SHORTEST_WAIT);
-        let first = runtime.block_on(async {
-            let first = tokio::time::timeout(wait, stream.next()).await;
-            let mut found = Found::default();
-            if let Ok(first) = first {
-                found.push(first, events);
-                while found.bytes < CHUNK && !found.over {
-                    match stream.next().now_or_never() {
-                        Some(next) => found.push(next, events),
-                        None => break,
-                    }
-                }
-                return Some(found);
-            }
-            None
-        });
-        let Some(found) = first else {
-            if self.heard.elapsed() > SILENCE {
-                return Err(Fault::retry(anyhow!(
-                    "{} has been silent for {} s",
-                    self.address,
-                    SILENCE.as_secs()
-                )));
-            }
-            return Ok(Read::Idle);
-        };
-        self.heard = Instant::now();
-        match found.fault {
-            Some(fault) => Err(fault.context(format!("reading the binlog of {}", self.address))),
-            None => Ok(Read::Events),
-        }
+        let read = self.read_until(events, Instant::now() + wait);
+        read.map_err(|fault| fault.context(format!("reading the binlog of {}", self.address)))
     }
-}
 
-/// What one `read` found.
-#[derive(Debug, Default)]
-struct Found {
-    bytes: usize,
-    /// Nothing more is to be read now.
-    over: bool,
-    fault: Option<Fault>,
-}
-
-impl Found {
-    fn push(&mut self, next: Option<mysql_async::Result<mysql_common::binlog::events::Event>>, events: &mut Vec<Event>) {
-        let event = match next {
-            // Our own reader unpacks compressed transactions: it says what is wrong with them, where this one keeps silent.
-            Some(Ok(event)) if unpacked_by_library(&event) => {
-                self.bytes += event.data().len();
-                return;
-            }
-            None => Err(Fault::retry(anyhow!("the server ended the stream"))),
-            Some(Err(error)) => Err(classify(error)),
-            Some(Ok(event)) => convert(&event),
-        };
-        match event {
-            Ok(event) => {
-                self.bytes += event.body.len();
+    fn read_until(&mut self, events: &mut Vec<Event>, deadline: Instant) -> Result<Read, Fault> {
+        let before = events.len();
+        let mut waited = false;
+        loop {
+            let mut bytes = 0;
+            while bytes < CHUNK
+                && let Some(event) = self.assembly.next(&mut self.link.input)?
+            {
+                bytes += event.body.len();
                 events.push(event);
             }
-            Err(fault) => {
-                self.over = true;
-                self.fault = Some(fault);
+            if events.len() > before {
+                return Ok(Read::Events);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if waited && left.is_zero() {
+                return Ok(Read::Idle);
+            }
+            waited = true;
+            // An event of many megabytes comes in parts, each of which is a sign of life.
+            if self.link.fill(left)? {
+                self.heard = Instant::now();
+            } else if self.heard.elapsed() > SILENCE {
+                return Err(Fault::retry(anyhow!("it has been silent for {} s", SILENCE.as_secs())));
             }
         }
     }
 }
 
-/// Whether the library made the event out of a compressed transaction that it handed out before: only for those it turns
-/// checksums off, which events in there do not have.
-fn unpacked_by_library(event: &mysql_common::binlog::events::Event) -> bool {
-    !event.footer().get_checksum_enabled()
+/// Where a stream starts, as a request can say it.
+enum Origin<'a> {
+    /// A file and an offset in it.
+    Place { file: &'a str, pos: u32 },
+    /// Behind these transactions.
+    Gtids(Vec<Sid<'static>>),
 }
 
-/// Our own event from the library's, checksum verified.
-fn convert(raw: &mysql_common::binlog::events::Event) -> Result<Event, Fault> {
-    let header = raw.header();
-    let mut event = Event {
-        timestamp: header.timestamp(),
-        code: header.event_type_raw(),
-        server_id: header.server_id(),
-        size: header.event_size(),
-        end_pos: header.log_pos(),
-        flags: header.flags_raw(),
-        body: raw.data().to_vec(),
-    };
-    let algorithm = raw.footer().get_checksum_alg();
-    let algorithm = algorithm.map_err(|error| Fault::stop(anyhow::Error::new(error).context("reading the binlog's checksum algorithm")))?;
-    if event.code == EventKind::FORMAT_DESCRIPTION {
-        // The library cuts the algorithm off with the checksum.
-        match algorithm {
-            Some(BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32) => event.body.push(1),
-            Some(_) => event.body.push(0),
-            None => {}
-        }
-    }
-    match raw.checksum() {
-        Some(stored) if algorithm == Some(BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32) && event.crc() != u32::from_le_bytes(stored) => {
-            Err(Fault::stop(anyhow!(
-                "the {} event that ends at {} has a wrong checksum: the server's file or memory is damaged",
-                event.kind().name(),
-                event.end_pos
-            )))
-        }
-        Some(_) => Ok(event),
-        None => {
-            // The rotation that begins a dump comes before anything could say that events have checksums.
-            if event.code == EventKind::ROTATE {
-                event.cut_checksum();
-            }
-            Ok(event)
-        }
+impl<'a> Origin<'a> {
+    fn place(from: &'a Position) -> Result<Self, Fault> {
+        let pos = u32::try_from(from.pos).map_err(|_| {
+            Fault::stop(anyhow!(
+                "the position {from} is past 4 GiB, where a server can be asked for it by GTID only; run SET GLOBAL gtid_mode=ON, or start at \
+                 the next file"
+            ))
+        })?;
+        Ok(Self::Place {
+            file: &from.file,
+            pos: pos.max(FIRST),
+        })
     }
 }
 
 /// Without this MariaDB hides its GTIDs behind events that say nothing. Other servers don't mind the variable.
-pub(super) const GTIDS_PLEASE: &str = "SET @mariadb_slave_capability = 4";
+const GTIDS_PLEASE: &str = "SET @mariadb_slave_capability = 4";
 
-/// That a request by file can name the position.
-fn within_reach(from: &Position) -> Result<(), Fault> {
-    if u32::try_from(from.pos).is_err() {
-        return Err(Fault::stop(anyhow!(
-            "the position {from} is past 4 GiB, where a server can be asked for it by GTID only; run SET GLOBAL gtid_mode=ON, or start at the \
-             next file"
-        )));
-    }
-    Ok(())
-}
+/// Without this a server whose log has checksums refuses.
+const CHECKSUMS_ARE_KNOWN: &str = "SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'";
 
 /// Makes the session fit for a dump.
-fn prepare(connection: &mut Connection, config: &Config) -> Result<(), Fault> {
-    let own = connection.value("SELECT @@GLOBAL.server_id")?;
+fn prepare(wire: &mut Wire, config: &Config) -> Result<(), Fault> {
+    let own = wire.value("SELECT @@GLOBAL.server_id")?;
     if own.is_some_and(|id| id == config.source.server_id.to_string()) {
         return Err(Fault::stop(anyhow!(
             "source.server_id {} is the server's own; set another one, or 0 to have one derived from the name",
@@ -311,7 +253,8 @@ fn prepare(connection: &mut Connection, config: &Config) -> Result<(), Fault> {
     }
     let nanoseconds = HEARTBEAT.as_nanos();
     let uuid = replica_uuid(&config.name);
-    connection.query(&format!(
+    wire.query(CHECKSUMS_ARE_KNOWN)?;
+    wire.query(&format!(
         "SET @source_heartbeat_period = {nanoseconds}, @master_heartbeat_period = {nanoseconds}, @replica_uuid = '{uuid}', \
          @slave_uuid = '{uuid}', SESSION net_write_timeout = {NET_WRITE_TIMEOUT_S}"
     ))?;

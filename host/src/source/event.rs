@@ -9,6 +9,12 @@ const ARTIFICIAL: u16 = 0x20;
 /// The writer allows readers that don't know the type to go on without it.
 const IGNORABLE: u16 = 0x80;
 
+/// Bytes of an event's body that are kept where a row image may have `row` of them (`limits.row`): an update has two, and what
+/// stands before them is far smaller than the rest. A compressed transaction is one event, too.
+pub(super) fn largest(row: usize) -> usize {
+    row.saturating_mul(2).saturating_add(1 << 20)
+}
+
 /// One binlog event, checksum verified and cut off.
 #[derive(Debug, Clone, Default)]
 pub struct Event {
@@ -26,6 +32,8 @@ pub struct Event {
     pub flags: u16,
     /// What follows the header.
     pub body: Vec<u8>,
+    /// Bytes that are missing at the end of `body`: the event is larger than what one may take of memory.
+    pub missing: u32,
 }
 
 impl Event {
@@ -39,7 +47,7 @@ impl Event {
             size: u32::from_le_bytes([s0, s1, s2, s3]),
             end_pos: u32::from_le_bytes([p0, p1, p2, p3]),
             flags: u16::from_le_bytes([f0, f1]),
-            body: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -83,6 +91,11 @@ impl Event {
     /// Whether it is not in the file but was made up for the reader.
     pub fn is_made_up(&self) -> bool {
         self.end_pos == 0 || self.flags & ARTIFICIAL != 0
+    }
+
+    /// Whether the body is there to its end.
+    pub fn is_whole(&self) -> bool {
+        self.missing == 0
     }
 
     /// Whether the server allows readers that don't know it to go on.

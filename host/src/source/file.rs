@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+use super::checksum::Checksums;
 use super::event::{Event, EventKind, HEADER_LEN};
+use super::reader::Malformed;
 use super::schema::{Flavor, Server};
 use super::{Read, Source};
 use crate::fault::Fault;
@@ -23,8 +25,6 @@ const FIRST: u64 = 4;
 const CHUNK: usize = 1 << 20;
 /// The largest event that a server writes, with room to spare: a length past it is damage.
 const LARGEST: u32 = (1 << 30) + (1 << 24);
-/// Bytes of a format description of servers that know no checksums, and its most: version and times, and 27 types of events.
-const OLDEST_FORMAT: usize = 57 + 27;
 /// Read from a file at once.
 const BUFFER: usize = 1 << 18;
 
@@ -194,8 +194,7 @@ struct Log {
     stream: Box<dyn Stream>,
     /// Offset of the next event.
     offset: u64,
-    /// Whether events end with a checksum; the format description tells.
-    checksums: bool,
+    checksums: Checksums,
     /// Events that were read before they were asked for.
     ahead: Vec<Event>,
 }
@@ -214,7 +213,7 @@ impl Log {
             name,
             stream,
             offset: 0,
-            checksums: false,
+            checksums: Checksums::of_file(),
             ahead: Vec::new(),
         };
         let mut magic = [0; 4];
@@ -279,26 +278,7 @@ impl Log {
         if self.offset == FIRST && event.code != EventKind::FORMAT_DESCRIPTION {
             return Err(self.broken("its first event is no format description"));
         }
-        if event.code == EventKind::FORMAT_DESCRIPTION {
-            // Servers before 5.6.1 have neither algorithm nor checksum here. Without that pair the body's last bytes are
-            // lengths of event headers, so a checksum that fits can't be an accident.
-            if event.cut_checksum() {
-                let known = event.announces_checksums();
-                self.checksums = known.ok_or_else(|| self.broken("its checksum algorithm is not known"))?;
-                return Ok(());
-            }
-            let checksums = knows_checksums(&event.body).ok_or_else(|| self.broken("its format description tells no version"))?;
-            // They list the lengths of fewer types of events, too: a version that damage has made older does not get by.
-            if checksums || event.body.len() > OLDEST_FORMAT {
-                return Err(self.broken("its format description has a wrong checksum"));
-            }
-            self.checksums = false;
-            return Ok(());
-        }
-        if self.checksums && !event.cut_checksum() {
-            return Err(self.broken("its event has a wrong checksum"));
-        }
-        Ok(())
+        self.checksums.verify(event).map_err(|Malformed(problem)| self.broken(problem))
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fault> {
@@ -319,20 +299,6 @@ impl Log {
             self.offset
         ))
     }
-}
-
-/// Whether the server that wrote a format description knows checksums: MySQL from 5.6.1, MariaDB from 5.3. `None` where the
-/// version is none that ever wrote such a file.
-fn knows_checksums(body: &[u8]) -> Option<bool> {
-    let text = body.get(2..52)?;
-    let mut numbers = text.split(|b| !b.is_ascii_digit()).map(|digits| {
-        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
-        number.unwrap_or(0)
-    });
-    let mut next = || numbers.next().unwrap_or(0);
-    let version = (next(), next(), next());
-    let mariadb = String::from_utf8_lossy(text).contains("MariaDB");
-    (version >= (5, 0, 0)).then_some(version >= (5, 6, 1) || (mariadb && version >= (5, 3, 0)))
 }
 
 #[cfg(test)]

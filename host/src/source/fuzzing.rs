@@ -141,21 +141,21 @@ pub fn check_compressed(data: &[u8]) {
         0 => drop(check_payload(data)),
         1 => check_packed_events(data, *how),
         2 => {
-            if let Ok(unpacked) = unpack(data) {
-                assert_eq!(unpack(data).unwrap(), unpacked);
-                assert_eq!(unpack(&zlib(&unpacked)).unwrap(), unpacked);
+            if let Ok(unpacked) = unpack(data, usize::MAX) {
+                assert_eq!(unpack(data, usize::MAX).unwrap(), unpacked);
+                assert_eq!(unpack(&zlib(&unpacked), usize::MAX).unwrap(), unpacked);
                 // zlib never makes more than this of a byte.
                 assert!(unpacked.len() <= 1100 * data.len());
             }
         }
-        _ => assert_eq!(unpack(&zlib(data)).unwrap(), data),
+        _ => assert_eq!(unpack(&zlib(data), usize::MAX).unwrap(), data),
     }
 }
 
 /// The body of a TRANSACTION_PAYLOAD event: what is in it, where it is whole.
 fn check_payload(body: &[u8]) -> Option<Vec<Event>> {
     let read = || {
-        let mut payload = Payload::open(body, "payload".to_owned()).ok()?;
+        let mut payload = Payload::open(body, "payload".to_owned(), usize::MAX).ok()?;
         let mut events = Vec::new();
         let mut ended = false;
         while let Some(packed) = payload.next().ok()? {

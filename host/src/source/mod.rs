@@ -17,6 +17,7 @@ mod rows;
 mod unpack;
 mod place;
 mod connection;
+mod wire;
 mod catalog;
 mod tables;
 mod refusal;

@@ -34,6 +34,8 @@ pub struct Payload<'a> {
     event: Event,
     /// The compressed event's name and place, for error texts.
     place: String,
+    /// Bytes of an event's body that are kept.
+    largest: u64,
 }
 
 /// One event of a compressed transaction.
@@ -107,25 +109,31 @@ impl<'a> Header<'a> {
 
 impl Payload<'static> {
     /// The same as `open`, of a body that nobody else needs.
-    pub(super) fn of(body: Vec<u8>, place: String) -> Result<Self, Fault> {
+    pub(super) fn of(body: Vec<u8>, place: String, largest: usize) -> Result<Self, Fault> {
         let header = Header::of(&body, &place)?;
         let (zstd, size) = (header.zstd, header.size);
         // The payload is the last of the body.
         let start = length(body.len()).saturating_sub(length(header.packed.len()));
         let mut packed = Cursor::new(body);
         packed.set_position(start);
-        Self::unpack(packed, zstd, size, place)
+        Ok(Self::unpack(packed, zstd, size, place)?.bounded(largest))
     }
 }
 
 impl<'a> Payload<'a> {
-    /// Begins to unpack the body of a TRANSACTION_PAYLOAD event; `place` names it in errors.
+    /// Begins to unpack the body of a TRANSACTION_PAYLOAD event; `place` names it in errors. Of an event in it no more than `largest`
+    /// bytes of the body are kept (`Event::missing` counts the others).
     ///
     /// # Errors
     /// `Stop` for a header that is malformed, or a compression that is not known.
-    pub(super) fn open(body: &'a [u8], place: String) -> Result<Self, Fault> {
+    pub(super) fn open(body: &'a [u8], place: String, largest: usize) -> Result<Self, Fault> {
         let header = Header::of(body, &place)?;
-        Self::unpack(header.packed, header.zstd, header.size, place)
+        Ok(Self::unpack(header.packed, header.zstd, header.size, place)?.bounded(largest))
+    }
+
+    fn bounded(mut self, largest: usize) -> Self {
+        self.largest = length(largest);
+        self
     }
 
     fn unpack(packed: impl BufRead + 'a, zstd: bool, size: u64, place: String) -> Result<Self, Fault> {
@@ -144,6 +152,7 @@ impl<'a> Payload<'a> {
             left: size,
             event: Event::default(),
             place,
+            largest: u64::MAX,
         })
     }
 
@@ -176,11 +185,11 @@ impl<'a> Payload<'a> {
             event.body = Vec::new();
         }
         event.body.reserve(usize::try_from(body).unwrap_or(ROOM).min(ROOM));
-        let read = (&mut self.stream).take(body).read_to_end(&mut event.body);
-        let read = read.map_err(|error| self.unread(error))?;
-        if length(read) < body {
+        let read = self.body(body, &mut event.body).map_err(|error| self.unread(error))?;
+        if read < body {
             return Err(self.broken("it ends within an event"));
         }
+        event.missing = u32::try_from(body.saturating_sub(self.largest)).unwrap_or(u32::MAX);
         if !may_be_packed(event.kind()) {
             let kind = event.kind();
             return Err(self.broken(&format!(
@@ -195,6 +204,16 @@ impl<'a> Payload<'a> {
         }
         self.event = event;
         Ok(Some(Packed { event: &self.event, last }))
+    }
+
+    /// Unpacks a body and keeps its beginning; how many bytes there were.
+    fn body(&mut self, size: u64, body: &mut Vec<u8>) -> std::io::Result<u64> {
+        let kept = (&mut self.stream).take(size.min(self.largest)).read_to_end(body)?;
+        let passed_over = std::io::copy(
+            &mut (&mut self.stream).take(size.saturating_sub(self.largest)),
+            &mut std::io::sink(),
+        )?;
+        Ok(length(kept).saturating_add(passed_over))
     }
 
     fn unread(&self, error: std::io::Error) -> Fault {

@@ -1,5 +1,20 @@
 //! Why an event stops the connector, and what to do about it.
 
+use anyhow::anyhow;
+
+use super::event::Event;
+use crate::fault::Fault;
+
+/// Of an event that is needed to its end, and of which only the beginning may be in memory.
+pub(super) fn too_large(place: &str, event: &Event) -> Fault {
+    Fault::stop(anyhow!(
+        "the {place} has {} bytes, more than an event may take of memory: twice limits.row and 1 MiB, {} bytes; raise limits.row, and \
+         limits.memory with it",
+        event.size,
+        event.body.len()
+    ))
+}
+
 /// The reason that an INCIDENT event gives.
 pub(super) fn incident(body: &[u8]) -> &'static str {
     match body {

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use mysql_async::BinlogStreamRequest;
 
 use super::connection::{Connection, TextRow};
 use super::discovery::flavor;
-use super::dump::{Dump, GTIDS_PLEASE};
+use super::dump::Dump;
 use super::event::{Event, EventKind};
 use super::schema::Flavor;
 use super::transaction_id::{domains, previous};
@@ -160,12 +159,7 @@ fn at_time(config: &Config, time_ms: i64) -> Result<Position, Fault> {
 
 /// When a file was begun, milliseconds since 1970, and the GTIDs of the files before it.
 fn head(config: &Config, file: &str) -> Result<(i64, Option<GtidSet>), Fault> {
-    let request = BinlogStreamRequest::new(config.source.server_id)
-        .with_filename(file.as_bytes())
-        .with_pos(FIRST);
-    let mut connection = Connection::open(config)?;
-    connection.query(GTIDS_PLEASE)?;
-    let mut dump = Dump::ask(connection, request)?;
+    let mut dump = Dump::of_file(config, file)?;
     let deadline = Instant::now() + FIRST_EVENTS_TIMEOUT;
     let mut began = None;
     while Instant::now() < deadline {

@@ -3,6 +3,7 @@
 
 mod change;
 mod files;
+mod large;
 mod transactions;
 mod mariadb;
 mod statements;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::catalog::Catalog;
-use super::event::{Event, EventKind};
+use super::event::{Event, EventKind, largest};
 use super::place::Place;
 use super::reader::{Malformed, Reader};
 use super::refusal::{ENCRYPTED, UNKNOWN, incident};
@@ -72,6 +73,8 @@ pub struct Interpreter {
     packed: Option<bool>,
     /// The row images of the last compressed event.
     unpacked: Vec<u8>,
+    /// Bytes of an event's body that are kept.
+    largest: usize,
     /// MariaDB's domains in which the start has been passed, so that a number that goes back is a new transaction; `None`
     /// where the source itself begins behind the start.
     passed: Option<BTreeSet<u32>>,
@@ -88,11 +91,11 @@ pub struct Interpreter {
 impl Interpreter {
     /// Starts at `start`, where the source was opened. Transactions whose GTID `start` has are passed over.
     pub fn new(start: Position, filter: TableFilter, catalog: Catalog) -> Self {
-        Self::with_tables(start, Tables::new(filter, catalog))
+        Self::with_tables(start, Tables::new(filter, catalog), usize::MAX)
     }
 
-    /// The same with tables that another one had.
-    pub(super) fn with_tables(start: Position, tables: Tables) -> Self {
+    /// The same with tables that another one had, and its bound of an event's body.
+    pub(super) fn with_tables(start: Position, tables: Tables, largest: usize) -> Self {
         let place = Place {
             file: start.file.clone(),
             start: start.pos,
@@ -119,12 +122,20 @@ impl Interpreter {
             before_ddl: Position::default(),
             packed: None,
             unpacked: Vec::new(),
+            largest,
             holding: Holding::default(),
             undecided: Undecided::new(Vec::new(), usize::MAX),
             due: None,
             passes_statements: false,
             lost: BTreeMap::new(),
         }
+    }
+
+    /// Unpacks no event that is larger than one with rows of `limits.row` bytes can be.
+    #[must_use]
+    pub fn with_row_limit(mut self, row: usize) -> Self {
+        self.largest = largest(row);
+        self
     }
 
     /// Passes over transactions that began before this time (milliseconds since 1970), up to the first that did not.
@@ -155,6 +166,7 @@ impl Interpreter {
     fn interpret<'a>(&'a mut self, event: &'a Event) -> Result<Change<'a>, Fault> {
         let kind = event.kind();
         let first = !std::mem::replace(&mut self.started, true);
+        self.may_be_cut(event)?;
         match kind {
             EventKind::Rotate => self.rotate(event, first)?,
             EventKind::FormatDescription => self.format(event)?,

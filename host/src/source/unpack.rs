@@ -14,7 +14,8 @@ const LARGEST: u64 = 1 << 30;
 const FIRST: u64 = 1 << 20;
 
 /// Unpacks the compressed part of an event: a byte with the number of the length's bytes, the length with its high byte first, zlib.
-pub(super) fn unpack(packed: &[u8]) -> Parsed<Vec<u8>> {
+/// More than `largest` bytes are refused.
+pub(super) fn unpack(packed: &[u8], largest: usize) -> Parsed<Vec<u8>> {
     let mut reader = Reader::new(packed);
     let head = reader.u8()?;
     let bytes = usize::from(head & 7);
@@ -26,6 +27,11 @@ pub(super) fn unpack(packed: &[u8]) -> Parsed<Vec<u8>> {
         .take(bytes)?
         .iter()
         .fold(0, |length: u64, byte| length << 8 | u64::from(*byte));
+    if length <= LARGEST && usize::try_from(length).is_ok_and(|length| length > largest) {
+        return Err(Malformed(
+            "its uncompressed length is more than an event may take of memory: twice limits.row and 1 MiB; raise limits.row, and limits.memory with it",
+        ));
+    }
     inflate(reader.rest(), length)
 }
 
@@ -55,7 +61,17 @@ mod tests {
     use flate2::write::ZlibEncoder;
     use proptest::prelude::*;
 
-    use super::unpack;
+    /// Without a bound.
+    fn unpack(packed: &[u8]) -> super::Parsed<Vec<u8>> {
+        super::unpack(packed, usize::MAX)
+    }
+
+    #[test]
+    fn a_length_above_the_bound_is_refused() {
+        let packed = pack(&[7; 1000]);
+        assert!(super::unpack(&packed, 1000).is_ok());
+        assert!(super::unpack(&packed, 999).unwrap_err().0.contains("limits.row"));
+    }
 
     fn pack(bytes: &[u8]) -> Vec<u8> {
         let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();

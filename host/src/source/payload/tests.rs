@@ -52,7 +52,7 @@ fn zstd(events: &[Event], size_off: i64) -> Vec<u8> {
 }
 
 fn read(body: &[u8]) -> Result<Vec<(u8, usize, bool)>, Fault> {
-    let mut payload = Payload::open(body, "payload at 4".to_owned())?;
+    let mut payload = Payload::open(body, "payload at 4".to_owned(), usize::MAX)?;
     let mut found = Vec::new();
     while let Some(packed) = payload.next()? {
         found.push((packed.event.code, packed.event.body.len(), packed.last));
@@ -86,7 +86,7 @@ fn a_payload_that_is_not_compressed_is_read_too() {
 fn lengths_that_do_not_add_up_stop_before_the_last_event() {
     for off in [-1, 1, -8, 19, 1 << 40] {
         let body = zstd(&transaction(), off);
-        let mut payload = Payload::open(&body, "payload at 4".to_owned()).unwrap();
+        let mut payload = Payload::open(&body, "payload at 4".to_owned(), usize::MAX).unwrap();
         let mut last = false;
         let fault = loop {
             match payload.next() {

@@ -58,6 +58,7 @@ impl Interpreter {
             before: (self.transaction.file.clone(), self.transaction.pos),
             memory: self.holding.memory,
             passes_lost: self.holding.passes_lost,
+            largest: self.largest,
         };
         let tables = std::mem::replace(&mut self.tables, Tables::new(TableFilter::default(), Catalog::none()));
         Ok(Release::from_log(Reading::new(wanted, tables)?, at))
@@ -125,11 +126,6 @@ impl Interpreter {
         }
         let prepared = self.undecided.take(xid);
         prepared.or_else(|| self.undecided.take_open()).unwrap_or_default()
-    }
-
-    /// The event's name and place.
-    pub(in crate::source) fn describe(&self, event: &Event) -> String {
-        self.place.describe(event)
     }
 
     /// The table versions, for another one.

@@ -12,7 +12,13 @@ impl Interpreter {
     /// # Errors
     /// `Stop` for one that is damaged or compressed in a way that is not known.
     pub fn unpack<'e>(&self, event: &'e Event) -> Result<Payload<'e>, Fault> {
-        Payload::open(&event.body, self.place.describe(event))
+        Payload::open(&event.body, self.place.describe(event), self.largest)
+    }
+
+    /// The same of an event that nobody else needs: its body is taken.
+    pub(in crate::source) fn unpack_own(&self, event: &mut Event) -> Result<Payload<'static>, Fault> {
+        let place = self.place.describe(event);
+        Payload::of(std::mem::take(&mut event.body), place, self.largest)
     }
 
     /// What an event of the compressed transaction that was read last means. The position stays before the whole transaction
@@ -49,6 +55,7 @@ impl Interpreter {
             self.finish(event)?;
             return Ok(Change::Passed);
         }
+        self.whole(event)?;
         Ok(Change::Packed)
     }
 }

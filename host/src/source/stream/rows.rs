@@ -38,13 +38,14 @@ impl Interpreter {
         if !self.open {
             return Err(self.stop(event, MIDDLE));
         }
+        self.whole(event)?;
         let head = Head::parse(rest, event.kind()).map_err(malformed)?;
         if head.width != table.columns.len() {
             return Err(malformed(Malformed("it has other columns than the table map before it")));
         }
         let (first, second) = (head.first(), head.second());
         let data = if head.compressed {
-            self.unpacked = unpack(head.data).map_err(malformed)?;
+            self.unpacked = unpack(head.data, self.largest).map_err(malformed)?;
             &self.unpacked
         } else {
             head.data

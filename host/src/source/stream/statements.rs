@@ -16,7 +16,7 @@ impl Interpreter {
         let mut query = Query::parse(&event.body).map_err(|m| self.malformed(event, m))?;
         let text;
         if event.kind() == EventKind::CompressedQuery {
-            text = unpack(query.text).map_err(|m| self.malformed(event, m))?;
+            text = unpack(query.text, self.largest).map_err(|m| self.malformed(event, m))?;
             query.text = &text;
         }
         match query.meaning() {

@@ -27,6 +27,8 @@ pub(in crate::source) struct Wanted {
     pub(in crate::source) memory: usize,
     /// Go on without it, with a warning, where the log does not have it.
     pub(in crate::source) passes_lost: bool,
+    /// Bytes of an event's body that are kept.
+    pub(in crate::source) largest: usize,
 }
 
 /// The reading.
@@ -143,7 +145,7 @@ impl Reading {
                 let tables = self.tables.take().unwrap_or_else(no_tables);
                 self.state = State::Attempt(Box::new(Attempt {
                     source,
-                    interpreter: Interpreter::with_tables(from, tables),
+                    interpreter: Interpreter::with_tables(from, tables, self.wanted.largest),
                     events: VecDeque::new(),
                     payload: None,
                     is_it: false,
@@ -242,8 +244,7 @@ impl Attempt {
             if !matches!(change, Change::Packed) {
                 return Ok(ends(&change));
             }
-            let place = self.interpreter.describe(&event);
-            self.payload = Some(Payload::of(std::mem::take(&mut event.body), place)?);
+            self.payload = Some(self.interpreter.unpack_own(&mut event)?);
             return Ok(false);
         }
         let mut events = Vec::new();

@@ -9,12 +9,15 @@ use crate::source::event::{Event, EventKind};
 use crate::source::payload::Payload;
 use crate::source::place::Place;
 use crate::source::reader::Reader;
+use crate::source::refusal::too_large;
 use crate::source::statement::{Query, Xa};
 use crate::source::unpack::unpack;
 use crate::source::{Read, Source};
 
 /// Offset of a file's first event.
 const FIRST: u64 = 4;
+/// Bytes of an unpacked event or statement that are kept: those that are looked for are far shorter.
+const KEPT: usize = 1 << 20;
 
 /// Looks through the log's files, the newest first, up to one that has it.
 pub(super) struct Search {
@@ -142,7 +145,11 @@ impl File {
         match event.kind() {
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged | EventKind::DomainGtid => self.begun = self.place.start,
             EventKind::TransactionPayload => {
-                let mut payload = Payload::open(&event.body, self.place.describe(event))?;
+                let place = self.place.describe(event);
+                if !event.is_whole() {
+                    return Err(too_large(&place, event));
+                }
+                let mut payload = Payload::open(&event.body, place, KEPT)?;
                 while let Some(packed) = payload.next()? {
                     self.note(packed.event, xid);
                 }
@@ -164,7 +171,7 @@ impl File {
             EventKind::Query | EventKind::CompressedQuery => {
                 let packed = event.kind() == EventKind::CompressedQuery;
                 let outcome = Query::parse(&event.body).and_then(|query| {
-                    let text = if packed { unpack(query.text)? } else { Vec::new() };
+                    let text = if packed { unpack(query.text, KEPT)? } else { Vec::new() };
                     let text = if packed { &text } else { query.text };
                     Query { text, ..query }.xa()
                 });

@@ -65,6 +65,7 @@ impl Log {
             end_pos,
             flags: 0,
             body,
+            missing: 0,
         });
         self
     }
