@@ -205,7 +205,9 @@ pub(super) fn classify(error: Error) -> Fault {
         Error::Io(IoError::Tls(error)) => Fault::stop(anyhow::Error::new(error).context(TLS_FAILED)),
         Error::Io(IoError::Io(error)) => Fault::retry(error),
         Error::Driver(DriverError::NoClientSslFlagFromServer) => Fault::stop(anyhow!(NO_TLS)),
-        Error::Driver(error @ DriverError::UnknownAuthPlugin { .. }) => Fault::stop(anyhow::Error::new(error).context(UNKNOWN_PLUGIN)),
+        Error::Driver(
+            error @ (DriverError::UnknownAuthPlugin { .. } | DriverError::MysqlOldPasswordDisabled | DriverError::CleartextPluginDisabled),
+        ) => Fault::stop(anyhow::Error::new(error).context(UNKNOWN_PLUGIN)),
         Error::Driver(error) => Fault::retry(error),
         error @ (Error::Url(_) | Error::Other(_)) => Fault::stop(error),
     }

@@ -209,3 +209,6 @@ impl Session<'_> {
 }
 
 const KEY_FAILED: &str = "the password can't be sealed with the server's public key; use TLS (source.tls = \"required\")";
+
+#[cfg(test)]
+mod tests;
