@@ -89,6 +89,19 @@ impl Rowmill {
         self.child.id()
     }
 
+    /// The most memory that it ever had resident, in MiB: the kernel's `VmHWM`.
+    ///
+    /// # Panics
+    /// Where it has ended.
+    pub fn peak_memory_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("the kernel tells VmHWM");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     /// Waits for a line of the log that `wanted` accepts.
     ///
     /// # Panics

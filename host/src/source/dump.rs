@@ -298,3 +298,43 @@ fn sids(set: &GtidSet) -> Result<Vec<Sid<'static>>, Fault> {
     };
     all.into_iter().map(sid).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_silent_too_long_is_given_up_and_one_that_speaks_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let link = Link::to(listener.local_addr().unwrap());
+        let (mut server, _) = listener.accept().unwrap();
+        let mut dump = Dump {
+            assembly: Assembly::new(link.number, 1000),
+            link,
+            heard: Instant::now(),
+            address: "somewhere".to_owned(),
+        };
+        let mut events = Vec::new();
+        let long_ago = Instant::now().checked_sub(SILENCE + Duration::from_secs(1)).unwrap();
+        assert_eq!(dump.read(&mut events, Duration::ZERO).unwrap(), Read::Idle);
+        dump.heard = long_ago;
+        // The first bytes of an event are a sign of life, too.
+        std::io::Write::write_all(&mut server, &[100, 0, 0, 0, 0]).unwrap();
+        while dump.heard == long_ago {
+            assert_eq!(dump.read(&mut events, Duration::from_millis(50)).unwrap(), Read::Idle);
+        }
+        dump.heard = long_ago;
+        let fault = dump.read(&mut events, Duration::ZERO).unwrap_err();
+        assert!(matches!(fault, Fault::Retry(_)) && fault.to_string().contains("silent"), "{fault}");
+        drop(server);
+        let fault = dump.read(&mut events, Duration::from_secs(5)).unwrap_err();
+        assert!(
+            matches!(fault, Fault::Retry(_)) && fault.to_string().contains("closed the connection"),
+            "{fault}"
+        );
+    }
+}

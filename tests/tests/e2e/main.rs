@@ -29,6 +29,7 @@ macro_rules! on_each_server {
 mod arrivals;
 mod charsets;
 mod checks;
+mod checksums;
 mod collisions;
 mod commands;
 mod crashes;
@@ -36,6 +37,7 @@ mod document;
 mod documents;
 mod events;
 mod keys;
+mod large;
 mod log;
 mod mariadb;
 mod moments;

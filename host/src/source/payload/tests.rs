@@ -77,6 +77,17 @@ fn the_events_of_a_compressed_transaction_come_one_by_one() {
 }
 
 #[test]
+fn of_an_event_above_the_bound_the_beginning_is_kept_and_what_follows_is_read() {
+    let body = zstd(&transaction(), 0);
+    let mut payload = Payload::open(&body, "payload at 4".to_owned(), 1000).unwrap();
+    let mut found = Vec::new();
+    while let Some(packed) = payload.next().unwrap() {
+        found.push((packed.event.body.len(), packed.event.missing, packed.last));
+    }
+    assert_eq!(found, [(5, 0, false), (1000, 299_000, false), (1, 0, false), (8, 0, true)]);
+}
+
+#[test]
 fn a_payload_that_is_not_compressed_is_read_too() {
     let plain = bytes(&transaction());
     assert_eq!(read(&body(255, u64::try_from(plain.len()).unwrap(), &plain)).unwrap(), WHOLE);

@@ -35,6 +35,14 @@ impl Link {
         }
     }
 
+    /// To a server that nobody has greeted yet.
+    #[cfg(test)]
+    pub(in crate::source) fn to(address: std::net::SocketAddr) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let channel = Channel::connect(&address.ip().to_string(), address.port(), deadline);
+        Self::new(channel.unwrap_or_else(|error| unreachable!("connecting to {address}: {error}")))
+    }
+
     /// Takes in what has arrived, or waits for some: whether something came.
     ///
     /// # Errors

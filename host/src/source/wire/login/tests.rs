@@ -10,7 +10,6 @@ use mysql_common::scramble::{scramble_native, scramble_sha256};
 
 use super::{CapabilityFlags, Fault, Link, Source, TlsMode, log_in};
 use crate::config::{Ddl, Secret, Snapshot, SourceKind, Start, TableFilter};
-use crate::source::wire::channel::Channel;
 
 const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 const OTHER: &[u8; 20] = b"ABCDEFGHIJKLMNOPQRST";
@@ -78,7 +77,7 @@ fn receive(stream: &mut TcpStream) -> Vec<u8> {
 /// How a login ends at a server that says `says` in turn, each after a packet of ours; and these packets.
 fn login(tls: TlsMode, says: Vec<Vec<u8>>) -> (Result<(), Fault>, Vec<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut received = Vec::new();
@@ -91,8 +90,8 @@ fn login(tls: TlsMode, says: Vec<Vec<u8>>) -> (Result<(), Fault>, Vec<Vec<u8>>) 
         received
     });
     let deadline = Instant::now() + Duration::from_secs(20);
-    let mut link = Link::new(Channel::connect("127.0.0.1", port, deadline).unwrap());
-    let result = log_in(&mut link, &source(port, tls), deadline);
+    let mut link = Link::to(address);
+    let result = log_in(&mut link, &source(address.port(), tls), deadline);
     drop(link);
     (result, server.join().unwrap())
 }
