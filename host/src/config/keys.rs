@@ -248,7 +248,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Choice(TLS),
         Some("preferred"),
         "\"preferred\"",
-        "Encryption of the connection, as MySQL's own clients name it. `preferred` takes TLS where the server has it, `verify-ca` and `verify-identity` check its certificate.",
+        "Encryption of the connection, as MySQL's own clients name it. `preferred` takes TLS where the server has it, `verify-ca` wants a certificate of a known authority, `verify-identity` one that names `host`, too.",
     ),
     key("source.tls_ca", Kind::Path, None, "\"ca.pem\"", "PEM file of the certificate authorities that are trusted."),
     key("source.tls_cert", Kind::Path, None, "\"client.pem\"", "PEM file of the client's certificate; with `tls_key`."),
@@ -311,6 +311,6 @@ pub(super) const KEYS: &[Key] = &[
     key("sink.dead_letter_topic", Kind::Text, Some("{prefix}_dead_letters"), "\"{prefix}_dead_letters\"", "Topic of what could not be delivered; `{prefix}` may stand in it. Nothing goes there in this version."),
     key("sink.properties", Kind::Properties, None, "{ \"security.protocol\" = \"SASL_SSL\" }", "Any librdkafka property but those that delivery depends on. Values are shown nowhere."),
     key("limits.memory", Kind::Bytes(32 * MIB, 64 * GIB), Some("192MiB"), "\"192MiB\"", "What batches, queues and guests may take together."),
-    key("limits.row", Kind::Bytes(KIB, GIB), Some("64MiB"), "\"64MiB\"", "One row image."),
+    key("limits.row", Kind::Bytes(KIB, GIB), Some("64MiB"), "\"64MiB\"", "One row image. An event of the log, and so all of a compressed transaction before it is unpacked, may take twice as much and 1 MiB."),
     key("limits.prepared", Kind::Integer(1, 100_000), Some("1000"), "1000", "XA transactions that are prepared and not decided yet. Each takes some 300 bytes of every checkpoint; Kafka's `message.max.bytes` bounds these."),
 ];
