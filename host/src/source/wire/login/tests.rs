@@ -34,6 +34,7 @@ fn source(port: u16, tls: TlsMode) -> Source {
         ddl: Ddl::Ignore,
         resume_past_ddl: None,
         lost_xa: OnLoss::Stop,
+        statements: OnLoss::Stop,
         transaction_markers: false,
     }
 }
