@@ -65,8 +65,10 @@ pub fn check_gtid_sets(a: &GtidSet, b: &GtidSet) {
     check_gtid_set(&all);
     assert!(a.is_subset(&all) && b.is_subset(&all), "{a} | {b}");
     assert_eq!(union(&all, a), all, "{a} | {b}");
-    assert_eq!(all == *b, a.is_subset(b), "{a} | {b}");
+    // Two of MariaDB's servers may give the same number: each is then a member of the other's set.
+    assert_eq!(all.is_subset(b), a.is_subset(b), "{a} | {b}");
     if !all.has_domains() {
+        assert_eq!(all == *b, a.is_subset(b), "{a} | {b}");
         assert_eq!(union(b, a), all, "{a} | {b}");
         assert_eq!(format!("{a},{b}").parse::<GtidSet>().unwrap(), all, "{a} | {b}");
         let inside = |set: &GtidSet, (uuid, tag, first, _): (_, &str, _, _)| {
