@@ -150,6 +150,32 @@ fn a_librarys_types_stay_in_their_room() {
 }
 
 #[test]
+fn the_fuzz_crate_has_every_library_that_its_rooms_use() {
+    let manifest = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let listed = |text: &str| -> BTreeSet<String> {
+        let (_, list) = text.split_once("\n[dependencies]\n").unwrap();
+        let list = list.split("\n[").next().unwrap();
+        let names = list.lines().filter_map(|line| line.split(['.', '=', ' ']).next());
+        names.filter(|name| !name.is_empty()).map(|name| name.replace('-', "_")).collect()
+    };
+    let there = listed(&manifest("../fuzz/Cargo.toml"));
+    let mut missing = BTreeSet::new();
+    for library in listed(&manifest("Cargo.toml")).difference(&there) {
+        for room in ["config", "position", "fault", "source", "batch"] {
+            let names = |file: &PathBuf| {
+                let code = code(file);
+                let path = format!("{library}::");
+                code.match_indices(&path).any(|(at, _)| !code[..at].ends_with(is_word))
+            };
+            if files(&sources().join(room)).iter().any(names) {
+                missing.insert(format!("{library}, for {room}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "fuzz/Cargo.toml lacks {missing:?}");
+}
+
+#[test]
 fn paths_are_found_alone_and_in_groups() {
     let found = used_rooms(
         "use crate::{fault::Fault, batch::{Batch, Records}};\nuse crate::sink;\nlet x = crate::position::Position;\n$crate::plugin::x",
