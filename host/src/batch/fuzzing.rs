@@ -221,11 +221,15 @@ fn rows_of(decoded: &Decoded) -> Vec<&arrow::record_batch::RecordBatch> {
 fn decode(events: &[Event], map: &[u8], max_rows: usize) -> Decoded {
     let mut interpreter = interpreter_of(map);
     let mut batcher = batcher(max_rows, usize::MAX);
-    let (mut sequence, mut fault) = (0, None);
+    let (mut sequence, mut fault, mut told) = (0, None, false);
     for event in events {
         let transaction = interpreter.transaction().clone();
         match interpreter.read(event) {
-            Ok(Change::Rows(rows)) if rows.table.columns.len() * rows.data.len() <= MOST_CELLS => {
+            Ok(Change::Rows(rows)) => {
+                told = true;
+                if rows.table.columns.len() * rows.data.len() > MOST_CELLS {
+                    continue;
+                }
                 fault = batcher.add(&rows, &transaction, &mut sequence).err().map(|fault| fault.to_string());
                 if fault.is_none() && !rows.is_partial {
                     check_measure(&rows, sequence);
@@ -235,6 +239,7 @@ fn decode(events: &[Event], map: &[u8], max_rows: usize) -> Decoded {
             Err(error) => fault = Some(error.to_string()),
         }
     }
+    assert!(told || fault.is_some(), "rows are handed out or refused");
     let batches = batcher.close_all().unwrap();
     batches.iter().for_each(check_batch);
     let held: usize = batches.iter().map(|batch| batch.rows.num_rows()).sum();

@@ -72,8 +72,10 @@ pub fn events(mut data: &[u8]) -> Vec<Event> {
     events
 }
 
-/// A transaction of one row event: BEGIN, a table map, the rows. Both events get the same table id.
-pub fn transaction_of(code: u8, map: &[u8], rows: &[u8]) -> [Event; 3] {
+/// A transaction of one row event: its GTID, which says that it has no statements and streams, BEGIN, a table map, the rows. Table
+/// map and rows get the same table id.
+pub fn transaction_of(code: u8, map: &[u8], rows: &[u8]) -> [Event; 4] {
+    let anonymous = vec![0; 25];
     // Thread, duration, length of the database's name, error, length of the status; the database; the text.
     let mut begin = vec![0; 13];
     begin.extend_from_slice(b"\0BEGIN");
@@ -89,7 +91,12 @@ pub fn transaction_of(code: u8, map: &[u8], rows: &[u8]) -> [Event; 3] {
         body,
         ..Event::default()
     };
-    [event(2, begin), event(19, same_id(map)), event(code, same_id(rows))]
+    [
+        event(34, anonymous),
+        event(2, begin),
+        event(19, same_id(map)),
+        event(code, same_id(rows)),
+    ]
 }
 
 /// A TABLE_MAP event's body: the table that it describes, where it is chosen and can be decoded.

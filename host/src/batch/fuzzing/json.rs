@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::cursor::Cursor;
+use super::super::flaw::Flaw;
 use super::super::{json, json_difference};
 
 /// The text of a document, which has to be JSON, in bounds, and the same each time.
@@ -46,16 +47,21 @@ pub fn check_partial_json(data: &[u8]) {
     assert_eq!(json_difference::apply(document, differences).as_ref(), Ok(&changed));
     // Entries of keys and values grow by up to half when offsets of two bytes become four; nothing is there twice.
     assert!(changed.len() <= 8 * (document.len() + differences.len()) + 64);
-    let changed = text(&changed);
+    let after = text(&changed);
     let Some(before) = text(document).and_then(|text| tree(&text)) else {
         return;
     };
-    if let Some(expected) = changed_tree(before, differences)
-        && depth(&expected) <= usize::from(json::MAX_DEPTH)
-    {
-        let changed = changed.and_then(|text| tree(&text));
-        assert_eq!(changed, Some(expected));
+    let Some(expected) = changed_tree(before, differences) else {
+        return;
+    };
+    if after.is_none() {
+        // A document whose parts overlap has a text as long as enough bytes belong to none of them; these are not copied.
+        let flaw = json::append(&changed, &mut Vec::new());
+        let overlaps = matches!(flaw, Err(Flaw::Json("offsets run in circles")));
+        assert!(overlaps || depth(&expected) > usize::from(json::MAX_DEPTH), "{flaw:?}");
+        return;
     }
+    assert_eq!(after.and_then(|text| tree(&text)), Some(expected));
 }
 
 /// The text as a tree; none where a key is there twice, which MySQL never writes and the tree can't hold, or where a number is

@@ -42,6 +42,11 @@ fn row_images(events: &[Event]) -> Vec<Vec<u8>> {
 fn what_is_fuzzed_holds_for_a_captured_binlog() {
     let events = captured();
     check_events(&bytes_of(&events));
+    let rows = super::run(&bytes_of(&events)).rows;
+    assert!(
+        rows.iter().map(|batch| batch.num_rows()).sum::<usize>() > 100,
+        "rows are there to be checked"
+    );
     bodies(&events, 19, usize::MAX).iter().for_each(|body| check_table(body));
     row_images(&events).iter().for_each(|image| check_row_image(image));
     let with = |what: u8, body: Vec<u8>| [&[what][..], &body].concat();
