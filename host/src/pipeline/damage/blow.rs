@@ -65,7 +65,7 @@ pub(super) enum Blow {
     Shuffle,
     /// An event stands where it was not.
     MoveEvent,
-    /// From some event on it goes on as another file does.
+    /// From some event on it goes on as another file does from another place on.
     Splice,
     /// It is cut, and a bit before that is another.
     CutAndFlip,
@@ -150,6 +150,9 @@ impl Blow {
             Self::Splice => {
                 events.truncate(one);
                 let from = chance.index(other.events.len());
+                // What stood at this very place in the other file could as well be this one's: nothing tells.
+                let fits = other.events[from].start == capture.events[one].start;
+                let from = if fits { from + 1 } else { from };
                 events.extend(other.events[from..].iter().map(|event| &other.bytes[event.clone()]));
             }
             _ => {
