@@ -17,6 +17,8 @@ pub(super) struct Name<'a> {
     pub(super) identity: &'a [u8],
     /// What follows the names.
     pub(super) rest: &'a [u8],
+    /// Whether MariaDB wrote it, which the event itself does not tell.
+    pub(super) mariadb: bool,
 }
 
 impl<'a> Name<'a> {
@@ -34,6 +36,7 @@ impl<'a> Name<'a> {
             table,
             identity,
             rest: reader.rest(),
+            mariadb: false,
         })
     }
 }
@@ -97,6 +100,17 @@ impl Collations {
         self.each.get(at).copied().or(exception).or(self.default)
     }
 
+    /// Takes out the class's column number `at`; those after it move up.
+    fn take_out(&mut self, at: usize) {
+        if at < self.each.len() {
+            self.each.remove(at);
+        }
+        self.exceptions.retain(|(place, _)| *place != at);
+        for (place, _) in self.exceptions.iter_mut().filter(|(place, _)| *place > at) {
+            *place -= 1;
+        }
+    }
+
     fn parse_default(&mut self, mut reader: Reader<'_>) -> Parsed<()> {
         self.default = Some(reader.lenenc()?);
         while !reader.is_empty() {
@@ -111,8 +125,8 @@ const MOST_COLUMNS: usize = 4096;
 
 impl<'a> Description<'a> {
     /// Reads what follows the names.
-    pub(super) fn parse(rest: &'a [u8]) -> Parsed<Self> {
-        let mut reader = Reader::new(rest);
+    pub(super) fn parse(name: &Name<'a>) -> Parsed<Self> {
+        let mut reader = Reader::new(name.rest);
         let width = reader.size()?;
         if width > MOST_COLUMNS {
             return Err(Malformed("it has more columns than a table can have"));
@@ -139,7 +153,22 @@ impl<'a> Description<'a> {
             let value = reader.counted()?;
             description.field(field, value)?;
         }
+        description.keep_texts(name.mariadb);
         Ok(description)
+    }
+
+    /// Leaves in `text` the collations of columns that hold text or bytes. The servers also count VECTOR there and MariaDB every
+    /// GEOMETRY, since to them these are BLOBs with a character set, `binary`.
+    fn keep_texts(&mut self, mariadb: bool) {
+        let mut at = 0;
+        for (code, _) in &self.columns {
+            match code {
+                15 | 140 | 141 | 252..=254 => at += 1,
+                242 => self.text.take_out(at),
+                255 if mariadb => self.text.take_out(at),
+                _ => {}
+            }
+        }
     }
 
     /// One optional metadata field; unknown ones have a length and are passed over.
@@ -228,4 +257,36 @@ fn key(mut reader: Reader<'_>, prefixes: bool) -> Parsed<Vec<usize>> {
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Description, Name};
+
+    /// Collations of the two texts in a table of TEXT, a third column that the server counts too, VARCHAR.
+    fn collations(third: u8, mariadb: bool, field: &[u8]) -> [Option<u64>; 2] {
+        let mut rest = vec![3, 252, third, 15, 4, 2, 4, 20, 0, 0];
+        rest.extend_from_slice(field);
+        let name = Name {
+            table_id: 1,
+            database: "d",
+            table: "t",
+            identity: &rest,
+            rest: &rest,
+            mariadb,
+        };
+        let description = Description::parse(&name).unwrap();
+        [description.text.get(0), description.text.get(1)]
+    }
+
+    #[test]
+    fn character_sets_of_texts_are_not_those_of_vectors_and_geometries_between_them() {
+        let (default, each) = ([2, 5, 45, 1, 63, 2, 8], [3, 3, 45, 63, 8]);
+        for field in [default.as_slice(), &each] {
+            assert_eq!(collations(242, false, field), [Some(45), Some(8)], "VECTOR");
+            assert_eq!(collations(255, true, field), [Some(45), Some(8)], "GEOMETRY of MariaDB");
+        }
+        // MySQL does not count it: the exception is the second text's.
+        assert_eq!(collations(255, false, &[2, 3, 45, 1, 8]), [Some(45), Some(8)]);
+    }
 }

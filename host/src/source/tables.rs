@@ -131,7 +131,7 @@ impl Tables {
 fn parse(name: &Name<'_>) -> anyhow::Result<Table> {
     let full = format!("{}.{}", name.database, name.table);
     let broken = |problem| anyhow::Error::new(problem).context(format!("reading the table map of {full}"));
-    let description = Description::parse(name.rest).map_err(broken)?;
+    let description = Description::parse(name).map_err(broken)?;
     if description.names.is_empty() && description.width > 0 {
         return Err(anyhow!(
             "the binlog does not name the columns of {full}: it was written with binlog_row_metadata=MINIMAL; run SET GLOBAL \

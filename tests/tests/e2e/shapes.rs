@@ -2,10 +2,13 @@
 
 use pipeline_tests::{Kind as ServerKind, Server};
 
-use crate::oracle::Kind::LargeBytes;
+use crate::oracle::Kind::{Bytes, LargeBytes, LargeText, Text};
 use crate::oracle::{column, compare};
 
-on_each_server!(geometries_of_every_kind_are_the_servers_own_bytes);
+on_each_server!(
+    geometries_of_every_kind_are_the_servers_own_bytes,
+    texts_between_shapes_and_vectors_keep_their_character_sets
+);
 
 fn geometries_of_every_kind_are_the_servers_own_bytes(server: Server) {
     const POINT: &str = "ST_GeomFromText('POINT(1 -2.5)')";
@@ -77,6 +80,23 @@ fn vectors_are_mysqls_own_bytes() {
                     "STRING_TO_VECTOR('[-0]')",
                 ],
             ),
+        ],
+    );
+}
+
+fn texts_between_shapes_and_vectors_keep_their_character_sets(server: Server) {
+    compare(
+        server,
+        "v_between",
+        &[
+            column("words", "TEXT CHARACTER SET latin1", LargeText, &["'é'", "NULL"]),
+            column("spot", "POINT", LargeBytes, &["ST_GeomFromText('POINT(0 0)')", "NULL"]),
+            column("name", "VARCHAR(20) CHARACTER SET utf8mb4", Text, &["'😀'", "'x'"]),
+            column("embedding", "VECTOR(2)", LargeBytes, &["STRING_TO_VECTOR('[1,2]')", "NULL"]).only(ServerKind::Mysql),
+            column("code", "CHAR(5) CHARACTER SET koi8r", Text, &["'Ж'", "NULL"]),
+            column("place", "GEOMETRY", LargeBytes, &["ST_GeomFromText('LINESTRING(0 0,1 1)')", "NULL"]),
+            column("raw", "VARBINARY(5)", Bytes, &["x'FF00'", "NULL"]),
+            column("last", "TINYTEXT CHARACTER SET gbk", LargeText, &["'中'", "NULL"]),
         ],
     );
 }

@@ -12,7 +12,8 @@ use crate::source::xa::Held;
 
 impl Interpreter {
     pub(super) fn table_map(&mut self, event: &Event) -> Result<(), Fault> {
-        let name = Name::parse(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
+        let mut name = Name::parse(&event.body, self.id_bytes).map_err(|m| self.malformed(event, m))?;
+        name.mariadb = self.dialect.mariadb;
         if self.skipping {
             self.tables.forget(name.table_id);
             return Ok(());
