@@ -248,6 +248,7 @@ fn table() -> Table {
         nullable: true,
     };
     Table {
+        hidden: 0,
         version: 1,
         database: "bench".to_owned(),
         name: "orders".to_owned(),

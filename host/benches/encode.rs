@@ -226,6 +226,7 @@ fn batch() -> Batch {
     .expect("columns of one length");
     Batch {
         table: Arc::new(Table {
+            hidden: 0,
             version: 1,
             database: "bench".to_owned(),
             name: "orders".to_owned(),

@@ -18,6 +18,8 @@ use crate::source::Image;
 #[derive(Debug)]
 pub(super) struct Side {
     columns: Vec<Column>,
+    /// Columns behind them that are no columns of the table: `Table::hidden`.
+    hidden: usize,
     valid: NullBufferBuilder,
     rows: usize,
     /// Which columns each image holds; empty while all images are whole.
@@ -41,13 +43,17 @@ impl From<Flaw> for Place {
     }
 }
 
+/// Bytes of a hidden column.
+const HIDDEN_BYTES: usize = 8;
+
 /// Bytes of the key's columns in one image, in ordinal order.
 pub(super) type KeyBytes<'a> = Vec<(usize, &'a [u8])>;
 
 impl Side {
     /// Without rows.
-    pub(super) fn new(decoders: &[Decoder]) -> Self {
+    pub(super) fn new(decoders: &[Decoder], hidden: usize) -> Self {
         Self {
+            hidden,
             columns: decoders.iter().map(|decoder| Column::new(*decoder)).collect(),
             valid: NullBufferBuilder::new(0),
             rows: 0,
@@ -82,7 +88,7 @@ impl Side {
         key: &[bool],
         key_bytes: &mut KeyBytes<'a>,
     ) -> Result<(), Place> {
-        let nulls = null_bits(image, self.columns.len(), cursor)?;
+        let nulls = null_bits(image, self.columns.len() + self.hidden, cursor)?;
         let mut bit = 0;
         for (ordinal, column) in self.columns.iter_mut().enumerate() {
             if !image.whole && !is_set(&image.present, ordinal) {
@@ -108,6 +114,9 @@ impl Side {
                 key_bytes.push((ordinal, before.get(..taken).unwrap_or(before)));
             }
         }
+        if self.hidden > 0 {
+            self.pass_hidden(image, (nulls, bit), cursor)?;
+        }
         if !image.whole || self.is_partial {
             self.note_present(image);
         }
@@ -132,7 +141,7 @@ impl Side {
     /// Bytes that one image at `cursor` takes.
     pub(super) fn measure(&self, image: &Image, cursor: &mut Cursor<'_>) -> Result<usize, Place> {
         let start = cursor.rest().len();
-        let nulls = null_bits(image, self.columns.len(), cursor)?;
+        let nulls = null_bits(image, self.columns.len() + self.hidden, cursor)?;
         let mut bit = 0;
         for (ordinal, column) in self.columns.iter().enumerate() {
             if !image.whole && !is_set(&image.present, ordinal) {
@@ -150,7 +159,21 @@ impl Side {
             }
             bit += 1;
         }
+        self.pass_hidden(image, (nulls, bit), cursor)?;
         Ok(start - cursor.rest().len())
+    }
+
+    /// Passes over the hidden columns, whose NULL bits begin at `bit`.
+    fn pass_hidden(&self, image: &Image, (nulls, mut bit): (&[u8], usize), cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+        for ordinal in (self.columns.len()..).take(self.hidden) {
+            if image.whole || is_set(&image.present, ordinal) {
+                if !is_set(nulls, bit) {
+                    cursor.take(HIDDEN_BYTES)?;
+                }
+                bit += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Notes which columns the image holds; the first partial image makes up for the whole ones before it.
@@ -170,6 +193,10 @@ impl Side {
             self.present.extend(image.present.iter().take(width));
         }
         self.present.resize(start + width, 0);
+        // Nobody is to see the hidden ones; those in the last byte of the others are the only ones that were taken.
+        if let (1.., Some(last)) = (self.columns.len() % 8, self.present.last_mut()) {
+            *last &= u8::MAX >> (8 - self.columns.len() % 8);
+        }
     }
 
     /// Cuts off what an unfinished row left behind.

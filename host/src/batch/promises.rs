@@ -43,6 +43,7 @@ pub(super) fn table(version: u32, name: &str, kinds: Vec<ColumnType>) -> Arc<Tab
         nullable: true,
     };
     Arc::new(Table {
+        hidden: 0,
         version,
         database: "shop".to_owned(),
         name: name.to_owned(),

@@ -33,6 +33,9 @@ pub struct Table {
     pub name: String,
     /// In ordinal order.
     pub columns: Vec<Column>,
+    /// Columns of 8 bytes that row images have behind these, though the table does not: hashes that MariaDB keeps for a UNIQUE key
+    /// over more bytes than a key may have.
+    pub hidden: usize,
     /// Ordinals of the key's columns in key order: primary key, else what the server logs as the row's key; empty without one.
     pub key: Vec<usize>,
 }

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 
 use super::catalog::Catalog;
 use super::columns::columns;
-use super::schema::{ColumnType, Table};
+use super::schema::{Column, ColumnType, Table};
 use super::table_map::{Description, Name};
 use crate::config::TableFilter;
 use crate::fault::Fault;
@@ -138,7 +138,7 @@ fn parse(name: &Name<'_>) -> anyhow::Result<Table> {
              binlog_row_metadata=FULL on the server and start after that"
         ));
     }
-    let columns = columns(&description).map_err(broken)?;
+    let mut columns = columns(&description).map_err(broken)?;
     for column in &columns {
         if let ColumnType::Unsupported(text) = &column.kind {
             return Err(anyhow!(
@@ -150,6 +150,7 @@ fn parse(name: &Name<'_>) -> anyhow::Result<Table> {
     if columns.len() != description.width {
         return Err(broken(super::reader::Malformed("it has fewer types than columns")));
     }
+    let hidden = if name.mariadb { hide(&mut columns) } else { 0 };
     if description.key.iter().any(|ordinal| *ordinal >= columns.len()) {
         return Err(broken(super::reader::Malformed("its key has a column that it does not have")));
     }
@@ -158,6 +159,20 @@ fn parse(name: &Name<'_>) -> anyhow::Result<Table> {
         database: name.database.to_owned(),
         name: name.table.to_owned(),
         columns,
+        hidden,
         key: description.key,
     })
+}
+
+/// Takes out MariaDB's hash columns, which come last, and says how many there were. The binlog tells them by nothing but their names:
+/// a table's own last column of this name and type would be taken for one.
+fn hide(columns: &mut Vec<Column>) -> usize {
+    let is_hash = |column: &Column| {
+        let number = column.name.strip_prefix("DB_ROW_HASH_");
+        number.is_some_and(|n| n.parse::<u32>().is_ok()) && column.type_text == "bigint unsigned"
+    };
+    let own = columns.iter().rposition(|column| !is_hash(column)).map_or(0, |last| last + 1);
+    let hidden = columns.len() - own;
+    columns.truncate(own);
+    hidden
 }

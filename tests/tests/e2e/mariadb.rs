@@ -229,3 +229,42 @@ fn tables_with_system_versioning_arrive_with_every_version_as_it_is_logged() {
     assert!(versions.eq(wanted), "{messages:#?}");
     assert_eq!(messages[0].json()["schema"]["primaryKey"], serde_json::json!(["id", "row_end"]));
 }
+
+#[test]
+fn the_hashes_of_a_unique_key_over_long_texts_are_no_columns() {
+    let kafka = Kafka::shared();
+    let (_turn, mut database) = database("maria_hash", &[]);
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY, a TEXT UNIQUE, b VARCHAR(3000) UNIQUE, n INT)");
+    let connector = Connector::new(&mut database, &kafka, "t");
+    database.exec("INSERT INTO t VALUES (1, 'x', 'y', 10), (2, NULL, 'z', 20)");
+    database.exec("ALTER TABLE t ADD COLUMN last INT DEFAULT 5");
+    database.exec("SET SESSION binlog_row_image = MINIMAL");
+    database.exec("UPDATE t SET a = 'other', n = 11 WHERE id = 1");
+    database.exec("SET SESSION binlog_row_image = FULL");
+    database.exec("UPDATE t SET b = 'other' WHERE id = 1");
+    let rowmill = connector.start();
+    let mut messages = kafka.read(&[&connector.topic("t")], 6);
+    rowmill.terminate().assert_code(0);
+    messages.sort_by_key(|m| (m.sequence(), m.op() == "UPDATE_AFTER"));
+    let found: Vec<String> = messages
+        .iter()
+        .map(|m| {
+            let image = [m.image("before"), m.image("after")].concat();
+            let members: Vec<String> = image.iter().map(|(name, raw)| format!("{name}={raw}")).collect();
+            members.join(" ")
+        })
+        .collect();
+    let expected = [
+        r#"id=1 a="x" b="y" n=10"#,
+        r#"id=2 a=null b="z" n=20"#,
+        "id=1",
+        r#"a="other" n=11"#,
+        r#"id=1 a="other" b="y" n=11 last=5"#,
+        r#"id=1 a="other" b="other" n=11 last=5"#,
+    ];
+    assert_eq!(found, expected);
+    for (message, count) in messages.iter().zip([4, 4, 5, 5, 5, 5]) {
+        let columns = message.json()["schema"]["dataColumn"].as_array().unwrap().len();
+        assert_eq!(columns, count, "{}", message.value);
+    }
+}

@@ -30,6 +30,7 @@ fn rows<'a>(table: &'a Arc<Table>, first: u8, second: u8, data: &'a [u8]) -> Row
 
 fn table() -> Arc<Table> {
     Arc::new(Table {
+        hidden: 0,
         version: 1,
         database: "d".to_owned(),
         name: "t".to_owned(),

@@ -126,6 +126,7 @@ fn table(version: u32) -> Arc<Table> {
         nullable: false,
     };
     Arc::new(Table {
+        hidden: 0,
         version,
         database: "d".to_owned(),
         name: "t".to_owned(),

@@ -41,7 +41,7 @@ impl Interpreter {
         }
         self.whole(event)?;
         let head = Head::parse(rest, event.kind()).map_err(malformed)?;
-        if head.width != table.columns.len() {
+        if head.width != table.columns.len() + table.hidden {
             return Err(malformed(Malformed("it has other columns than the table map before it")));
         }
         let (first, second) = (head.first(), head.second());
