@@ -40,6 +40,8 @@ restart_process() {
   mapfile -d '' -t command <"/proc/$pid/cmdline"
   [ "$2" = TERM ] || kill "-$2" "$pid"
   end_process "$state"
+  # A process that has ended is there as long as nobody asks how; a server that finds its id in the lock file would not start.
+  [ -z "$data" ] || rm -f "$data/socket.lock"
   setsid chroot "$3" "${command[@]}" </dev/null >>"$4" 2>&1 &
   sed -i "s/^pid=.*/pid=$!/; s/^began=.*/began=$(began $!)/" "$state"
   [ -z "$data" ] || cp "$state" "$data/state"
