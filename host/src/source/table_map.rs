@@ -261,6 +261,8 @@ fn key(mut reader: Reader<'_>, prefixes: bool) -> Parsed<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::{Description, Name};
 
     /// Collations of the two texts in a table of TEXT, a third column that the server counts too, VARCHAR.
