@@ -48,6 +48,17 @@ impl Server {
         Self::at(kind, &environment(variable), None)
     }
 
+    /// Another handle of the same server; it must not outlive this one.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            host: self.host.clone(),
+            port: self.port,
+            kind: self.kind,
+            own: None,
+        }
+    }
+
     /// Starts one with options of its own, for settings that are global. It ends with the handle.
     ///
     /// # Panics

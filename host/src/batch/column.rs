@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::flaw::Flaw;
 use super::plan::{Decoder, low_bits};
 use super::temporal::{self, Moment};
-use super::{json, mariadb, text};
+use super::{former, json, mariadb, text};
 
 /// The buffers of one column, and how they are filled. Those that its type does not use stay empty.
 #[derive(Debug)]
@@ -125,6 +125,10 @@ impl Column {
                 Moment::Odd(text) => return Ok(self.push_odd(text)),
             },
             Decoder::Time(fsp) => self.fixed.push(temporal::time(cursor, fsp)?),
+            Decoder::Former(former) => match former::moment(cursor, former)? {
+                Moment::Real(micros) => self.fixed.push(micros),
+                Moment::Odd(text) => return Ok(self.push_odd(text)),
+            },
             Decoder::Enum { bytes, labels } => self.fixed.push(label(cursor, bytes, labels)?),
             Decoder::Set { bytes, known } => self.fixed.push(mask(cursor, bytes, known)?),
             Decoder::Text { .. }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
 use super::Shape;
 use super::odd_dates::OddDates;
-use crate::source::{Column, ColumnType, Flavor, Server, Table};
+use crate::source::{Column, ColumnType, Flavor, Former, Server, Table};
 
 /// Metadata of every schema of a table's version.
 pub(super) fn table_metadata(server: &Server, table: &Table, topic: &str) -> HashMap<String, String> {
@@ -103,7 +103,7 @@ fn column_field(column: &Column) -> Field {
         ColumnType::Datetime { fsp } | ColumnType::Timestamp { fsp } | ColumnType::Time { fsp } => {
             note("rowmill.fsp", fsp.to_string());
         }
-        ColumnType::Date => {
+        ColumnType::Date | ColumnType::Former(_) => {
             note("rowmill.fsp", "0".to_owned());
         }
         ColumnType::Enum { labels, .. } | ColumnType::Set { labels, .. } => {
@@ -142,6 +142,9 @@ pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
         ColumnType::Datetime { .. } => ("datetime", DataType::Timestamp(TimeUnit::Microsecond, None)),
         ColumnType::Timestamp { .. } => ("timestamp", DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))),
         ColumnType::Time { .. } => ("time", DataType::Duration(TimeUnit::Microsecond)),
+        ColumnType::Former(Former::Datetime) => kind_and_type(&ColumnType::Datetime { fsp: 0 }),
+        ColumnType::Former(Former::Timestamp) => kind_and_type(&ColumnType::Timestamp { fsp: 0 }),
+        ColumnType::Former(Former::Time) => kind_and_type(&ColumnType::Time { fsp: 0 }),
         ColumnType::Text { .. } | ColumnType::Spelled { .. } | ColumnType::Packed { charset: Some(_), .. } => ("string", DataType::Utf8),
         ColumnType::FixedBinary { .. } | ColumnType::Binary { .. } | ColumnType::Packed { charset: None, .. } => {
             ("binary", DataType::Binary)

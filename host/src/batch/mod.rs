@@ -9,6 +9,7 @@ mod cursor;
 mod flaw;
 mod decimal;
 mod temporal;
+mod former;
 mod text;
 mod mariadb;
 mod json;

@@ -1,7 +1,7 @@
 //! Which decoder a column gets: chosen once, when a version of its table is first seen.
 
 use super::decimal::Decimal;
-use crate::source::{Charset, ColumnType, Spelling};
+use crate::source::{Charset, ColumnType, Former, Spelling};
 
 /// How one column's values are taken from a row image. Small and `Copy`: the row loop matches on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) enum Decoder {
     Timestamp(u8),
     /// TIME with its fractional digits.
     Time(u8),
+    /// TIMESTAMP, TIME, DATETIME before MySQL 5.6.
+    Former(Former),
     /// Text.
     Text {
         /// Of the column.
@@ -120,6 +122,7 @@ impl Decoder {
             ColumnType::Datetime { fsp } => Self::Datetime(digits(fsp)?),
             ColumnType::Timestamp { fsp } => Self::Timestamp(digits(fsp)?),
             ColumnType::Time { fsp } => Self::Time(digits(fsp)?),
+            ColumnType::Former(former) => Self::Former(former),
             ColumnType::Text { charset, length_bytes } => Self::Text {
                 charset,
                 prefix: prefix(length_bytes)?,
@@ -166,6 +169,7 @@ impl Decoder {
             Self::Datetime(fsp) => 5 + fraction(fsp),
             Self::Timestamp(fsp) => 4 + fraction(fsp),
             Self::Time(fsp) => 3 + fraction(fsp),
+            Self::Former(former) => super::former::bytes(former),
             Self::Enum { bytes, .. } | Self::Set { bytes, .. } => bytes,
             Self::Text { prefix, .. }
             | Self::FixedBinary { prefix, .. }
@@ -184,7 +188,7 @@ impl Decoder {
             Self::Plain1 => 1,
             Self::Plain2 | Self::Year | Self::Enum { .. } => 2,
             Self::Plain4 | Self::Medium | Self::UnsignedMedium | Self::Date => 4,
-            Self::Plain8 | Self::Bits(_) | Self::Datetime(_) | Self::Timestamp(_) | Self::Time(_) | Self::Set { .. } => 8,
+            Self::Plain8 | Self::Bits(_) | Self::Datetime(_) | Self::Timestamp(_) | Self::Time(_) | Self::Former(_) | Self::Set { .. } => 8,
             Self::Decimal(_) => 16,
             Self::WideDecimal(_) => 32,
             Self::Flag

@@ -32,7 +32,7 @@ const HELD_SHARE: usize = 16;
 /// Starts at the checkpoint (made first where there is none) and runs until `stop` or a fault. The chain outlives attempts:
 /// compiling it again would only delay the retry.
 pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
-    let mut origin = open_origin(config)?;
+    let mut origin = open_origin(config, stop)?;
     let mut sink = sink::connect(config, stop.flag())?;
     sink.prepare(&topics(config, &origin.tables))?;
     let checkpoint = load_or_create(config)?;
@@ -78,7 +78,7 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
     stages::run(stages, stop)
 }
 
-fn open_origin(config: &Config) -> Result<Origin, Fault> {
+fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
     match &config.source.kind {
         SourceKind::File(files) => {
             let source = FileSource::new(files.clone());
@@ -99,11 +99,13 @@ fn open_origin(config: &Config) -> Result<Origin, Fault> {
                 warn!(check = finding.name, mend = finding.mend, "{}", finding.message);
             }
             let tables = source::tables(config)?;
+            let mut catalog = Catalog::of_server(config, stop.flag());
+            catalog.preload(&tables)?;
             Ok(Origin {
                 source: Box::new(MysqlSource::new(config)),
                 server,
                 tables,
-                catalog: Catalog::of_server(config),
+                catalog,
                 again: Again::of_server(config),
             })
         }

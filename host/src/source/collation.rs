@@ -67,6 +67,18 @@ impl Encoding {
         Some(Self { name, max_bytes })
     }
 
+    /// A character set by the name that a catalogue gives it, with one of its collations.
+    pub(super) fn named(name: &str) -> Option<(u64, Self)> {
+        // What `utf8` meant before MySQL 8.0.30 and MariaDB 10.6.
+        let name = if name == "utf8" { "utf8mb3" } else { name };
+        let collation = |id| {
+            Self::of_collation(id)
+                .filter(|encoding| encoding.name == name)
+                .map(|encoding| (id, encoding))
+        };
+        (1..=255).find_map(collation)
+    }
+
     /// How it is decoded; `None` for bytes that are no text.
     pub(super) fn decoder(self) -> Option<Charset> {
         Charset::named(self.name)
@@ -74,7 +86,7 @@ impl Encoding {
 
     /// Whether columns of a character set can be read: as text, or as the bytes that they are.
     pub(super) fn is_decoded(name: &str) -> bool {
-        name == "binary" || Charset::named(name).is_some()
+        Self::named(name).is_some_and(|(id, encoding)| id == BINARY || encoding.decoder().is_some())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::charset::Charset;
 use super::collation::{BINARY, Encoding};
 use super::reader::{Malformed, Parsed};
-use super::schema::{Column, ColumnType};
+use super::schema::{Column, ColumnType, Former};
 use super::table_map::Description;
 
 /// The columns of a table map that has their names, in ordinal order. After a type that isn't known no column follows.
@@ -60,7 +60,11 @@ impl Classes {
             246 => (signed(&format!("decimal({low},{high})"), unsigned), decimal(low, high)?),
             13 => ("year".to_owned(), ColumnType::Year),
             16 => bits(low, high)?,
-            10 => ("date".to_owned(), ColumnType::Date),
+            // 14 is what MySQL itself calls a DATE of 3 bytes.
+            10 | 14 => ("date".to_owned(), ColumnType::Date),
+            7 => ("timestamp".to_owned(), ColumnType::Former(Former::Timestamp)),
+            11 => ("time".to_owned(), ColumnType::Former(Former::Time)),
+            12 => ("datetime".to_owned(), ColumnType::Former(Former::Datetime)),
             17 => (temporal("timestamp", low), ColumnType::Timestamp { fsp: digits(low)? }),
             18 => (temporal("datetime", low), ColumnType::Datetime { fsp: digits(low)? }),
             19 => (temporal("time", low), ColumnType::Time { fsp: digits(low)? }),
@@ -97,7 +101,6 @@ impl Classes {
                     },
                 )
             }
-            7 | 11 | 12 => unsupported("a temporal type in the form of MySQL 5.5 and before".to_owned()),
             code => unsupported(format!("of the type with code {code}")),
         })
     }

@@ -6,11 +6,11 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use mysql_common::packets::{ComBinlogDump, ComBinlogDumpGtid, ComRegisterSlave, GnoInterval, Sid, Tag};
+use mysql_common::packets::{BinlogDumpFlags, ComBinlogDump, ComBinlogDumpGtid, ComRegisterSlave, GnoInterval, Sid, Tag};
 use sha2::{Digest, Sha256};
 
 use self::assembly::Assembly;
-use super::event::{Event, largest};
+use super::event::{Event, EventKind, largest};
 use super::file::flavor_of;
 use super::schema::Flavor;
 use super::wire::{Link, Wire};
@@ -23,8 +23,8 @@ use crate::position::{GtidSet, Position, Uuid};
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A connection that is silent for three heartbeats is dead.
 const SILENCE: Duration = HEARTBEAT.saturating_mul(3);
-/// How long the server waits for us while Kafka holds us up; its default is 60 s.
-const NET_WRITE_TIMEOUT_S: u32 = 3600;
+/// How long the server waits for us while Kafka or a long look ahead holds us up; its default is 60 s.
+const NET_WRITE_TIMEOUT_S: u32 = 86_400;
 /// Bytes of events that one `read` returns.
 const CHUNK: usize = 1 << 20;
 /// Offset of a file's first event.
@@ -152,7 +152,32 @@ impl Dump {
         let mut wire = Wire::open(&config.source)?;
         wire.query(CHECKSUMS_ARE_KNOWN)?;
         wire.query(GTIDS_PLEASE)?;
+        name_replica(&mut wire, &config.name)?;
         Self::ask(wire, config, Origin::Place { file, pos: FIRST })
+    }
+
+    /// The stream from an offset of a file to what is the end of the log now, as a replica of its own, without the bodies of events that are
+    /// not wanted.
+    pub(super) fn look(config: &Config, file: &str, pos: u32, wanted: fn(EventKind) -> bool) -> Result<Self, Fault> {
+        let name = format!("{} looking ahead", config.name);
+        let server_id = own_id(&replica_uuid(&name), config.source.server_id);
+        let mut wire = Wire::open(&config.source)?;
+        wire.query(CHECKSUMS_ARE_KNOWN)?;
+        wire.query(GTIDS_PLEASE)?;
+        name_replica(&mut wire, &name)?;
+        let address = wire.address().to_owned();
+        let register = ComRegisterSlave::new(server_id).with_hostname(&b"rowmill"[..]);
+        let dump = ComBinlogDump::new(server_id)
+            .with_filename(file.as_bytes())
+            .with_pos(pos)
+            .with_flags(BinlogDumpFlags::BINLOG_DUMP_NON_BLOCK);
+        let link = wire.dump(&register, &dump)?;
+        Ok(Self {
+            assembly: Assembly::new(link.number, largest(config.limits.row)).only(wanted),
+            link,
+            heard: Instant::now(),
+            address,
+        })
     }
 
     /// Sends the request over a connection that is fit for it.
@@ -242,6 +267,21 @@ const GTIDS_PLEASE: &str = "SET @mariadb_slave_capability = 4";
 /// Without this a server whose log has checksums refuses.
 const CHECKSUMS_ARE_KNOWN: &str = "SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'";
 
+/// A replica id beside the connector's own: MariaDB ends the older of two that have the same. Without one, MySQL 5.6 remembers a connection
+/// that is gone.
+fn own_id(uuid: &str, taken: u32) -> u32 {
+    let id = uuid.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let id = id.unwrap_or(1).max(1);
+    if id == taken { id ^ 0x4000_0000 } else { id }
+}
+
+/// Says who reads. MySQL 5.6 can't list its replicas when one of them has no UUID.
+fn name_replica(wire: &mut Wire, name: &str) -> Result<(), Fault> {
+    let uuid = replica_uuid(name);
+    wire.query(&format!("SET @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"))?;
+    Ok(())
+}
+
 /// Makes the session fit for a dump.
 fn prepare(wire: &mut Wire, config: &Config) -> Result<(), Fault> {
     let own = wire.value("SELECT @@GLOBAL.server_id")?;
@@ -252,11 +292,11 @@ fn prepare(wire: &mut Wire, config: &Config) -> Result<(), Fault> {
         )));
     }
     let nanoseconds = HEARTBEAT.as_nanos();
-    let uuid = replica_uuid(&config.name);
     wire.query(CHECKSUMS_ARE_KNOWN)?;
+    name_replica(wire, &config.name)?;
     wire.query(&format!(
-        "SET @source_heartbeat_period = {nanoseconds}, @master_heartbeat_period = {nanoseconds}, @replica_uuid = '{uuid}', \
-         @slave_uuid = '{uuid}', SESSION net_write_timeout = {NET_WRITE_TIMEOUT_S}"
+        "SET @source_heartbeat_period = {nanoseconds}, @master_heartbeat_period = {nanoseconds}, \
+         SESSION net_write_timeout = {NET_WRITE_TIMEOUT_S}"
     ))?;
     Ok(())
 }

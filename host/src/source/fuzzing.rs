@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use super::catalog::Catalog;
 use super::event::{Event, EventKind, HEADER_LEN};
 use super::payload::Payload;
+use super::place::Place;
 use super::schema::{Column, ColumnType, Table};
 use super::stream::Interpreter;
 use super::table_map::Name;
@@ -103,14 +104,15 @@ pub fn transaction_of(code: u8, map: &[u8], rows: &[u8]) -> [Event; 4] {
 pub fn check_table_map(body: &[u8]) -> Option<Arc<Table>> {
     let read = |id_bytes| {
         let name = Name::parse(body, id_bytes).ok()?;
-        let mut tables = Tables::new(filter_of(body), Catalog::none());
-        tables.map(&name).ok()?;
+        let mut tables = Tables::new(filter_of(body), Catalog::none(), &Position::default());
+        let place = Place::default();
+        tables.map(&name, &place).ok()?;
         let table = tables
             .get(name.table_id)
             .expect("a table map that was taken has its id noted")
             .cloned();
         // The same bytes again are the same version.
-        tables.map(&name).unwrap();
+        tables.map(&name, &place).unwrap();
         assert_eq!(tables.get(name.table_id).unwrap().cloned(), table);
         table
     };

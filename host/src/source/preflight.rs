@@ -1,15 +1,13 @@
 //! Checks before the start: connection, grants, settings, tables; each a line that says what mends it.
 
 mod cascades;
-
-use std::time::{Duration, Instant};
+mod replicas;
 
 use anyhow::anyhow;
 
 use super::collation::Encoding;
 use super::connection::Connection;
 use super::discovery::{TableRef, chosen, of_connection};
-use super::dump::replica_uuid;
 use super::file::FileSource;
 use super::grants::Grants;
 use super::schema::{Flavor, Server};
@@ -76,10 +74,6 @@ impl Finding {
 
 /// Below this a connector that is down over a weekend day loses its place.
 const SHORT_EXPIRY_S: u64 = 86_400;
-/// Within this time a server notices that a replica has left: the second heartbeat to it fails.
-const DEPARTED: Duration = Duration::from_secs(12);
-/// Between two looks at the list of replicas.
-const LIST_LOOK: Duration = Duration::from_millis(250);
 
 /// Checks all that the source needs. Blocks its thread.
 pub fn preflight(config: &Config) -> Vec<Finding> {
@@ -132,6 +126,7 @@ fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Findi
         let mend = "set time_zone in the config of the plugin envelope to an IANA name or an offset";
         findings.push(Finding::new(Level::Warn, "time_zone", message, mend));
     }
+    age(&server, findings);
     let grants = Grants::of(connection, server.flavor)?;
     let tables = chosen(connection, config)?;
     privileges(&grants, config, &tables, findings);
@@ -144,7 +139,7 @@ fn server(connection: &mut Connection, config: &Config, findings: &mut Vec<Findi
         }
     }
     let taken = match grants.global("REPLICATION SLAVE") {
-        true => lasting_replica(connection, config, &server)?,
+        true => replicas::lasting_replica(connection, config, &server)?,
         false => None,
     };
     server_id(connection, config, taken, findings)?;
@@ -193,6 +188,18 @@ fn privileges(grants: &Grants, config: &Config, tables: &[TableRef], findings: &
     }
 }
 
+/// Servers whose binlog has no checksums and no GTIDs are not read.
+fn age(server: &Server, findings: &mut Vec<Finding>) {
+    let (oldest, name) = match server.flavor {
+        Flavor::Mysql => ((5, 6, 0), "MySQL 5.6"),
+        Flavor::Mariadb => ((10, 2, 0), "MariaDB 10.2"),
+    };
+    if version(&server.version) < oldest {
+        let message = format!("it is {}, and the oldest that is read is {name}", server.version);
+        findings.push(Finding::new(Level::Fail, "version", message, "upgrade the server"));
+    }
+}
+
 /// A setting, what it should be, what it costs where it is not, what mends it.
 const SETTINGS: [(&str, &[&str], Level, &str, &str); 4] = [
     (
@@ -219,8 +226,8 @@ const SETTINGS: [(&str, &[&str], Level, &str, &str); 4] = [
     (
         "binlog_row_metadata",
         &["FULL"],
-        Level::Fail,
-        "the binlog does not name columns",
+        Level::Warn,
+        "the binlog does not name columns, so the server's catalogue is asked, and rows from before a ddl statement may stop the connector",
         "SET GLOBAL binlog_row_metadata = 'FULL';",
     ),
 ];
@@ -234,10 +241,10 @@ fn settings(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<
                 let wanted = wanted.join(" or ");
                 findings.push(Finding::new(level, name, format!("it is {value}, expected {wanted}: {cost}"), mend));
             }
-            // Servers before 8.0 have no metadata in the log.
             None if name == "binlog_row_metadata" => {
-                let message = "the server is too old to name columns in its binlog, which is needed for now";
-                findings.push(Finding::new(Level::Fail, name, message, "use MySQL 8.0.1, MariaDB 10.5, or newer"));
+                let message = "the server is too old to name columns in its binlog, so its catalogue is asked, and rows from before a ddl \
+                               statement may stop the connector";
+                findings.push(Finding::new(Level::Warn, name, message, "use MySQL 8.0.1, MariaDB 10.5, or newer"));
             }
             None => {}
         }
@@ -304,54 +311,6 @@ fn server_id(connection: &mut Connection, config: &Config, taken: Option<String>
         Finding::ok("server_id", format!("the server's is {id}, ours {}", config.source.server_id))
     });
     Ok(())
-}
-
-/// Another replica that shows our id and goes on doing so: one that has just left stays on the list until heartbeats find it gone.
-fn lasting_replica(connection: &mut Connection, config: &Config, server: &Server) -> Result<Option<String>, Fault> {
-    let deadline = Instant::now() + DEPARTED;
-    let mut told = false;
-    loop {
-        let found = other_replica(connection, config, server)?;
-        let Some(by) = &found else { return Ok(None) };
-        if Instant::now() >= deadline {
-            return Ok(found);
-        }
-        if !std::mem::replace(&mut told, true) {
-            let (server_id, wait_ms) = (config.source.server_id, DEPARTED.as_millis());
-            tracing::info!(
-                server_id,
-                by,
-                wait_ms,
-                "the replica id is taken: waiting whether its owner has left"
-            );
-        }
-        // The server's list has no event to wait for.
-        std::thread::sleep(LIST_LOOK);
-    }
-}
-
-/// Another replica that shows our id. The server tells replicas apart by their UUID and lets both read, so it reports nothing;
-/// whoever looks at its list of replicas sees only one of them.
-fn other_replica(connection: &mut Connection, config: &Config, server: &Server) -> Result<Option<String>, Fault> {
-    // The list has no UUIDs on servers that end the older of the two by themselves; that is reported when it happens.
-    if server.flavor == Flavor::Mariadb {
-        return Ok(None);
-    }
-    let statement = if version(&server.version) >= (8, 0, 22) {
-        "SHOW REPLICAS"
-    } else {
-        "SHOW SLAVE HOSTS"
-    };
-    let (ours, own_uuid) = (config.source.server_id.to_string(), replica_uuid(&config.name));
-    for row in connection.query(statement)? {
-        let mut fields = row.into_iter().map(Option::unwrap_or_default);
-        let (id, host) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-        let uuid = fields.next_back().unwrap_or_default();
-        if id == ours && uuid != own_uuid {
-            return Ok(Some(format!("another replica (host {host:?}, UUID {uuid})")));
-        }
-    }
-    Ok(None)
 }
 
 /// The first three numbers of a version such as `8.0.36-log`.

@@ -98,6 +98,8 @@ pub enum ColumnType {
         /// Fractional digits.
         fsp: u8,
     },
+    /// TIMESTAMP, TIME, DATETIME in the form before MySQL 5.6, without fractional digits.
+    Former(Former),
     /// CHAR, VARCHAR, TEXT.
     Text {
         /// Of the column.
@@ -152,6 +154,17 @@ pub enum ColumnType {
     },
     /// A type that is not decoded yet: a table that has one is refused by table, column and this text.
     Unsupported(String),
+}
+
+/// Which type before MySQL 5.6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Former {
+    /// TIMESTAMP: seconds since 1970, 4 bytes, little-endian like the others.
+    Timestamp,
+    /// TIME: digits `hhmmss` as a signed number of 3 bytes.
+    Time,
+    /// DATETIME: digits `YYYYMMDDhhmmss` as a number of 8 bytes.
+    Datetime,
 }
 
 /// Which of MariaDB's types that are bytes in the log and text for people.

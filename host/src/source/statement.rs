@@ -16,6 +16,8 @@ pub(super) struct Query<'a> {
     pub(super) sql_mode: u64,
     /// Collation of the session's `character_set_client`, in which the text is; none where it is not told.
     pub(super) collation: Option<u64>,
+    /// The error with which the statement ended, part of it done; 0: none.
+    pub(super) error: u16,
 }
 
 impl<'a> Query<'a> {
@@ -28,7 +30,7 @@ impl<'a> Query<'a> {
         let mut reader = Reader::new(body);
         reader.take(8)?;
         let database = usize::from(reader.u8()?);
-        reader.u16()?;
+        let error = reader.u16()?;
         let variables = usize::from(reader.u16()?);
         reader.take(more)?;
         let (sql_mode, collation) = session(reader.take(variables)?);
@@ -39,6 +41,7 @@ impl<'a> Query<'a> {
             text: reader.rest(),
             sql_mode,
             collation,
+            error,
         })
     }
 
@@ -50,9 +53,20 @@ impl<'a> Query<'a> {
 
     /// The text as the server read it. What is no text in its character set, as bytes within a literal may be, becomes U+FFFD.
     pub(super) fn words(self) -> String {
-        let charset = self.collation.and_then(Encoding::of_collation).and_then(Encoding::decoder);
-        let decoded = charset.and_then(|charset| charset.decode(self.text));
-        decoded.unwrap_or_else(|| String::from_utf8_lossy(self.text).into_owned())
+        self.decoded().0
+    }
+
+    /// The same, and whether all of it is known.
+    pub(super) fn decoded(self) -> (String, bool) {
+        let charset = self.collation.and_then(Encoding::of_collation);
+        if let Some(text) = charset.and_then(Encoding::decoder).and_then(|charset| charset.decode(self.text)) {
+            return (text, true);
+        }
+        match std::str::from_utf8(self.text) {
+            // ASCII means the same in all sets that a client can have.
+            Ok(text) => (text.to_owned(), text.is_ascii() || charset.is_none()),
+            Err(_) => (String::from_utf8_lossy(self.text).into_owned(), false),
+        }
     }
 
     /// What it means.
@@ -262,6 +276,7 @@ mod tests {
             text: text.as_bytes(),
             sql_mode: 0,
             collation: None,
+            error: 0,
         }
         .meaning()
     }
@@ -296,6 +311,7 @@ mod tests {
                 text: text.as_bytes(),
                 sql_mode: 0,
                 collation: None,
+                error: 0,
             };
             query.xa().ok()
         };

@@ -91,7 +91,8 @@ pub struct Interpreter {
 impl Interpreter {
     /// Starts at `start`, where the source was opened. Transactions whose GTID `start` has are passed over.
     pub fn new(start: Position, filter: TableFilter, catalog: Catalog) -> Self {
-        Self::with_tables(start, Tables::new(filter, catalog), usize::MAX)
+        let tables = Tables::new(filter, catalog, &start);
+        Self::with_tables(start, tables, usize::MAX)
     }
 
     /// The same with tables that another one had, and its bound of an event's body.

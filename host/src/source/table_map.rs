@@ -111,6 +111,11 @@ impl Collations {
         }
     }
 
+    /// Appends the collation of the class's next column.
+    pub(super) fn push(&mut self, collation: u64) {
+        self.each.push(collation);
+    }
+
     fn parse_default(&mut self, mut reader: Reader<'_>) -> Parsed<()> {
         self.default = Some(reader.lenenc()?);
         while !reader.is_empty() {

@@ -176,7 +176,11 @@ impl Stream {
     fn open(config: &Config, from: &Position) -> Self {
         let mut source = MysqlSource::new(config);
         source.open(from).unwrap();
-        let interpreter = Interpreter::new(from.clone(), config.source.tables.clone(), Catalog::of_server(config));
+        let interpreter = Interpreter::new(
+            from.clone(),
+            config.source.tables.clone(),
+            Catalog::of_server(config, Arc::default()),
+        );
         Self { source, interpreter }
     }
 

@@ -62,23 +62,6 @@ fn check_tells_a_server_that_logs_statements_to_log_rows() {
 }
 
 #[test]
-fn check_tells_a_server_without_column_names_to_log_them_and_run_refuses_it() {
-    let mut database = Server::start(&["--binlog-row-metadata=MINIMAL"]).database("check_metadata");
-    database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
-    let connector = Connector::new(&mut database, &Kafka::shared(), "t");
-    assert_finding(
-        &connector.check(),
-        &["binlog_row_metadata"],
-        &["SET GLOBAL binlog_row_metadata", "FULL"],
-    );
-    database.exec("INSERT INTO t VALUES (1)");
-    let ended = connector.start().wait();
-    ended.assert_code(1);
-    assert!(ended.stderr.join("\n").contains("binlog_row_metadata"), "{}", ended.output());
-    assert_eq!(Kafka::shared().read_to_end(&connector.topic("t")), []);
-}
-
-#[test]
 fn check_tells_of_a_wrong_password_without_showing_it() {
     let (_database, mut connector) = healthy("check_password");
     connector.password = unique("wrong");

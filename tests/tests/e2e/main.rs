@@ -26,6 +26,7 @@ macro_rules! on_each_server {
     };
 }
 
+mod alters;
 mod arrivals;
 mod charsets;
 mod checks;
@@ -38,6 +39,7 @@ mod documents;
 mod events;
 mod keys;
 mod large;
+mod layouts;
 mod log;
 mod mariadb;
 mod moments;
@@ -46,6 +48,7 @@ mod oracle;
 mod packed;
 mod partial_json;
 mod refusals;
+mod schemas;
 mod shapes;
 mod statements;
 mod streams;
@@ -53,5 +56,5 @@ mod swap;
 mod texts;
 mod values;
 mod written;
-mod zones;
 mod xa;
+mod zones;

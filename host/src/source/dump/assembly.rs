@@ -27,6 +27,8 @@ pub(super) struct Assembly {
     checksums: Checksums,
     /// Bytes of a body that are kept.
     bound: usize,
+    /// Which events' bodies are kept.
+    wanted: fn(EventKind) -> bool,
 }
 
 /// An event that has begun.
@@ -37,6 +39,8 @@ struct Partial {
     wanted: usize,
     /// Of these, how many have come.
     seen: usize,
+    /// Bytes of the body that are kept.
+    bound: usize,
     /// Of an event that is larger than the bound: of what has come.
     crc: Option<crc32fast::Hasher>,
     /// And what stands in place of a checksum at its end.
@@ -53,7 +57,13 @@ impl Assembly {
             partial: None,
             checksums: Checksums::of_stream(),
             bound,
+            wanted: |_| true,
         }
+    }
+
+    /// Without the bodies of events that are not wanted.
+    pub(super) fn only(self, wanted: fn(EventKind) -> bool) -> Self {
+        Self { wanted, ..self }
     }
 
     /// The next event, taken from what has arrived; `None` where more has to arrive first.
@@ -72,7 +82,7 @@ impl Assembly {
             let arrived = input.bytes();
             let part = arrived.get(..self.left).unwrap_or(arrived);
             let taken = part.len();
-            partial.take(part, self.bound);
+            partial.take(part);
             input.consume(taken);
             self.left -= taken;
             if self.left > 0 {
@@ -124,8 +134,9 @@ impl Assembly {
         let (Some(mut event), Some(wanted)) = (event, wanted) else {
             return Err(Fault::stop(anyhow!("the server sent an event that is shorter than its own header")));
         };
-        event.body = Vec::with_capacity(wanted.min(ROOM));
-        let crc = (wanted > self.bound).then(|| {
+        let bound = if (self.wanted)(event.kind()) { self.bound } else { 0 };
+        event.body = Vec::with_capacity(wanted.min(ROOM).min(bound));
+        let crc = (wanted > bound).then(|| {
             let mut crc = crc32fast::Hasher::new();
             crc.update(&event.header());
             crc
@@ -133,6 +144,7 @@ impl Assembly {
         self.partial = Some(Partial {
             event,
             wanted,
+            bound,
             seen: 0,
             crc,
             stored: Vec::new(),
@@ -144,7 +156,7 @@ impl Assembly {
 }
 
 impl Partial {
-    fn take(&mut self, bytes: &[u8], bound: usize) {
+    fn take(&mut self, bytes: &[u8]) {
         let Some(crc) = &mut self.crc else {
             if self.seen + bytes.len() <= self.wanted {
                 self.event.body.extend_from_slice(bytes);
@@ -152,7 +164,7 @@ impl Partial {
             self.seen += bytes.len();
             return;
         };
-        let room = bound - self.event.body.len();
+        let room = self.bound.saturating_sub(self.event.body.len());
         self.event.body.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         let covered = self.wanted.saturating_sub(checksum::LEN).saturating_sub(self.seen);
         let (covered, stored) = bytes.split_at_checked(covered).unwrap_or((bytes, &[]));
@@ -168,6 +180,7 @@ impl Partial {
             seen,
             crc,
             stored,
+            ..
         } = self;
         if seen != wanted {
             return Err(damaged(

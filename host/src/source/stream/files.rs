@@ -15,6 +15,7 @@ impl Interpreter {
             std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
         if event.is_made_up() && (first || file == self.place.file) {
             // The server says where it begins to read: before the start where it searches by GTID. That moves nothing.
+            self.tables.sent_by(event.server_id);
             self.place.rotate(file, pos.max(4));
             self.started = false;
             return Ok(());

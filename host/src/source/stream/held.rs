@@ -1,14 +1,12 @@
 //! Rows that are held back: until an XA transaction is decided, and until the end of a transaction whose rows the log may take back.
 
 use super::{Change, Event, Interpreter};
-use crate::config::TableFilter;
 use crate::fault::Fault;
 use crate::position::Xid;
-use crate::source::catalog::Catalog;
 use crate::source::refusal::ROLLED_BACK;
 use crate::source::statement::Query;
 use crate::source::tables::Tables;
-use crate::source::xa::{Held, Reading, Release, Undecided, Wanted};
+use crate::source::xa::{Held, Reading, Release, Undecided, Wanted, no_tables};
 
 /// What held rows are due for.
 #[derive(Debug)]
@@ -60,7 +58,7 @@ impl Interpreter {
             passes_lost: self.holding.passes_lost,
             largest: self.largest,
         };
-        let tables = std::mem::replace(&mut self.tables, Tables::new(TableFilter::default(), Catalog::none()));
+        let tables = std::mem::replace(&mut self.tables, no_tables());
         Ok(Release::from_log(Reading::new(wanted, tables)?, at))
     }
 

@@ -18,7 +18,7 @@ impl Interpreter {
             self.tables.forget(name.table_id);
             return Ok(());
         }
-        let result = self.tables.map(&name);
+        let result = self.tables.map(&name, &self.place);
         result.map_err(|fault| fault.context(self.place.describe(event)))
     }
 

@@ -7,7 +7,9 @@ use crate::fault::Fault;
 use crate::source::ddl::Statement;
 use crate::source::dml::Changed;
 use crate::source::event::EventKind;
+use crate::source::logged::Logged;
 use crate::source::refusal::STATEMENT;
+use crate::source::spot::Spot;
 use crate::source::statement::{Meaning, Query};
 use crate::source::unpack::unpack;
 
@@ -55,10 +57,15 @@ impl Interpreter {
         if !self.open {
             self.announce_alone(event);
         }
+        let (text, exact) = query.decoded();
+        let at = Spot::new(&self.place.file, self.place.start);
+        if let Some(logged) = Logged::of_statement(&query, &text, exact, at, self.dialect) {
+            self.tables.pass(&logged);
+        }
         let mut told = None;
         if !self.skipping {
             // Names are logged in UTF-8, whatever the session's character set.
-            let (database, text) = (String::from_utf8_lossy(query.database).into_owned(), query.words());
+            let database = String::from_utf8_lossy(query.database).into_owned();
             let statement = Statement::parse(&database, &text, self.dialect.with_mode(query.sql_mode));
             if statement.fills {
                 self.lose(event, &Changed::Tables(statement.tables.clone()))?;

@@ -19,6 +19,7 @@ pub(super) use undecided::Undecided;
 use super::catalog::Catalog;
 use super::tables::Tables;
 use crate::config::TableFilter;
+use crate::position::Position;
 
 /// How XA transactions are held back.
 #[derive(Debug)]
@@ -46,6 +47,6 @@ impl Default for Holding {
 }
 
 /// What stands in the place of tables that are lent to a reading.
-fn no_tables() -> Tables {
-    Tables::new(TableFilter::default(), Catalog::none())
+pub(super) fn no_tables() -> Tables {
+    Tables::new(TableFilter::default(), Catalog::none(), &Position::default())
 }
