@@ -117,24 +117,39 @@ impl Kafka {
     /// # Panics
     /// When the deadline passes.
     pub fn read_to_end(&self, topic: &str) -> Vec<Message> {
+        self.read_to_ends(&[topic])
+    }
+
+    /// Reads all that is in topics now, one after the other; nothing of those that are missing.
+    ///
+    /// # Panics
+    /// When the deadline passes.
+    pub fn read_to_ends(&self, topics: &[&str]) -> Vec<Message> {
         let consumer = self.consumer();
-        let Some(count) = partitions(&consumer, topic) else {
-            return Vec::new();
-        };
-        let mut list = TopicPartitionList::new();
-        for partition in 0..count {
-            list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-        }
-        consumer.assign(&list).unwrap();
-        let (mut read, mut ended) = (Vec::new(), std::collections::BTreeSet::new());
-        let end = Instant::now() + DEADLINE;
-        while ended.len() < usize::try_from(count).unwrap() {
-            assert!(Instant::now() < end, "the end of {topic} did not come");
-            if let Some(partition) = take(&consumer, &mut read) {
-                ended.insert(partition);
+        let mut read = Vec::new();
+        for topic in topics {
+            let mut list = TopicPartitionList::new();
+            for partition in 0..partitions(&consumer, topic).unwrap_or(0) {
+                list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+            }
+            consumer.assign(&list).unwrap();
+            let mut ended = std::collections::BTreeSet::new();
+            let end = Instant::now() + DEADLINE;
+            while ended.len() < list.count() {
+                assert!(Instant::now() < end, "the end of {topic} did not come");
+                if let Some(partition) = take(&consumer, &mut read) {
+                    ended.insert(partition);
+                }
             }
         }
         read
+    }
+
+    /// Deletes topics, those that are missing too.
+    pub fn delete_topics(&self, topics: &[&str]) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let admin: AdminClient<DefaultClientContext> = self.settings().create().unwrap();
+        runtime.block_on(admin.delete_topics(topics, &AdminOptions::new())).unwrap();
     }
 }
 

@@ -23,7 +23,7 @@ mod mysql;
 mod process;
 mod wait;
 
-pub use chance::Chance;
+pub use chance::{Chance, seed};
 pub use connector::Connector;
 pub use json::{array_items, object_members};
 pub use kafka::{Kafka, Message};

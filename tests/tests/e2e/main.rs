@@ -47,6 +47,7 @@ mod options;
 mod oracle;
 mod packed;
 mod partial_json;
+mod random;
 mod refusals;
 mod schemas;
 mod shapes;
