@@ -128,18 +128,21 @@ pub(crate) fn every_type(server: &Running) {
     let image = message.image("after");
     assert_eq!(image.len(), row.len());
     for ((kind, _), ((name, raw), expected)) in TYPES.iter().zip(image.iter().zip(&row).skip(1)) {
-        assert_eq!(
-            plain(raw),
-            expected.clone().unwrap_or_default().trim_start_matches('0'),
-            "{name} {kind}"
-        );
+        let expected = expected.clone().unwrap_or_default();
+        // A number arrives without the zeros that ZEROFILL shows.
+        let expected = if kind.contains("ZEROFILL") {
+            expected.trim_start_matches('0')
+        } else {
+            &expected
+        };
+        assert_eq!(plain(raw), expected, "{name} {kind}");
     }
 }
 
-/// A JSON value as SELECT would print it; zeros at the front, which ZEROFILL adds, left out.
+/// A JSON value as SELECT would print it.
 pub(crate) fn plain(raw: &str) -> String {
     match serde_json::from_str(raw).unwrap() {
-        serde_json::Value::String(text) => text.trim_start_matches('0').to_owned(),
+        serde_json::Value::String(text) => text,
         _ => raw.to_owned(),
     }
 }
