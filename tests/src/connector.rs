@@ -46,7 +46,7 @@ impl Connector {
             name: prefix.replace('_', "-"),
             prefix,
             tables: tables.to_owned(),
-            start: format!("{{ gtid = \"{}\" }}", database.gtids()),
+            start: database.here(),
             source: String::new(),
             heartbeat_interval_ms: 0,
             plugin: "builtin = \"envelope\"\nconfig = { time_zone = \"+00:00\" }".to_owned(),

@@ -1,8 +1,8 @@
 //! What end-to-end tests need: a real MySQL, a real Kafka, and the real `rowmill` binary, each behind a handle whose
 //! every wait has a deadline. Nothing here uses rowmill's own code: what it does is judged from outside.
 //!
-//! `tests/run` starts the servers and sets `ROWMILL_TEST_MYSQL`, `ROWMILL_TEST_MARIADB`, `ROWMILL_TEST_KAFKA` (host:port) and
-//! `ROWMILL_TEST_BIN`.
+//! `tests/run` starts the servers and sets `ROWMILL_TEST_MYSQL`, `ROWMILL_TEST_MARIADB`, `ROWMILL_TEST_MYSQL56`, `ROWMILL_TEST_KAFKA`
+//! (host:port) and `ROWMILL_TEST_BIN`.
 
 #![allow(
     clippy::unwrap_used,

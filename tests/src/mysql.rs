@@ -32,6 +32,21 @@ pub enum Kind {
     Mysql56,
 }
 
+impl Kind {
+    /// Whether its log, as the scripts start it, tells the names of columns. Else a row can't be read once its table is gone.
+    pub fn names_columns(self) -> bool {
+        self != Self::Mysql56
+    }
+
+    /// MySQL's type for documents; where there is none, for texts.
+    pub fn json(self) -> &'static str {
+        match self {
+            Self::Mysql | Self::Mariadb => "JSON",
+            Self::Mysql56 => "TEXT",
+        }
+    }
+}
+
 impl Server {
     /// The MySQL that all tests share: leave its global settings alone.
     pub fn shared() -> Self {
@@ -46,6 +61,16 @@ impl Server {
             Kind::Mysql56 => "ROWMILL_TEST_MYSQL56",
         };
         Self::at(kind, &environment(variable), None)
+    }
+
+    /// This one, or one that takes every statement: with GTIDs MySQL 5.6 forbids CREATE TABLE … SELECT, and temporary tables in
+    /// transactions.
+    #[must_use]
+    pub fn permissive(self) -> Self {
+        match self.kind {
+            Kind::Mysql56 => Self::start_of(Kind::Mysql56, &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]),
+            Kind::Mysql | Kind::Mariadb => self,
+        }
     }
 
     /// Another handle of the same server; it must not outlive this one.
@@ -239,6 +264,16 @@ impl Database {
             "gtid_executed"
         };
         self.value(&format!("SELECT @@global.{variable}")).replace(['\n', ' '], "")
+    }
+
+    /// The end of the log as a value of `source.start`: by GTID where the server has them.
+    pub fn here(&mut self) -> String {
+        let has_gtids = self.server.kind == Kind::Mariadb || self.value("SELECT @@global.gtid_mode") == "ON";
+        if has_gtids {
+            return format!("{{ gtid = \"{}\" }}", self.gtids());
+        }
+        let (file, pos) = self.log_end();
+        format!("{{ file = \"{file}\", pos = {pos} }}")
     }
 
     /// Binlog file and offset of its end.

@@ -27,6 +27,7 @@ fn every_code_of_every_character_set_is_what_the_server_says(server: Server) {
     connector.sink.push_str("\npartitions_with_key = 1");
     let rowmill = connector.start();
     write_unicode(&mut database, &sets);
+    write_numbers(&mut database);
     for (set, bytes) in &sets {
         if !is_unicode(set) {
             write_codes(&mut database, set, *bytes);
@@ -49,7 +50,7 @@ fn every_code_of_every_character_set_is_what_the_server_says(server: Server) {
     for ((set, bytes), seen) in sets.iter().zip(seen) {
         let least = match set.as_str() {
             "utf8mb4" | "utf16" | "utf16le" | "utf32" => 0x11_0000 - 0x800,
-            "utf8mb3" | "ucs2" => 0x1_0000 - 0x800,
+            "utf8mb3" | "utf8" | "ucs2" => 0x1_0000 - 0x800,
             "gb18030" => 0x11_0000 - 0x800 + 23_940,
             _ if *bytes > 1 => 6000,
             "ascii" | "swe7" => 127,
@@ -108,7 +109,10 @@ fn write_unicode(database: &mut Database, existing: &[(String, u32)]) {
     let all: Vec<char> = ('\0'..=char::MAX).collect();
     let (basic, other) = all.split_at(all.partition_point(|c| *c <= '\u{ffff}'));
     for (characters, sets) in [
-        (basic, &["utf8mb4", "utf8mb3", "ucs2", "utf16", "utf16le", "utf32", "gb18030"][..]),
+        (
+            basic,
+            &["utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32", "gb18030"][..],
+        ),
         (other, &["utf8mb4", "utf16", "utf16le", "utf32", "gb18030"]),
     ] {
         let sets: Vec<&str> = sets
@@ -129,6 +133,15 @@ fn write_unicode(database: &mut Database, existing: &[(String, u32)]) {
     }
 }
 
+/// A table `numbers`, from 0 to 65,535.
+pub(crate) fn write_numbers(database: &mut Database) {
+    database.exec("CREATE TABLE numbers (n INT PRIMARY KEY)");
+    database.exec("INSERT INTO numbers VALUES (0)");
+    for bit in 0..16 {
+        database.exec(&format!("INSERT INTO numbers SELECT n + {} FROM numbers", 1 << bit));
+    }
+}
+
 /// All codes of up to three bytes that the server takes for one character, and can convert: else it writes a question mark.
 fn write_codes(database: &mut Database, set: &str, bytes: u32) {
     let mut codes = vec![("", 2, 0..0x100)];
@@ -138,20 +151,15 @@ fn write_codes(database: &mut Database, set: &str, bytes: u32) {
     if bytes == 3 {
         codes.push(("8F", 4, 0x8000..0x1_0000));
     }
-    let depth = match database.server.kind {
-        Kind::Mariadb => "max_recursive_iterations",
-        Kind::Mysql | Kind::Mysql56 => "cte_max_recursion_depth",
-    };
-    database.exec(&format!(
-        "SET SESSION {depth} = 100000, SESSION group_concat_max_len = 1000000, SESSION sql_mode = ''"
-    ));
+    database.exec("SET SESSION group_concat_max_len = 1000000, SESSION sql_mode = ''");
     for (prefix, digits, range) in codes {
         database.exec(&format!(
             "INSERT INTO t (`{set}`)
-             WITH RECURSIVE numbers(n) AS (SELECT {} UNION ALL SELECT n + 1 FROM numbers WHERE n < {}),
-             codes AS (SELECT n, CONCAT('{prefix}', LPAD(HEX(n), {digits}, '0')) AS code FROM numbers),
-             texts AS (SELECT n, code, CONVERT(UNHEX(code) USING {set}) AS text FROM codes)
-             SELECT CONVERT(UNHEX(GROUP_CONCAT(code ORDER BY n SEPARATOR '')) USING {set}) FROM texts
+             SELECT CONVERT(UNHEX(GROUP_CONCAT(code ORDER BY n SEPARATOR '')) USING {set}) FROM (
+               SELECT n, code, CONVERT(UNHEX(code) USING {set}) AS text FROM (
+                 SELECT n, CONCAT('{prefix}', LPAD(HEX(n), {digits}, '0')) AS code FROM numbers WHERE n BETWEEN {} AND {}
+               ) AS codes
+             ) AS texts
              WHERE CHAR_LENGTH(text) = 1 AND (code = '3F' OR HEX(CONVERT(text USING utf32)) NOT IN ('', '0000003F'))
              GROUP BY n DIV {CODES}",
             range.start,

@@ -97,8 +97,10 @@ fn a_message_is_keyed_by_the_tables_key_in_key_order_with_values_as_in_the_row(s
     let mut database = server.database("keys");
     database.exec("SET SESSION sql_mode = '', SESSION time_zone = '+00:00'");
     let names: Vec<String> = (0..TABLES.len()).map(|number| format!("t{number}")).collect();
+    // The catalogue of MySQL 5.6 does not show labels beyond U+FFFF.
+    let highest = if database.server.kind.names_columns() { "😀" } else { "☃" };
     for (name, (columns, ..)) in names.iter().zip(TABLES) {
-        database.exec(&format!("CREATE TABLE {name} ({columns})"));
+        database.exec(&format!("CREATE TABLE {name} ({})", columns.replace('😀', highest)));
     }
     let connector = Connector::new(&mut database, &kafka, &names.join(","));
     for (name, (_, row, ..)) in names.iter().zip(TABLES) {
@@ -110,7 +112,7 @@ fn a_message_is_keyed_by_the_tables_key_in_key_order_with_values_as_in_the_row(s
         let messages = kafka.read(&[&connector.topic(name)], 2);
         for message in &messages {
             assert_eq!(primary_key(message), primary, "{columns}");
-            assert_eq!(message.key.as_deref(), key, "{columns}");
+            assert_eq!(message.key, key.map(|key| key.replace('😀', highest)), "{columns}");
         }
         let partitions = if key.is_some() { 6 } else { 1 };
         assert_eq!(kafka.partitions(&connector.topic(name)), Some(partitions), "{columns}");

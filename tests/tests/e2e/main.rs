@@ -10,11 +10,16 @@
     reason = "a test fails by panicking"
 )]
 
-/// Makes a test of each of these functions on each kind of server: `mysql::…`, `mariadb::…`. They take the server that is shared.
+/// Makes a test of each of these functions on each kind of server: `mysql::…`, `mariadb::…`, `mysql56::…`. They take the server that is
+/// shared. What stands behind `newer:` needs what MySQL 5.6 does not have.
 macro_rules! on_each_server {
     ($($test:ident),* $(,)?) => {
-        on_each_server!(@mysql Mysql $($test)*);
-        on_each_server!(@mariadb Mariadb $($test)*);
+        on_each_server!($($test),*; newer:);
+    };
+    ($($test:ident),*; newer: $($newer:ident),* $(,)?) => {
+        on_each_server!(@mysql Mysql $($test)* $($newer)*);
+        on_each_server!(@mariadb Mariadb $($test)* $($newer)*);
+        on_each_server!(@mysql56 Mysql56 $($test)*);
     };
     (@$module:ident $kind:ident $($test:ident)*) => {
         mod $module {

@@ -133,14 +133,29 @@ pub(crate) struct Column {
     pub(crate) sql_type: &'static str,
     pub(crate) kind: Kind,
     pub(crate) values: &'static [&'static str],
-    /// The only server that has it; none: all do.
-    only: Option<ServerKind>,
+    /// The servers that have it.
+    servers: &'static [ServerKind],
 }
 
 impl Column {
     /// The same, on one kind of server.
     pub(crate) const fn only(self, kind: ServerKind) -> Self {
-        Self { only: Some(kind), ..self }
+        let servers: &[ServerKind] = match kind {
+            ServerKind::Mysql => &[ServerKind::Mysql],
+            ServerKind::Mariadb => &[ServerKind::Mariadb],
+            ServerKind::Mysql56 => &[ServerKind::Mysql56],
+        };
+        Self { servers, ..self }
+    }
+
+    /// The same, on all but one kind of server.
+    pub(crate) const fn not_on(self, kind: ServerKind) -> Self {
+        let servers: &[ServerKind] = match kind {
+            ServerKind::Mysql => &[ServerKind::Mariadb, ServerKind::Mysql56],
+            ServerKind::Mariadb => &[ServerKind::Mysql, ServerKind::Mysql56],
+            ServerKind::Mysql56 => &[ServerKind::Mysql, ServerKind::Mariadb],
+        };
+        Self { servers, ..self }
     }
 }
 
@@ -151,7 +166,7 @@ pub(crate) const fn column(name: &'static str, sql_type: &'static str, kind: Kin
         sql_type,
         kind,
         values,
-        only: None,
+        servers: &[ServerKind::Mysql, ServerKind::Mariadb, ServerKind::Mysql56],
     }
 }
 
@@ -164,7 +179,7 @@ const IMAGES: [&str; 3] = ["FULL", "MINIMAL", "NOBLOB"];
 /// connectors (split and single updates) deliver with what the server says.
 pub(crate) fn compare(server: Server, stem: &str, columns: &[Column]) {
     let kind = server.kind;
-    let columns: Vec<Column> = columns.iter().filter(|c| c.only.is_none_or(|only| only == kind)).copied().collect();
+    let columns: Vec<Column> = columns.iter().filter(|c| c.servers.contains(&kind)).copied().collect();
     let columns = columns.as_slice();
     let kafka = Kafka::shared();
     let mut database = server.database(stem);

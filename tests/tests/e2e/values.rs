@@ -1,6 +1,6 @@
 //! Numbers, bits, bytes, ENUM and SET with their edge values, through `oracle`.
 
-use pipeline_tests::Server;
+use pipeline_tests::{Kind as ServerKind, Server};
 
 use crate::oracle::Kind::{Boolean, Bytes, Decimal, Double, Float, LargeBytes, Long, Text};
 use crate::oracle::{Column, column, compare};
@@ -258,7 +258,8 @@ fn floats_of_every_magnitude_read_back_to_the_same_value(server: Server) {
     let mut database = server.database("v_floats");
     let messages = written(&mut database, "d DOUBLE, f FLOAT", &rows);
     // A column prints all digits; an expression is cut to 22 characters.
-    database.exec("CREATE TABLE wide (f DOUBLE) SELECT id, d, f * 1e0 AS f FROM t");
+    database.exec("CREATE TABLE wide (id INT, d DOUBLE, f DOUBLE)");
+    database.exec("INSERT INTO wide SELECT id, d, f * 1e0 FROM t");
     let expected = database.query("SELECT d, f FROM wide ORDER BY id");
     for (message, expected) in messages.iter().zip(&expected) {
         for ((name, kind), expected) in [("d", Double), ("f", Float)].into_iter().zip(expected) {
@@ -317,10 +318,13 @@ fn enums_and_sets_are_their_labels(server: Server) {
             column("maybe", "ENUM('a','b')", Text, &["'b'", "NULL", "''"]),
             column(
                 "hostile",
-                "ENUM('it''s \"quoted\"','back\\\\slash','tab\\there','😀')",
+                "ENUM('it''s \"quoted\"','back\\\\slash','tab\\there','☃')",
                 Text,
                 &["1", "2", "3", "4", "NULL"],
             ),
+            // The catalogue of MySQL 5.6 does not show such labels.
+            column("high", "ENUM('a\\tb','😀')", Text, &["1", "2", "NULL"]).not_on(ServerKind::Mysql56),
+            column("spaced_high", "SET('a b','é','😀',' x') NOT NULL", Text, &["15", "4", "''", "9"]).not_on(ServerKind::Mysql56),
             column("latin", "ENUM('é','ü') CHARACTER SET latin1", Text, &["'é'", "'ü'", "NULL"]),
             column(
                 "emptied",
@@ -329,7 +333,7 @@ fn enums_and_sets_are_their_labels(server: Server) {
                 &["1", "2", "3", "4", "5", "NULL"],
             ),
             column("two_bytes", leaked(many_labels(300)), Text, &["1", "255", "256", "300", "NULL"]),
-            column("spaced", "SET('a b','é','😀',' x') NOT NULL", Text, &["15", "4", "''", "9"]),
+            column("spaced", "SET('a b','é','☃',' x') NOT NULL", Text, &["15", "4", "''", "9"]),
             column("marks", "SET('a','b','c') NOT NULL", Text, &["''", "'a'", "'a,c'", "'a,b,c'"]),
             column("marks_latin", "SET('ä','ö') CHARACTER SET latin1", Text, &["'ä,ö'", "'ö'", "NULL"]),
             column(
