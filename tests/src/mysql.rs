@@ -136,7 +136,7 @@ impl Server {
         Session::connect(&self.host, self.port, "root", "")
     }
 
-    /// A file of its log, where this handle started it.
+    /// A file of its log, or another one in its data folder, where this handle started it.
     ///
     /// # Panics
     /// Where it did not.

@@ -42,6 +42,7 @@ mod crashes;
 mod document;
 mod documents;
 mod events;
+mod former;
 mod keys;
 mod large;
 mod layouts;

@@ -178,20 +178,25 @@ const IMAGES: [&str; 3] = ["FULL", "MINIMAL", "NOBLOB"];
 /// Inserts, updates and deletes rows that hold every value of every column, under each row image, and compares what two
 /// connectors (split and single updates) deliver with what the server says.
 pub(crate) fn compare(server: Server, stem: &str, columns: &[Column]) {
-    let kind = server.kind;
+    compare_in(&mut server.database(stem), columns, |_, _| ());
+}
+
+/// The same, after `prepare` has done something to each of the tables.
+pub(crate) fn compare_in(database: &mut Database, columns: &[Column], mut prepare: impl FnMut(&mut Database, &str)) {
+    let kind = database.server.kind;
     let columns: Vec<Column> = columns.iter().filter(|c| c.servers.contains(&kind)).copied().collect();
     let columns = columns.as_slice();
     let kafka = Kafka::shared();
-    let mut database = server.database(stem);
     let tables: Vec<String> = IMAGES.iter().map(|image| format!("values_{}", image.to_lowercase())).collect();
     for table in &tables {
         let list: Vec<String> = columns.iter().map(|c| format!("{} {}", quoted(c.name), c.sql_type)).collect();
         database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY, {})", list.join(", ")));
+        prepare(database, table);
     }
     let connectors: Vec<Connector> = ["split", "single"]
         .iter()
         .map(|mode| {
-            let mut connector = Connector::new(&mut database, &kafka, &tables.join(","));
+            let mut connector = Connector::new(database, &kafka, &tables.join(","));
             connector.plugin = format!("builtin = \"envelope\"\nconfig = {{ update_mode = \"{mode}\", time_zone = \"+08:00\" }}");
             let _ = write!(connector.sink, "\npartitions_with_key = 1");
             connector
@@ -200,7 +205,7 @@ pub(crate) fn compare(server: Server, stem: &str, columns: &[Column]) {
     let states: Vec<(State, State)> = IMAGES
         .iter()
         .zip(&tables)
-        .map(|(image, table)| change(&mut database, image, table, columns))
+        .map(|(image, table)| change(database, image, table, columns))
         .collect();
     let running: Vec<_> = connectors.iter().map(Connector::start).collect();
     let mut wrong = Vec::new();
