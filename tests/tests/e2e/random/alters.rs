@@ -204,7 +204,9 @@ fn ghost(load: &mut Load<'_>, at: usize) {
     let both: Vec<String> = ghost
         .columns
         .iter()
-        .filter(|c| !c.generated && !c.is_cut_within_characters() && old.columns.iter().any(|o| o.name == c.name))
+        .filter(|c| {
+            !c.generated && !c.is_cut_within_characters() && old.columns.iter().any(|o| o.name == c.name && o.is_bytes() == c.is_bytes())
+        })
         .map(|c| quoted(&c.name))
         .collect();
     let list = both.join(", ");

@@ -249,10 +249,15 @@ impl Column {
     }
 
     /// SQL that tells values apart which the envelope renders alike.
-    pub(crate) fn precise(&self, rendering: &Rendering) -> Option<String> {
+    pub(crate) fn precise(&self, world: &World) -> Option<String> {
+        let rendering = &world.rendering;
         if self.data_type == "enum" {
             // The empty label is not the value of no label.
             return Some(format!("IFNULL({} + 0, '-')", quoted(&self.name)));
+        }
+        if world.lossless && self.is_text() {
+            // Several bytes may stand for one character.
+            return Some(format!("IFNULL(HEX({}), '-')", quoted(&self.name)));
         }
         let lossy = match self.data_type.as_str() {
             "tinyint" => self.is_truth(rendering),

@@ -43,11 +43,12 @@ pub(crate) struct Judge<'a> {
     told: Vec<usize>,
 }
 
-/// Holds all records, in the order of their sequence ids, against the story.
+/// Holds all records, in the order of their sequence ids, against the story; gives how many changes of rows they told. If the connector
+/// `stopped`, they may end before the story does.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(crate) fn judge(around: &Surroundings<'_>, story: &Story, records: &[Record<'_>]) -> Result<(), String> {
+pub(crate) fn judge(around: &Surroundings<'_>, story: &Story, records: &[Record<'_>], stopped: bool) -> Result<usize, String> {
     order(records)?;
     let mut judge = Judge {
         around,
@@ -58,6 +59,7 @@ pub(crate) fn judge(around: &Surroundings<'_>, story: &Story, records: &[Record<
         next: 0,
         told: Vec::new(),
     };
+    let mut changes = 0;
     for step in &story.steps {
         judge.told.clear();
         let (sql, transaction, result) = match step {
@@ -66,11 +68,15 @@ pub(crate) fn judge(around: &Surroundings<'_>, story: &Story, records: &[Record<
         };
         let times = story.transactions[transaction];
         let result = result.and_then(|()| judge.transaction(transaction, times, records));
+        if result.is_err() && stopped && judge.next == records.len() {
+            return Ok(changes);
+        }
         result.map_err(|reason| judge.explain(&reason, sql, step, records))?;
+        changes += step.changes();
     }
     judge.pass_idle(records)?;
     match records.get(judge.next) {
-        None => Ok(()),
+        None => Ok(changes),
         Some(record) => Err(format!("a record that no statement explains: {}", cut(&record.message.value, 3000))),
     }
 }

@@ -18,8 +18,8 @@ use super::world::{World, quoted};
 pub(crate) struct Plan {
     /// Row changes after which it ends.
     pub(crate) changes: usize,
-    /// Whether tables change.
-    pub(crate) alters: bool,
+    /// How many in a hundred steps change tables.
+    pub(crate) alters: u64,
     /// Which row images are logged.
     pub(crate) images: &'static [Image],
     /// Whether the connector takes every table, and not only those whose names begin with `t`.
@@ -36,6 +36,8 @@ pub(crate) struct Load<'a> {
     pub(crate) number: u32,
     /// Called before a statement that the connector must not be behind of.
     pub(crate) barrier: Box<dyn FnMut(&mut Session) + 'a>,
+    /// Called between transactions now and then.
+    pub(crate) interlude: Box<dyn FnMut() + 'a>,
     plan: Plan,
     next_rid: i64,
     image: Image,
@@ -53,8 +55,10 @@ pub(crate) fn mend(session: &mut Session, schema: &Schema) {
     let table = quoted(&schema.table);
     for column in schema.columns.iter().filter(|c| c.is_text() && !c.generated) {
         let (name, charset) = (quoted(&column.name), column.charset.as_deref().unwrap_or_default());
-        let good = format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})");
-        let wrong = format!("WHERE HEX({name}) <> HEX({good})");
+        // By way of a character set that is not the column's: what needs no conversion is not looked at.
+        let way = if charset == "utf16" { "utf8mb4" } else { "utf16" };
+        let good = format!("CONVERT(CONVERT({name} USING {way}) USING {charset})");
+        let wrong = format!("WHERE NOT (HEX({name}) <=> HEX({good}))");
         if session.value(&format!("SELECT COUNT(*) FROM {table} {wrong}")) != "0" {
             session.exec("SET SESSION sql_log_bin = 0");
             // Keys over it may collide then.
@@ -79,6 +83,7 @@ impl<'a> Load<'a> {
             story: Story::default(),
             number: 0,
             barrier: Box::new(|_| {}),
+            interlude: Box::new(|| {}),
             plan,
             next_rid: 1,
             image: Image::Full,
@@ -102,9 +107,12 @@ impl<'a> Load<'a> {
                 self.mood();
             }
             let roll = self.chance.below(100);
-            if roll < 14 && self.plan.alters {
+            if self.chance.percent(1) {
+                (self.interlude)();
+            }
+            if roll < self.plan.alters {
                 alters::any(self);
-            } else if roll < 40 {
+            } else if roll.is_multiple_of(3) {
                 self.transaction();
             } else {
                 let begin = now();
@@ -273,11 +281,7 @@ impl<'a> Load<'a> {
 
     fn commit(&mut self, begin: i64, steps: Vec<Step>) {
         self.story.transactions.push((begin, now()));
-        for step in &steps {
-            if let Step::Change(change) = step {
-                self.story.changes += change.touched.iter().map(|t| t.changes.len()).sum::<usize>();
-            }
-        }
+        self.story.changes += steps.iter().map(Step::changes).sum::<usize>();
         self.story.steps.extend(steps);
     }
 

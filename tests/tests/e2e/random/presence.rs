@@ -46,8 +46,8 @@ impl Rules<'_> {
         let written = self.written.contains(&column);
         let described = &self.schema.columns[column];
         // What the server itself writes to.
-        // MariaDB does not tell a default that is an expression from one that is not.
-        let expression = described.extra.contains("default_generated") || (described.has_default && self.world.is_mariadb());
+        // MariaDB and MySQL 5.6 do not tell a default that is an expression from one that is not.
+        let expression = described.extra.contains("default_generated") || (described.has_default && !self.world.is_mysql9());
         let by_expression = self.kind != Kind::Update && expression;
         let of_server =
             described.generated || described.on_update || described.auto_increment || by_expression || described.name == "my_row_id";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use pipeline_tests::{Chance, Connector, Database, Kafka, Message, Rowmill, Server, Session, unique};
+use pipeline_tests::{Chance, Connector, Database, Kafka, Kind, Message, Rowmill, Server, Session, unique};
 
 use super::judge::{Surroundings, judge};
 use super::load::{Load, Plan};
@@ -26,6 +26,8 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     pub(crate) definitions: u64,
     pub(crate) transactions: u64,
+    /// Scenarios at whose end the connector had stopped, since columns could not be told any more.
+    pub(crate) stopped: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -37,7 +39,42 @@ impl std::ops::AddAssign for Counts {
         self.refused += other.refused;
         self.definitions += other.definitions;
         self.transactions += other.transactions;
+        self.stopped += other.stopped;
     }
+}
+
+/// When the connector runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// All the time, and the load waits for it before statements that change what only the catalogue tells.
+    Abreast,
+    /// All the time, as fast as it can.
+    Along,
+    /// After everything has happened.
+    Behind,
+}
+
+impl Pace {
+    fn any(chance: &mut Chance, world: &World, alters: bool) -> Self {
+        let free = [Self::Along, Self::Behind];
+        if !alters || !world.may_ask() {
+            return *chance.pick(&free);
+        }
+        // A copy needs all records; and where the log names columns, nobody looks for when the width of a `tinyint(1)` changed.
+        if world.lossless || (world.rendering.truth && world.names) || chance.percent(40) {
+            Self::Abreast
+        } else {
+            *chance.pick(&free)
+        }
+    }
+}
+
+/// What came of a load.
+struct Played {
+    story: Story,
+    messages: Vec<Message>,
+    /// The connector ended at rows whose columns can't be told any more.
+    stopped: bool,
 }
 
 /// The table whose rows tell how far the connector is.
@@ -63,15 +100,15 @@ pub(crate) fn select(server: &Server, kafka: &Kafka, seed: u64) -> Counts {
     let mut scene = Scene::new(server, kafka, chance, rendering, false);
     let all = scene.chance.percent(80);
     let plan = Plan {
-        changes: usize::try_from(scene.chance.between(300, 2500)).unwrap(),
-        alters: scene.chance.percent(70),
+        changes: usize::try_from(scene.chance.between(200, 2000)).unwrap(),
+        alters: *scene.chance.pick(&[0, 5, 14, 14, 40]),
         images: if all { &IMAGES } else { &[Image::Full] },
         everything: false,
     };
-    let (story, messages) = scene.play(plan);
-    let around = scene.surroundings(&story);
-    match in_order(&messages).and_then(|records| judge(&around, &story, &records)) {
-        Ok(()) => scene.end(&story, messages.len()),
+    let played = scene.play(plan);
+    let around = scene.surroundings(&played.story);
+    match in_order(&played.messages).and_then(|records| judge(&around, &played.story, &records, played.stopped)) {
+        Ok(changes) => scene.end(&played, changes),
         Err(reason) => panic!("ROWMILL_TEST_SEED={seed}: {reason}\n{}", scene.connector.toml()),
     }
 }
@@ -84,15 +121,15 @@ pub(crate) fn copy(server: &Server, kafka: &Kafka, seed: u64) -> Counts {
     let mut scene = Scene::new(server, kafka, chance, rendering, true);
     let plan = Plan {
         changes: usize::try_from(scene.chance.between(300, 1500)).unwrap(),
-        alters: scene.chance.percent(80),
+        alters: *scene.chance.pick(&[0, 14, 14, 40]),
         images: &[Image::Full, Image::Noblob],
         everything: true,
     };
-    let (story, messages) = scene.play(plan);
+    let played = scene.play(plan);
     let mut copies = server.again().database_named(&unique("copy"));
     let mut replay = Replay::new(&scene.world, copies.session());
     scene.originals.iter().for_each(|sql| replay.session.exec(sql));
-    let result = in_order(&messages).and_then(|records| {
+    let result = in_order(&played.messages).and_then(|records| {
         replay.write(&records, &scene.connector.topic(""))?;
         scene.compare(&mut replay, &copies.name)
     });
@@ -101,7 +138,7 @@ pub(crate) fn copy(server: &Server, kafka: &Kafka, seed: u64) -> Counts {
     }
     let name = copies.name.clone();
     copies.exec(&format!("DROP DATABASE `{name}`"));
-    scene.end(&story, messages.len())
+    scene.end(&played, played.story.changes)
 }
 
 const IMAGES: [Image; 4] = [Image::Full, Image::Full, Image::Minimal, Image::Noblob];
@@ -118,6 +155,11 @@ impl<'a> Scene<'a> {
     fn new(server: &Server, kafka: &'a Kafka, mut chance: Chance, rendering: Rendering, lossless: bool) -> Self {
         let odd = if chance.percent(30) { "odd db.ü'%\u{2603}" } else { "random" };
         let mut database = server.again().database_named(&unique(odd));
+        if server.kind != Kind::Mysql56 && !lossless {
+            let least = if server.kind == Kind::Mariadb { "NO_LOG" } else { "MINIMAL" };
+            let metadata = *chance.pick(&["FULL", "FULL", "MINIMAL", least]);
+            database.exec(&format!("SET GLOBAL binlog_row_metadata = {metadata}"));
+        }
         let world = World::new(server.kind, &mut database.session(), rendering, lossless);
         database.exec(&format!("CREATE TABLE {MARKS} (rid INT PRIMARY KEY)"));
         let mut connector = Connector::new(&mut database, kafka, "");
@@ -146,8 +188,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Runs the load and the connector; gives what happened, and what was delivered.
-    fn play(&mut self, plan: Plan) -> (Story, Vec<Message>) {
+    /// Runs the load and the connector.
+    fn play(&mut self, plan: Plan) -> Played {
         let (seed, session) = (self.chance.below(1 << 52), self.database.session());
         let mut load = Load::new(seed, &self.world, session, plan);
         load.begin();
@@ -157,25 +199,39 @@ impl<'a> Scene<'a> {
             self.originals = load.tables.iter().map(|t| original(&mut self.database, &t.schema.table)).collect();
             load.story.forget_records();
         }
-        // Where what is asked of the server must not be behind, the connector has to run all the time.
-        let live = (plan.alters && (!self.world.is_mysql9() || self.world.rendering.truth)) || self.chance.percent(50);
-        let running = Rc::new(RefCell::new(live.then(|| self.connector.start())));
+        let pace = Pace::any(&mut self.chance, &self.world, plan.alters > 0);
+        let may_stop = plan.alters > 0 && self.world.may_ask() && pace != Pace::Abreast;
+        let running = Rc::new(RefCell::new((pace != Pace::Behind).then(|| self.connector.start())));
         let (kafka, connector, marks, same) = (self.kafka, &self.connector, &mut self.marks, Rc::clone(&running));
-        load.barrier = Box::new(move |session| {
-            *marks += 1;
-            reach(kafka, connector, session, *marks, &mut same.borrow_mut());
-        });
+        if !may_stop {
+            let running = Rc::clone(&running);
+            load.interlude = Box::new(move || restart(connector, &mut running.borrow_mut()));
+        }
+        if pace == Pace::Abreast {
+            load.barrier = Box::new(move |session| {
+                *marks += 1;
+                let ended = reach(kafka, connector, session, *marks, &mut same.borrow_mut());
+                ended
+                    .inspect_err(|reason| panic!("the connector ended before mark {marks}: {reason}\n{}", connector.toml()))
+                    .unwrap();
+            });
+        }
         load.run();
         let (story, mut session) = load.end();
         self.marks += 1;
         let mut process = running.take().or_else(|| Some(self.connector.start()));
-        reach(self.kafka, &self.connector, &mut session, self.marks, &mut process);
+        let stopped = match reach(self.kafka, &self.connector, &mut session, self.marks, &mut process) {
+            Ok(()) => false,
+            Err(output) if may_stop && output.contains("can't be told") => true,
+            Err(output) => panic!("the connector ended before the last mark: {output}\n{}", self.connector.toml()),
+        };
         process.into_iter().for_each(|process| {
             process.terminate().assert_code(0);
         });
         let topics = self.topics(&story);
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        (story, self.kafka.read_to_ends(&topics))
+        let messages = self.kafka.read_to_ends(&topics);
+        Played { story, messages, stopped }
     }
 
     /// Topics of all tables that there were, but that of the marks.
@@ -243,7 +299,8 @@ impl<'a> Scene<'a> {
     }
 
     /// Leaves nothing behind.
-    fn end(mut self, story: &Story, records: usize) -> Counts {
+    fn end(mut self, played: &Played, changes: usize) -> Counts {
+        let story = &played.story;
         let topics: Vec<String> = self.topics(story).into_iter().chain([self.connector.topic(MARKS)]).collect();
         self.kafka.delete_topics(&topics.iter().map(String::as_str).collect::<Vec<_>>());
         let name = self.database.name.clone();
@@ -251,12 +308,13 @@ impl<'a> Scene<'a> {
         let count = |n: usize| u64::try_from(n).unwrap();
         Counts {
             scenarios: 1,
-            changes: count(story.changes),
-            records: count(records),
+            changes: count(changes),
+            records: count(played.messages.len()),
             statements: count(story.taken),
             refused: count(story.refused),
             definitions: count(story.definitions),
             transactions: count(story.transactions.len()),
+            stopped: u64::from(played.stopped),
         }
     }
 }
@@ -291,19 +349,29 @@ fn original(database: &mut Database, table: &str) -> String {
     row[1].clone().expect("the table is there")
 }
 
+/// Ends a connector that runs and starts it again, which neither loses nor repeats anything.
+fn restart(connector: &Connector, process: &mut Option<Rowmill>) {
+    if let Some(running) = process.take() {
+        // Before that it would not hear the signal.
+        running.wait_for_log("that it streams", |line| line.contains("attempt: streaming"));
+        running.terminate().assert_code(0);
+        *process = Some(connector.start());
+    }
+}
+
 /// Writes a mark and waits until it is delivered: then all before it has been read.
-fn reach(kafka: &Kafka, connector: &Connector, session: &mut Session, mark: u32, process: &mut Option<Rowmill>) {
+///
+/// # Errors
+/// What the connector wrote, where it ended instead.
+fn reach(kafka: &Kafka, connector: &Connector, session: &mut Session, mark: u32, process: &mut Option<Rowmill>) -> Result<(), String> {
     session.exec(&format!("INSERT INTO {MARKS} VALUES ({mark})"));
     let mut runs = true;
     kafka.read_until(&[&connector.topic(MARKS)], |read| {
         runs = process.as_mut().is_some_and(Rowmill::is_running);
         !runs || read.iter().any(|m| m.integer("rid") == i64::from(mark))
     });
-    if let Some(ended) = process.take_if(|_| !runs) {
-        panic!(
-            "the connector ended before mark {mark}: {}\n{}",
-            ended.wait().output(),
-            connector.toml()
-        );
+    match process.take_if(|_| !runs) {
+        None => Ok(()),
+        Some(ended) => Err(ended.wait().output()),
     }
 }

@@ -63,7 +63,7 @@ impl Schema {
         let rid = columns.iter().position(|c| c.name == RID).expect("every table has the column");
         let mut list = vec![quoted(RID)];
         list.extend(columns.iter().map(|c| c.expected(world)));
-        let precise: Vec<String> = columns.iter().filter_map(|c| c.precise(&world.rendering)).collect();
+        let precise: Vec<String> = columns.iter().filter_map(|c| c.precise(world)).collect();
         list.push(if precise.is_empty() {
             String::from("''")
         } else {

@@ -79,8 +79,8 @@ impl Writer<'_> {
             other => other,
         };
         match kind {
-            0..=3 => self.insert(at, table),
-            4 => self.copy(at, table),
+            4 if self.has_room() => self.copy(at, table),
+            0..=4 => self.insert(at, table),
             5..=10 => self.update(at, table),
             11 => self.update_two(at, tables),
             12..=14 => self.delete(at, table),
@@ -88,6 +88,11 @@ impl Writer<'_> {
             16..=17 => self.replace(at, table),
             _ => self.upsert(at, table),
         }
+    }
+
+    /// Whether there are enough numbers left for all rows to get new ones many times.
+    fn has_room(&self) -> bool {
+        *self.next_rid < 1 << 55
     }
 
     fn rids(&mut self, count: i64) -> i64 {
@@ -246,7 +251,7 @@ impl Writer<'_> {
                 list.push(format!("{name} = {}", self.expression(schema, i, alias)));
             }
         }
-        if schema.key.contains(&schema.rid) && self.chance.percent(15) {
+        if schema.key.contains(&schema.rid) && self.has_room() && self.chance.percent(15) {
             // To numbers that no row has.
             let by = *self.next_rid;
             self.rids(by + 1);
@@ -260,7 +265,9 @@ impl Writer<'_> {
         let column = &schema.columns[i];
         let name = format!("{alias}{}", quoted(&column.name));
         let literal = |writer: &mut Self| literals::value(writer.chance, writer.world, column);
-        if self.chance.percent(45) || column.is_cut_within_characters() {
+        // A TEXT that MySQL 5.6 takes from a VARCHAR changes with it in the same statement, cut where it was.
+        let only_literals = column.is_cut_within_characters() || (self.world.is_old() && column.is_blob());
+        if self.chance.percent(45) || only_literals {
             return literal(self);
         }
         match column.data_type.as_str() {

@@ -55,6 +55,16 @@ pub(crate) enum Step {
     Define(Definition),
 }
 
+impl Step {
+    /// Rows that it changed in chosen tables.
+    pub(crate) fn changes(&self) -> usize {
+        match self {
+            Self::Change(change) => change.touched.iter().map(|t| t.changes.len()).sum(),
+            Self::Define(_) => 0,
+        }
+    }
+}
+
 /// All steps in the order of the binlog.
 #[derive(Debug, Default)]
 pub(crate) struct Story {

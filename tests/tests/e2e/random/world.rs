@@ -88,6 +88,8 @@ impl Rendering {
 pub(crate) struct World {
     /// Which server.
     pub(crate) kind: Kind,
+    /// Whether the log names columns: `binlog_row_metadata` is FULL.
+    pub(crate) names: bool,
     /// `VERSION()`.
     pub(crate) version: String,
     /// Character sets with their collations.
@@ -115,6 +117,10 @@ impl World {
             let [Some(charset), Some(collation)] = row.as_slice() else {
                 continue;
             };
+            // It has some characters of ASCII twice, and the server takes now the one, now the other.
+            if lossless && charset == "armscii8" {
+                continue;
+            }
             match charsets.last_mut().filter(|(name, _)| name == charset) {
                 Some((_, collations)) => collations.push(collation.clone()),
                 None => charsets.push((charset.clone(), vec![collation.clone()])),
@@ -122,6 +128,7 @@ impl World {
         }
         Self {
             kind,
+            names: kind != Kind::Mysql56 && session.value("SELECT @@GLOBAL.binlog_row_metadata") == "FULL",
             version: session.value("SELECT VERSION()"),
             charsets,
             rendering,
@@ -142,10 +149,15 @@ impl World {
         self.kind == Kind::Mysql56
     }
 
-    /// Whether the connector asks the server about one of these columns: MariaDB's log shows its own types as BINARY, no log shows
-    /// the width of `tinyint(1)`, and older servers log no names.
+    /// Whether the connector may have to ask the server about some table.
+    pub(crate) fn may_ask(&self) -> bool {
+        !self.names || self.rendering.truth || self.is_mariadb()
+    }
+
+    /// Whether it asks about one of these columns: MariaDB's log shows its own types as BINARY, no log shows the width of `tinyint(1)`,
+    /// and not all logs name columns.
     pub(crate) fn asks<'c>(&self, mut columns: impl Iterator<Item = &'c Column>) -> bool {
-        self.is_old() || self.rendering.truth || (self.is_mariadb() && columns.any(Column::looks_binary))
+        !self.names || self.rendering.truth || (self.is_mariadb() && columns.any(Column::looks_binary))
     }
 
     /// A clause that gives a text column a character set, often none.
