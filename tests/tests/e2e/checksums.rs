@@ -45,6 +45,11 @@ fn a_server_of_mysql_that_switches_its_checksums_is_followed() {
 }
 
 #[test]
+fn a_server_of_mysql_5_6_that_switches_its_checksums_is_followed() {
+    assert_follows(Kind::Mysql56);
+}
+
+#[test]
 fn a_server_of_mariadb_that_switches_its_checksums_is_followed() {
     assert_follows(Kind::Mariadb);
 }

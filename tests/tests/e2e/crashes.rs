@@ -4,6 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_tests::{Chance, Connector, Database, Kafka, Message, Server, Session, until};
 
+on_each_server!(
+    killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing,
+    after_sigterm_a_restart_repeats_nothing,
+    a_connection_that_the_server_kills_is_made_again_without_loss,
+);
+
 const ROUNDS: usize = 20;
 const TRANSACTIONS: u64 = 40;
 
@@ -129,10 +135,9 @@ fn wait_for_last(kafka: &Kafka, connector: &Connector, database: &mut Database, 
     });
 }
 
-#[test]
-fn killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing() {
+fn killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("kill");
+    let mut database = server.database("kill");
     tables(&mut database);
     let connector = Connector::new(&mut database, &kafka, "left_one,right_one");
     let mut chance = Chance::new();
@@ -171,10 +176,9 @@ fn killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing() {
     verify(&kafka, &connector, &history, true);
 }
 
-#[test]
-fn after_sigterm_a_restart_repeats_nothing() {
+fn after_sigterm_a_restart_repeats_nothing(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("sigterm");
+    let mut database = server.database("sigterm");
     tables(&mut database);
     let connector = Connector::new(&mut database, &kafka, "left_one,right_one");
     let mut chance = Chance::new();
@@ -197,10 +201,9 @@ fn after_sigterm_a_restart_repeats_nothing() {
     verify(&kafka, &connector, &history, false);
 }
 
-#[test]
-fn a_connection_that_the_server_kills_is_made_again_without_loss() {
+fn a_connection_that_the_server_kills_is_made_again_without_loss(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("reconnect");
+    let mut database = server.database("reconnect");
     tables(&mut database);
     let connector = Connector::new(&mut database, &kafka, "left_one,right_one");
     let mut chance = Chance::new();
@@ -214,7 +217,7 @@ fn a_connection_that_the_server_kills_is_made_again_without_loss() {
         std::thread::scope(|scope| {
             let (session, history, next, chance) = (&mut session, &mut history, &mut next, &mut chance);
             let loader = scope.spawn(move || load(session, chance, history, next));
-            let threads = format!("SELECT id FROM performance_schema.processlist WHERE user = '{user}' AND command LIKE 'Binlog Dump%'");
+            let threads = format!("SELECT id FROM information_schema.processlist WHERE user = '{user}' AND command LIKE 'Binlog Dump%'");
             let id = until("the connector's dump thread", || {
                 let mut ids = database.query(&threads).into_iter().filter_map(|row| row[0].clone());
                 ids.find(|id| !killed.contains(id))

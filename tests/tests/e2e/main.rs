@@ -49,6 +49,7 @@ mod layouts;
 mod log;
 mod mariadb;
 mod moments;
+mod mysql56;
 mod options;
 mod oracle;
 mod packed;

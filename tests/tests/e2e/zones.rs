@@ -248,6 +248,11 @@ fn without_the_option_the_zone_of_a_mysql_server_is_taken() {
 }
 
 #[test]
+fn without_the_option_the_zone_of_a_mysql_5_6_server_is_taken() {
+    the_servers_own_zone_is_taken(Kind::Mysql56);
+}
+
+#[test]
 fn without_the_option_the_zone_of_a_mariadb_server_is_taken() {
     the_servers_own_zone_is_taken(Kind::Mariadb);
 }
