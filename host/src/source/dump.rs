@@ -1,15 +1,17 @@
 //! The server's dump stream: what a replica reads, over one connection, each event's checksum verified.
 
 mod assembly;
+mod behind;
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use mysql_common::packets::{BinlogDumpFlags, ComBinlogDump, ComBinlogDumpGtid, ComRegisterSlave, GnoInterval, Sid, Tag};
+use mysql_common::packets::{BinlogDumpFlags, ComBinlogDump, ComBinlogDumpGtid, ComRegisterSlave, Sid};
 use sha2::{Digest, Sha256};
 
 use self::assembly::Assembly;
+use self::behind::{sids, tells_incidents};
 use super::event::{Event, EventKind, largest};
 use super::file::flavor_of;
 use super::schema::Flavor;
@@ -17,7 +19,7 @@ use super::wire::{Link, Wire};
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::position::{GtidSet, Position, Uuid};
+use crate::position::{GtidSet, Position};
 
 /// How often an idle server shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -112,7 +114,11 @@ impl Dump {
         let gtid_mode = wire.global("gtid_mode")?;
         let by_gtid = from.gtid.as_ref().filter(|_| gtid_mode.as_deref() == Some("ON"));
         let origin = match by_gtid {
-            Some(set) => Origin::Gtids(sids(set)?),
+            Some(set) if tells_incidents(&version) => Origin::Gtids(sids(set, None)?),
+            Some(set) => {
+                let purged = wire.value("SELECT @@GLOBAL.gtid_purged")?.unwrap_or_default();
+                Origin::Gtids(sids(set, Some(&purged.parse().map_err(Fault::stop)?))?)
+            }
             None if from.file.is_empty() && from.gtid.as_ref().is_some_and(|set| !set.is_empty()) => {
                 return Err(Fault::stop(anyhow!(
                     "the position {from} has no file, and the server's gtid_mode is {}: run SET GLOBAL gtid_mode=ON, or set a position by file",
@@ -313,30 +319,6 @@ pub fn replica_uuid(name: &str) -> String {
         let _ = write!(uuid, "{byte:02x}");
     }
     uuid
-}
-
-/// Server and tag, and their intervals.
-type Member = ((Uuid, String), Vec<GnoInterval>);
-
-/// The set as the protocol wants it: one entry a server and tag.
-fn sids(set: &GtidSet) -> Result<Vec<Sid<'static>>, Fault> {
-    let mut all: Vec<Member> = Vec::new();
-    for (uuid, tag, first, last) in set.ranges() {
-        let interval = GnoInterval::new(first, last.saturating_add(1));
-        match all.last_mut() {
-            Some(((same_uuid, same_tag), intervals)) if *same_uuid == uuid && *same_tag == tag => intervals.push(interval),
-            _ => all.push(((uuid, tag.to_owned()), vec![interval])),
-        }
-    }
-    let sid = |((uuid, tag), intervals): Member| {
-        let sid = Sid::new(uuid).with_intervals(intervals);
-        if tag.is_empty() {
-            return Ok(sid);
-        }
-        let tag = Tag::new(tag).map_err(|error| Fault::stop(anyhow!("a GTID tag is none: {error}")))?;
-        Ok(sid.with_tag(tag))
-    };
-    all.into_iter().map(sid).collect()
 }
 
 #[cfg(test)]

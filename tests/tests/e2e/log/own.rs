@@ -121,6 +121,8 @@ fn an_incident_stops_and_says_what_to_do(kind: Kind) {
     database.exec("CREATE TABLE lost (v VARCHAR(2000)) ENGINE = MyISAM");
     let connector = Connector::new(&mut database, &kafka, "t");
     database.exec("INSERT INTO t VALUES (1)");
+    // Nothing is left before it for the second one, which begins right there.
+    let late = Connector::new(&mut database, &kafka, "t");
     // More than fits, and not to be taken back: the server logs that it lost something.
     let rows = ["(REPEAT('x', 1500))"; 8].join(",");
     database.try_exec(&format!("INSERT INTO lost VALUES {rows}")).unwrap_err();
@@ -134,6 +136,9 @@ fn an_incident_stops_and_says_what_to_do(kind: Kind) {
         }
         assert_eq!(ids_once(&kafka, &connector), [1]);
     }
+    let stopped = late.start().wait();
+    stopped.assert_code(1);
+    assert!(stopped.reason().contains("INCIDENT"), "{}", stopped.output());
     // The way on that the reason names.
     let (file, pos) = database.log_end();
     let set = connector
