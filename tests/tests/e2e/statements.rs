@@ -136,3 +136,63 @@ fn a_statement_that_names_no_table_and_a_table_that_one_fills_stop_on_mysql_5_6(
 fn a_statement_that_names_no_table_and_a_table_that_one_fills_stop_on_mariadb() {
     what_is_not_named_stops(Kind::Mariadb);
 }
+
+/// Rows from a file, which the log has with the statement in place of the rows.
+fn load_data_stops_or_warns(kind: Kind) {
+    let kafka = Kafka::shared();
+    let mut database = Server::start_of(kind, &["--secure-file-priv="]).database("load_data");
+    for table in ["t", "u"] {
+        database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY, v INT)"));
+    }
+    let mut connector = Connector::new(&mut database, &kafka, "t");
+    let (log, pos) = database.log_end();
+    // The server looks for it in the database's folder.
+    std::fs::write(database.server.log_file(&format!("{}/rows.txt", database.name)), "10\t1\n11\t2\n").unwrap();
+    let mut by_statement = database.session();
+    by_statement.exec("SET SESSION binlog_format = STATEMENT");
+    database.exec("INSERT INTO t VALUES (1, 1)");
+    by_statement.exec("LOAD DATA INFILE 'rows.txt' INTO TABLE u");
+    database.exec("INSERT INTO t VALUES (2, 2)");
+    by_statement.exec("LOAD DATA INFILE 'rows.txt' REPLACE INTO TABLE t (id, @v) SET v = @v + 1");
+    // Where the session logs rows, there is nothing to lose.
+    database.exec("LOAD DATA INFILE 'rows.txt' REPLACE INTO TABLE t");
+    database.exec("INSERT INTO t VALUES (3, 3)");
+    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{log}' FROM {pos}"));
+    for event in ["Begin_load_query", "Execute_load_query"] {
+        let count = events.iter().filter(|row| row[2].as_deref() == Some(event)).count();
+        assert_eq!(count, 2, "{event} in {events:?}");
+    }
+    for _ in 0..2 {
+        let stopped = connector.start().wait();
+        stopped.assert_code(1);
+        let table = format!("{}.t", database.name);
+        for word in [table.as_str(), "binlog_format=ROW", "source.statements"] {
+            assert!(stopped.reason().contains(word), "no {word} in {}", stopped.output());
+        }
+        assert_eq!(ids(&kafka, &connector, "t"), [1, 2]);
+    }
+    connector.source = "statements = \"warn\"".to_owned();
+    let rowmill = connector.start();
+    rowmill.wait_for_log("the warning", |line| {
+        line.contains("WARN") && line.contains(&format!("{}.t", database.name))
+    });
+    kafka.read_until(&[&connector.topic("t")], |read| read.iter().any(|m| m.integer("id") == 3));
+    rowmill.terminate().assert_code(0);
+    // The rows were there, so that the second one is two updates, each in two halves.
+    assert_eq!(ids(&kafka, &connector, "t"), [1, 2, 10, 10, 11, 11, 3]);
+}
+
+#[test]
+fn load_data_as_a_statement_stops_or_warns_on_mysql() {
+    load_data_stops_or_warns(Kind::Mysql);
+}
+
+#[test]
+fn load_data_as_a_statement_stops_or_warns_on_mysql_5_6() {
+    load_data_stops_or_warns(Kind::Mysql56);
+}
+
+#[test]
+fn load_data_as_a_statement_stops_or_warns_on_mariadb() {
+    load_data_stops_or_warns(Kind::Mariadb);
+}

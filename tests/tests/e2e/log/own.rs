@@ -1,6 +1,6 @@
 //! What needs a server of the test's own: settings that are global, stops and crashes.
 
-use pipeline_tests::{Connector, Kafka, Kind, Server};
+use pipeline_tests::{Connector, Kafka, Kind, Server, until};
 
 use super::{LAST, run_to_last, wait_for_last};
 
@@ -162,6 +162,53 @@ fn an_incident_of_mysql_5_6_stops_and_says_what_to_do() {
 #[test]
 fn an_incident_of_mariadb_stops_and_says_what_to_do() {
     an_incident_stops_and_says_what_to_do(Kind::Mariadb);
+}
+
+/// The position of the last row is the last of its file, is read on from the next one, and is still good when its own is gone.
+fn a_position_outlives_the_file_that_it_was_in(kind: Kind) {
+    let kafka = Kafka::shared();
+    let mut database = Server::start_of(kind, &[]).database("purged");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
+    let connector = Connector::new(&mut database, &kafka, "t");
+    let mut wanted = Vec::new();
+    for id in 1..=4 {
+        database.exec(&format!("INSERT INTO t VALUES ({id})"));
+        wanted.push(id);
+        let rowmill = connector.start();
+        wait_for_last(&kafka, &connector, id);
+        if id % 2 == 0 {
+            database.exec("FLUSH BINARY LOGS");
+        }
+        rowmill.terminate().assert_code(0);
+        if id % 2 == 1 {
+            database.exec("FLUSH BINARY LOGS");
+        }
+        let (file, _) = database.log_end();
+        // It keeps a file as long as a reader or its own recovery may need it.
+        until("the files before to go", || {
+            database.exec(&format!("PURGE BINARY LOGS TO '{file}'"));
+            (database.query("SHOW BINARY LOGS").len() == 1).then_some(())
+        });
+    }
+    run_to_last(&kafka, &connector, &mut database);
+    wanted.push(LAST);
+    assert_eq!(ids_once(&kafka, &connector), wanted);
+    assert_eq!(kafka.records(&connector.topic("t")), 5, "nothing came again");
+}
+
+#[test]
+fn a_position_outlives_the_file_that_it_was_in_on_mysql() {
+    a_position_outlives_the_file_that_it_was_in(Kind::Mysql);
+}
+
+#[test]
+fn a_position_outlives_the_file_that_it_was_in_on_mysql_5_6() {
+    a_position_outlives_the_file_that_it_was_in(Kind::Mysql56);
+}
+
+#[test]
+fn a_position_outlives_the_file_that_it_was_in_on_mariadb() {
+    a_position_outlives_the_file_that_it_was_in(Kind::Mariadb);
 }
 
 #[test]
