@@ -71,10 +71,11 @@ fn the_documented_row_gives_the_documented_message_byte_for_byte() {
     );
 }
 
-#[test]
-fn records_are_where_a_java_producer_would_put_them() {
+on_each_server!(records_are_where_a_java_producer_would_put_them);
+
+fn records_are_where_a_java_producer_would_put_them(server: Server) {
     let kafka = Kafka::shared();
-    let mut database = Server::shared().database("murmur");
+    let mut database = server.database("murmur");
     database.exec(TABLE);
     let connector = Connector::new(&mut database, &kafka, "mysql_tbl");
     for id in 1..=JAVA_PARTITIONS.len() {

@@ -40,6 +40,7 @@ on_each_server!(
     an_insert_without_its_key_stops_the_connector_with_what_mends_it,
     a_table_whose_topic_kafka_refuses_stops_the_connector_when_it_appears,
     a_code_without_a_character_is_refused_in_every_character_set_and_is_named,
+    a_text_that_unicode_does_not_have_stops_the_connector_and_is_named,
 );
 
 fn rows_of_tables_that_nobody_chose_are_never_decoded(server: Server) {
@@ -197,10 +198,9 @@ fn a_document_that_is_no_unicode_stops_the_connector_and_is_named() {
     );
 }
 
-#[test]
-fn a_text_that_unicode_does_not_have_stops_the_connector_and_is_named() {
+fn a_text_that_unicode_does_not_have_stops_the_connector_and_is_named(server: Server) {
     assert_stops_at(
-        Server::shared(),
+        server,
         "gbk",
         |database| {
             database.exec("ALTER TABLE t ADD COLUMN hanzi VARCHAR(10) CHARACTER SET gbk");

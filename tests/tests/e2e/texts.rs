@@ -8,7 +8,8 @@ use crate::oracle::{column, compare};
 on_each_server!(
     text_is_what_the_server_says_in_every_character_set,
     text_of_other_character_sets_is_what_the_server_says_under_every_row_image,
-    identifiers_may_have_any_character;
+    identifiers_may_have_any_character,
+    a_database_and_a_table_may_have_names_that_need_quotes;
     newer: generated_and_invisible_columns_are_delivered_like_others
 );
 
@@ -235,11 +236,11 @@ fn a_generated_invisible_primary_key_is_the_key() {
     }
 }
 
-#[test]
-fn a_database_and_a_table_may_have_names_that_need_quotes() {
+fn a_database_and_a_table_may_have_names_that_need_quotes(server: Server) {
     let kafka = Kafka::shared();
+    let product = if server.kind == ServerKind::Mariadb { "MariaDB" } else { "MySQL" };
     let name = format!("odd db.ü'%\u{2603}{}", unique(""));
-    let mut database = Server::shared().database_named(&name);
+    let mut database = server.database_named(&name);
     database.exec("CREATE TABLE `order-items.v2` (`select` INT PRIMARY KEY)");
     let mut connector = Connector::new(&mut database, &kafka, "`order-items.v2`");
     connector.sink.push_str("\npartitions_with_key = 1");
@@ -251,7 +252,7 @@ fn a_database_and_a_table_may_have_names_that_need_quotes() {
     let source = messages[0].json()["schema"]["source"].clone();
     assert_eq!(
         source,
-        serde_json::json!({ "dbType": "MySQL", "dbName": name, "tableName": "order-items.v2" })
+        serde_json::json!({ "dbType": product, "dbName": name, "tableName": "order-items.v2" })
     );
     database.exec(&format!("DROP DATABASE `{name}`"));
 }
