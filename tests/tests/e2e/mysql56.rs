@@ -140,6 +140,36 @@ fn restarts_behind_ddl_statements_lose_nothing_by_file_and_offset() {
     assert!(shown.output().contains("\"binlog.000002\""), "{}", shown.output());
 }
 
+#[test]
+fn labels_that_the_catalogue_does_not_show_stop_the_connector_and_are_named() {
+    let kafka = Kafka::shared();
+    let mut database = Server::shared_of(ServerKind::Mysql56).database("labels");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY, mood ENUM('\u{1f600}', 'b') CHARACTER SET utf8mb4)");
+    // In a character set that has no others, a question mark is one.
+    database.exec(
+        "CREATE TABLE plain (id INT PRIMARY KEY, mood ENUM('?', 'ä') CHARACTER SET latin1, s SET('a?', '\u{20ac}') CHARACTER SET utf8)",
+    );
+    let stopping = Connector::new(&mut database, &kafka, "t");
+    let plain = Connector::new(&mut database, &kafka, "plain");
+    database.exec("INSERT INTO t VALUES (1, 1)");
+    database.exec("INSERT INTO plain VALUES (1, 1, 3)");
+    let ended = stopping.start().wait();
+    ended.assert_code(1);
+    for word in [
+        format!("{}.t", database.name).as_str(),
+        "labels of column mood",
+        "leave the table out",
+    ] {
+        assert!(ended.reason().contains(word), "no {word} in {}", ended.output());
+    }
+    assert_eq!(kafka.read_to_end(&stopping.topic("t")), []);
+    let rowmill = plain.start();
+    let message = kafka.read(&[&plain.topic("plain")], 1).remove(0);
+    rowmill.terminate().assert_code(0);
+    assert_eq!(message.column("mood").as_deref(), Some("\"?\""));
+    assert_eq!(message.column("s").as_deref(), Some("\"a?,\u{20ac}\""));
+}
+
 /// Ends an XA transaction's statements, and prepares it.
 fn prepare(session: &mut Session, xid: &str, sql: &[&str]) {
     session.exec(&format!("XA START {xid}"));
