@@ -106,6 +106,7 @@ fn checkpoint(sequence: u64) -> Checkpoint {
         saved_at_ms: 0,
         skip_before_ms: None,
         prepared: Vec::new(),
+        inside: None,
     }
 }
 

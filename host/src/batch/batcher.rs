@@ -43,8 +43,10 @@ struct Current {
     about: Transaction,
     is_open: bool,
     rows: u64,
-    /// Versions of the tables whose open batch has entered it.
-    entered: Vec<u32>,
+    /// Versions of the tables whose open batch has entered it, each with its rows so far.
+    entered: Vec<(u32, Arc<Table>, u64)>,
+    /// Rows by database and table that are left out, because they were delivered before.
+    passed: HashMap<(String, String), u64>,
     /// Version of the table of its newest row.
     last: Option<u32>,
 }
@@ -71,7 +73,7 @@ impl Batcher {
     /// event with a row above `limits.row`: none of its rows has been added, and `sequence` is unchanged.
     pub fn add(&mut self, rows: &Rows<'_>, transaction: &Transaction, sequence: &mut u64) -> Result<(), Fault> {
         self.prepare(rows.table)?;
-        self.enter(rows.table.version, transaction);
+        self.enter(rows.table, transaction);
         let Some(builder) = self.open.get_mut(&rows.table.version) else {
             return Ok(());
         };
@@ -103,6 +105,13 @@ impl Batcher {
         };
         let mut cursor = Cursor::new(rows.data);
         let mut row = 0;
+        if !self.transaction.passed.is_empty() {
+            row = self
+                .transaction
+                .pass(builder, rows, &mut cursor)
+                .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
+        }
+        let first = row;
         while !cursor.rest().is_empty() {
             let flags = if self.transaction.rows == 0 { FIRST_OF_TRANSACTION } else { 0 };
             if builder.has_no_transaction() {
@@ -122,7 +131,30 @@ impl Batcher {
                 self.full.extend(builder.finish()?);
             }
         }
+        self.transaction.count(rows.table.version, row - first);
         Ok(())
+    }
+
+    /// The next rows of this transaction, so many of each database and table, are left out: they were delivered before. They
+    /// count as rows of the transaction, and take no number.
+    pub fn pass(&mut self, transaction: &Transaction, rows: HashMap<(String, String), u64>) {
+        self.transaction = Current {
+            about: transaction.clone(),
+            is_open: true,
+            passed: rows,
+            ..Current::default()
+        };
+        self.transaction.passed.retain(|_, rows| *rows > 0);
+    }
+
+    /// Whether rows are still to be left out.
+    pub fn is_passing(&self) -> bool {
+        !self.transaction.passed.is_empty()
+    }
+
+    /// Rows of the open transaction so far, by table; those that were left out included.
+    pub fn transaction_rows(&self) -> impl Iterator<Item = (&Table, u64)> {
+        self.transaction.entered.iter().map(|(_, table, rows)| (&**table, *rows))
     }
 
     /// The transaction of the rows added last has ended: its last row is marked and its id noted in the batches that are still
@@ -132,7 +164,7 @@ impl Batcher {
             return;
         }
         self.transaction.is_open = false;
-        for version in self.transaction.entered.drain(..) {
+        for (version, _, _) in self.transaction.entered.drain(..) {
             if let Some(builder) = self.open.get_mut(&version)
                 && builder.rows() > 0
             {
@@ -221,7 +253,7 @@ impl Batcher {
     }
 
     /// Notes which transaction the next rows of this table belong to.
-    fn enter(&mut self, version: u32, transaction: &Transaction) {
+    fn enter(&mut self, table: &Arc<Table>, transaction: &Transaction) {
         let current = &mut self.transaction;
         if !current.is_open || current.about != *transaction {
             current.about.clone_from(transaction);
@@ -229,12 +261,39 @@ impl Batcher {
             current.rows = 0;
             current.last = None;
             current.entered.clear();
+            current.passed.clear();
         }
-        if !current.entered.contains(&version) {
-            current.entered.push(version);
-            if let Some(builder) = self.open.get_mut(&version) {
+        if !current.entered.iter().any(|(version, _, _)| *version == table.version) {
+            current.entered.push((table.version, Arc::clone(table), 0));
+            if let Some(builder) = self.open.get_mut(&table.version) {
                 builder.enter(transaction);
             }
+        }
+    }
+}
+
+impl Current {
+    /// Leaves out what is to be left out of this event; how many rows these were.
+    fn pass(&mut self, builder: &Builder, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<usize, (usize, Place)> {
+        let name = (rows.table.database.clone(), rows.table.name.clone());
+        let Some(left) = self.passed.get_mut(&name) else { return Ok(0) };
+        let mut row = 0;
+        while *left > 0 && !cursor.rest().is_empty() {
+            builder.measure(rows, cursor).map_err(|place| (row, place))?;
+            *left -= 1;
+            row += 1;
+        }
+        if *left == 0 {
+            self.passed.remove(&name);
+        }
+        self.rows += u64::try_from(row).unwrap_or(u64::MAX);
+        self.count(rows.table.version, row);
+        Ok(row)
+    }
+
+    fn count(&mut self, version: u32, more: usize) {
+        if let Some((_, _, rows)) = self.entered.iter_mut().find(|(known, _, _)| *known == version) {
+            *rows += u64::try_from(more).unwrap_or(u64::MAX);
         }
     }
 }

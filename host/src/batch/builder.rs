@@ -221,15 +221,21 @@ impl Builder {
         partial::expand(&self.after.decoders(), rows)
     }
 
+    /// Passes over one row; its bytes.
+    pub(super) fn measure(&self, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<usize, Place> {
+        let mut bytes = self.after.measure(&rows.first, cursor)?;
+        if rows.op == RowOp::Update {
+            bytes += self.after.measure(&rows.second, cursor)?;
+        }
+        Ok(bytes)
+    }
+
     /// Bytes of the largest row at `cursor`, and its number from 0.
     pub(super) fn largest_row(&self, rows: &Rows<'_>) -> Result<(usize, usize), (usize, Place)> {
         let mut cursor = Cursor::new(rows.data);
         let (mut largest, mut at, mut row) = (0, 0, 0);
         while !cursor.rest().is_empty() {
-            let mut bytes = self.after.measure(&rows.first, &mut cursor).map_err(|place| (row, place))?;
-            if rows.op == RowOp::Update {
-                bytes += self.after.measure(&rows.second, &mut cursor).map_err(|place| (row, place))?;
-            }
+            let bytes = self.measure(rows, &mut cursor).map_err(|place| (row, place))?;
             if bytes > largest {
                 (largest, at) = (bytes, row);
             }

@@ -56,6 +56,7 @@ mod tests {
                 saved_at_ms: -1,
                 skip_before_ms: None,
                 prepared: Vec::new(),
+                inside: None,
             };
             store.save(&checkpoint).unwrap();
             assert_eq!(store.load().unwrap(), Some(checkpoint));

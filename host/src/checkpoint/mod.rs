@@ -4,9 +4,11 @@
 //! loading one at the start and for setting one while the connector stands.
 
 mod file;
+mod inside;
 mod topic;
 
 pub use file::FileCheckpoints;
+pub use inside::{Inside, TableRows};
 pub use topic::TopicCheckpoints;
 
 use crate::config::Config;
@@ -15,8 +17,10 @@ use crate::position::{Position, Prepared};
 use crate::sink;
 
 /// Version of the stored form. A program that finds a higher one refuses it.
-const VERSION: u32 = 2;
-/// What programs before `prepared` know. It is written where there is nothing that they would lose.
+const VERSION: u32 = 3;
+/// What programs before `inside` know, and those before `prepared`. They are written where there is nothing that those would
+/// lose.
+const WITHOUT_INSIDE: u32 = 2;
 const WITHOUT_PREPARED: u32 = 1;
 
 /// What a restart needs.
@@ -35,6 +39,9 @@ pub struct Checkpoint {
     /// XA transactions that were prepared before `position` and are decided after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prepared: Vec<Prepared>,
+    /// What has been delivered of a transaction after `position`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<Inside>,
 }
 
 #[derive(serde::Serialize)]
@@ -65,10 +72,21 @@ impl Checkpoint {
     /// `Stop` for a position that JSON can't hold; there is none.
     pub fn encode(&self) -> Result<Vec<u8>, Fault> {
         let stored = Stored {
-            version: if self.prepared.is_empty() { WITHOUT_PREPARED } else { VERSION },
+            version: self.version(),
             checkpoint: self,
         };
         serde_json::to_vec(&stored).map_err(|error| Fault::stop(anyhow::Error::new(error).context("encoding a checkpoint")))
+    }
+
+    /// The oldest version that says all of it.
+    fn version(&self) -> u32 {
+        if self.inside.is_some() {
+            VERSION
+        } else if self.prepared.is_empty() {
+            WITHOUT_PREPARED
+        } else {
+            WITHOUT_INSIDE
+        }
     }
 
     /// Reads the stored form; members it does not know are ignored.
@@ -126,6 +144,7 @@ mod tests {
             saved_at_ms: 1_614_748_790_999,
             skip_before_ms: None,
             prepared: Vec::new(),
+            inside: None,
         }
     }
 
@@ -141,10 +160,10 @@ mod tests {
         let stored = String::from_utf8(checkpoint().encode().unwrap()).unwrap();
         let with_more = stored.replacen('{', "{\"later\":[1],", 1);
         assert_eq!(Checkpoint::decode(with_more.as_bytes()).unwrap(), checkpoint());
-        let newer = stored.replacen("\"version\":1", "\"version\":3", 1);
+        let newer = stored.replacen("\"version\":1", "\"version\":4", 1);
         let refused = Checkpoint::decode(newer.as_bytes()).unwrap_err();
         assert!(
-            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 3"),
+            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 4"),
             "{refused}"
         );
     }
@@ -161,6 +180,26 @@ mod tests {
         });
         let stored = with_one.encode().unwrap();
         assert!(stored.starts_with(b"{\"version\":2,"), "{stored:?}");
+        assert_eq!(Checkpoint::decode(&stored).unwrap(), with_one);
+    }
+
+    #[test]
+    fn a_place_inside_a_transaction_is_stored_and_older_programs_refuse_it() {
+        let mut with_one = checkpoint();
+        with_one.inside = Some(Inside {
+            gtid: String::new(),
+            file: "binlog.000007".to_owned(),
+            pos: 4_711,
+            rows: vec![TableRows {
+                database: "shop".to_owned(),
+                table: "orders".to_owned(),
+                rows: 1 << 40,
+            }],
+            begin: Some(7),
+            topics: vec!["mysql_orders".to_owned()],
+        });
+        let stored = with_one.encode().unwrap();
+        assert!(stored.starts_with(b"{\"version\":3,"), "{stored:?}");
         assert_eq!(Checkpoint::decode(&stored).unwrap(), with_one);
     }
 

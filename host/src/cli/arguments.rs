@@ -189,7 +189,7 @@ pub(super) enum Position {
         config: PathBuf,
     },
 
-    /// Stores another position, at which the next start goes on. Refused while the connector runs on this machine.
+    /// Stores another position, at which the next start goes on. Refused while the connector runs.
     Set(SetPosition),
 }
 

@@ -6,7 +6,6 @@ mod check;
 mod configuration;
 mod demo;
 mod failure;
-mod lease;
 mod logs;
 mod output;
 mod position;

@@ -8,7 +8,6 @@ use rowmill::position::{GtidSet, Position as Place};
 
 use super::arguments::{Position, SetPosition};
 use super::failure::Failure;
-use super::lease::Lease;
 use super::{output, wiring};
 
 /// Shows or sets.
@@ -27,7 +26,7 @@ pub(super) fn position(action: &Position) -> Result<(), Failure> {
 fn set(request: &SetPosition) -> Result<(), Failure> {
     let config = rowmill::config::load(&request.config)?;
     let place = place(request, &config)?;
-    let _lease = Lease::take(&config)?;
+    let _still = wiring::standstill(&config)?;
     let mut checkpoints = wiring::checkpoints(&config);
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -42,6 +41,7 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
         skip_before_ms: request.time,
         // What was prepared before the new place is looked for in the log when it is committed.
         prepared: Vec::new(),
+        inside: None,
     };
     checkpoints.save(&checkpoint)?;
     output::print_json(&json(Some(&checkpoint))?)

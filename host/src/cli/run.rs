@@ -5,7 +5,6 @@ use std::path::Path;
 use rowmill::config::Ddl;
 
 use super::failure::Failure;
-use super::lease::Lease;
 use super::{signals, wiring};
 
 /// Runs one connector until it is asked to stop or fails. `resume_past_ddl` names a statement that `source.ddl = "fail"` lets pass.
@@ -21,6 +20,5 @@ pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>) -> Result<(), Fail
     let stop = wiring::Stop::new();
     let request = stop.clone();
     signals::watch(Some(config.shutdown_timeout), move || request.request())?;
-    let _lease = Lease::take(&config)?;
     Ok(wiring::run(&config, &stop)?)
 }

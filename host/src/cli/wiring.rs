@@ -105,6 +105,11 @@ pub(super) fn checkpoints(config: &Config) -> Box<dyn Checkpoints> {
     checkpoint::open(config)
 }
 
+/// Held while a position is moved.
+pub(super) fn standstill(config: &Config) -> Result<sink::Standstill, Fault> {
+    sink::Standstill::of(config)
+}
+
 /// The start of the binlog file that holds this time (milliseconds since 1970).
 pub(super) fn place_at_time(config: &Config, ms: i64) -> Result<Position, Fault> {
     let mut config = config.clone();

@@ -248,6 +248,10 @@ pub struct Sink {
     pub transactions: Transactions,
     /// From a change to the start of its commit while changes flow.
     pub commit_interval: Duration,
+    /// A source transaction with more bytes of row images than this is committed in parts.
+    pub transaction_max_bytes: usize,
+    /// So is one that takes longer than this.
+    pub transaction_max_time: Duration,
     /// Compression of record batches.
     pub compression: Compression,
     /// Topic of what could not be delivered, resolved.

@@ -6,7 +6,8 @@ use tracing::{info, warn};
 
 use super::Stop;
 use super::counters::Counters;
-use super::decode::{Parts, Policy, Pulse, now_ms};
+use super::decode::{Part, Parts, Policy, Pulse, now_ms};
+use super::ownership::Claim;
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint};
@@ -29,9 +30,16 @@ struct Origin {
 /// Share of `limits.memory` for rows of XA transactions that are not committed yet.
 const HELD_SHARE: usize = 16;
 
-/// Starts at the checkpoint (made first where there is none) and runs until `stop` or a fault. The chain outlives attempts:
-/// compiling it again would only delay the retry.
-pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
+/// Starts at the checkpoint (made first where there is none) and runs until the claim ends or a fault. The chain outlives
+/// attempts: compiling it again would only delay the retry.
+///
+/// Only an owner connects its sink, which takes the connector's transactions over, and only then reads the checkpoint: a former
+/// owner can't move it any more.
+pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
+    let stop = &claim.halt;
+    if !claim.wait()? {
+        return Ok(());
+    }
     let mut origin = open_origin(config, stop)?;
     let mut sink = sink::connect(config, stop.flag())?;
     sink.prepare(&topics(config, &origin.tables))?;
@@ -65,6 +73,8 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
         owners: owners(config, &origin.tables),
         next_sequence: checkpoint.next_sequence,
         commit_interval: config.sink.commit_interval,
+        part: part(config),
+        inside: checkpoint.inside,
     };
     let stages = Stages {
         source: origin.source,
@@ -76,6 +86,14 @@ pub(super) fn run(config: &Config, stop: &Stop, chain: &mut Option<Chain>, count
         counters,
     };
     stages::run(stages, stop)
+}
+
+/// The largest part of a source transaction that is committed at once.
+pub(super) fn part(config: &Config) -> Part {
+    Part {
+        bytes: config.sink.transaction_max_bytes,
+        time: config.sink.transaction_max_time,
+    }
 }
 
 fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
@@ -129,6 +147,7 @@ fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
             _ => None,
         },
         prepared: Vec::new(),
+        inside: None,
     };
     store.save(&first)?;
     Ok(first)

@@ -4,8 +4,10 @@ mod ddl;
 mod markers;
 mod pulse;
 mod release;
+mod split;
 
 pub(super) use self::pulse::Pulse;
+pub(super) use self::split::Part;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,10 +18,11 @@ use tracing::info;
 
 use self::ddl::Arrived;
 use self::markers::Marked;
+use self::split::Split;
 use super::queue::{CloseOnDrop, Popped, Queue};
 use super::{STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Inside};
 use crate::config::{Config, Ddl, SourceKind, TableFilter, Topics};
 use crate::fault::Fault;
 use crate::position::Position;
@@ -57,6 +60,10 @@ pub(super) struct Parts {
     pub(super) owners: HashMap<Arc<str>, (String, String)>,
     pub(super) next_sequence: u64,
     pub(super) commit_interval: Duration,
+    /// The largest part of a source transaction that is committed at once.
+    pub(super) part: Part,
+    /// What has been delivered of a transaction to come.
+    pub(super) inside: Option<Inside>,
     pub(super) policy: Policy,
     pub(super) pulse: Pulse,
 }
@@ -107,12 +114,13 @@ struct Stage<'a> {
     batch_cut: bool,
     behind: bool,
     marked: Marked,
+    split: Split,
     give_up: &'a Stop,
 }
 
 /// What is to be done with an event beside what its change says.
 #[derive(PartialEq, Eq)]
-enum Inside {
+enum Rest {
     Nothing,
     /// The events of a compressed transaction are to be taken one by one.
     Packed,
@@ -124,6 +132,7 @@ enum Inside {
 pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, ending: &Ending) -> Result<(), Fault> {
     let _close = CloseOnDrop(output);
     let _let_reader_go = CloseOnDrop(input);
+    let split = Split::new(parts.part, parts.inside.clone());
     let mut stage = Stage {
         parts,
         output,
@@ -136,6 +145,7 @@ pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, 
         batch_cut: false,
         behind: false,
         marked: Marked::default(),
+        split,
         give_up: &ending.give_up,
     };
     match stage.serve(input, ending) {
@@ -202,12 +212,12 @@ impl Stage<'_> {
 
     fn event(&mut self, event: &Event) -> Result<(), End> {
         match self.step(event, None)? {
-            Inside::Nothing => {}
-            Inside::Release => self.release(event)?,
-            Inside::Packed => {
+            Rest::Nothing => {}
+            Rest::Release => self.release(event)?,
+            Rest::Packed => {
                 let mut payload = self.parts.interpreter.unpack(event)?;
                 while let Some(packed) = payload.next()? {
-                    if self.step(packed.event, Some(packed))? == Inside::Release {
+                    if self.step(packed.event, Some(packed))? == Rest::Release {
                         self.release(packed.event)?;
                     }
                 }
@@ -217,29 +227,31 @@ impl Stage<'_> {
     }
 
     /// One event, or one of a compressed transaction.
-    fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<Inside, End> {
+    fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<Rest, End> {
         let interpreter = &mut self.parts.interpreter;
         let change = match packed {
             Some(packed) => interpreter.read_packed(packed),
             None => interpreter.read(event),
         };
         match change? {
-            Change::Packed => return Ok(Inside::Packed),
-            Change::Release => return Ok(Inside::Release),
+            Change::Packed => return Ok(Rest::Packed),
+            Change::Release => return Ok(Rest::Release),
             Change::Nothing => {}
             Change::Passed => self.end_transaction()?,
             Change::Begin(transaction) => {
                 self.behind = now_ms() - transaction.checkpoint_time_ms > BEHIND_MS;
                 self.transaction.clone_from(transaction);
                 self.in_transaction = true;
+                self.begin_part();
             }
             Change::Rows(rows) => {
                 let before = self.parts.next_sequence;
                 if self.parts.policy.markers {
                     self.marked.take(&mut self.parts.next_sequence);
                 }
+                let bytes = rows.data.len();
                 self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
-                self.added(before)?;
+                self.added(before, bytes)?;
             }
             Change::Commit { xid } => self.commit(xid, header_ms(event))?,
             Change::Ddl { text, statement, .. } => {
@@ -251,18 +263,20 @@ impl Stage<'_> {
                 })?;
             }
         }
-        Ok(Inside::Nothing)
+        Ok(Rest::Nothing)
     }
 
-    /// Rows were added to the batches, and took the numbers from `before` on.
-    fn added(&mut self, before: u64) -> Result<(), End> {
+    /// Rows of so many bytes were added to the batches, and took the numbers from `before` on.
+    fn added(&mut self, before: u64, bytes: usize) -> Result<(), End> {
         self.open_rows += self.parts.next_sequence - before;
         self.first_uncommitted.get_or_insert_with(Instant::now);
-        self.send_full()
+        self.send_full()?;
+        self.end_part(bytes)
     }
 
     /// The transaction whose rows were added ends with an event of this time.
     fn commit(&mut self, xid: u64, header_ms: i64) -> Result<(), End> {
+        self.nothing_left_to_pass()?;
         self.parts.batcher.end_transaction(xid);
         self.mark_end(xid, header_ms)?;
         self.parts.pulse.note(self.transaction.commit_time_ms);
@@ -274,6 +288,7 @@ impl Stage<'_> {
         self.in_transaction = false;
         self.open_rows = 0;
         self.moved = true;
+        self.split.end();
         let Some(first) = self.first_uncommitted else { return Ok(()) };
         let waited = first.elapsed();
         let due = if self.behind {
@@ -333,22 +348,32 @@ impl Stage<'_> {
     fn commit_at(&mut self, position: Position) -> Result<(), End> {
         self.close_batches()?;
         if self.moved {
-            let checkpoint = Checkpoint {
-                position,
-                next_sequence: self.parts.next_sequence,
-                saved_at_ms: now_ms(),
-                skip_before_ms: self.parts.interpreter.skips_before(),
-                prepared: self.parts.interpreter.prepared(),
-            };
+            let checkpoint = self.checkpoint(position);
             if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
                 return Err(End::Left);
             }
         }
         self.moved = false;
+        self.committed();
+        Ok(())
+    }
+
+    fn checkpoint(&self, position: Position) -> Checkpoint {
+        Checkpoint {
+            position,
+            next_sequence: self.parts.next_sequence,
+            saved_at_ms: now_ms(),
+            skip_before_ms: self.parts.interpreter.skips_before(),
+            prepared: self.parts.interpreter.prepared(),
+            inside: self.split.delivered(),
+        }
+    }
+
+    /// Nothing is left that waits for a commit.
+    fn committed(&mut self) {
         self.batch_cut = false;
         self.first_uncommitted = None;
         self.last_commit = Instant::now();
-        Ok(())
     }
 
     /// The topic of a table; its first use announces it, so that it is made before the first record.

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
-use super::Stop;
 use super::counters::Counters;
 use super::decode::{Parts, Policy, Pulse, now_ms};
 use super::replay::{Capture, Replay};
 use super::stages::{self, Stages};
+use super::{Stop, attempt};
 use crate::batch::Batcher;
 use crate::checkpoint::Checkpoint;
 use crate::config::{self, Config, SourceKind, Surroundings};
@@ -23,7 +23,8 @@ use crate::position::Position;
 use crate::sink::{self, Broker, Reader};
 use crate::source::{Catalog, Interpreter};
 
-/// What a user would write for the same connector; the broker's address is put in when it is known.
+/// What a user would write for the same connector; the broker's address is put in when it is known. The broker in this process
+/// has no transactions.
 const CONFIG: &str = r#"
 name = "demo"
 [source]
@@ -35,6 +36,7 @@ snapshot = "never"
 [sink]
 brokers = "127.0.0.1:9092"
 topic_prefix = "mysql"
+transactions = "off"
 "#;
 /// How long the reader waits for a message before it looks whether all have come.
 const READ_WAIT: Duration = Duration::from_millis(20);
@@ -98,6 +100,8 @@ fn stream(
         owners: HashMap::new(),
         next_sequence: Checkpoint::first_sequence(now_ms()),
         commit_interval: config.sink.commit_interval,
+        part: attempt::part(config),
+        inside: None,
     };
     let stages = Stages {
         source: Box::new(Replay::new(capture.events, rows, Arc::clone(shown))),

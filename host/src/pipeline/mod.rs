@@ -4,6 +4,7 @@
 //! them down and starts again at the checkpoint: the one path that a crash takes too.
 
 mod stop;
+mod ownership;
 mod queue;
 mod counters;
 mod read;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
+use self::ownership::Claim;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::plugin::Chain;
@@ -50,7 +52,7 @@ pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
     let mut wait = BACKOFF_MIN;
     loop {
         let started = Instant::now();
-        match attempt::run(config, stop, &mut chain, &counters) {
+        match owned_attempt(config, stop, &mut chain, &counters) {
             Err(Fault::Retry(reason)) if !stop.requested() => {
                 if started.elapsed() >= BACKOFF_RESET {
                     wait = BACKOFF_MIN;
@@ -74,6 +76,20 @@ pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
             return Ok(());
         }
     }
+}
+
+/// One attempt, beside which the claim on the connector is kept alive; ends when it is lost.
+fn owned_attempt(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &counters::Counters) -> Result<(), Fault> {
+    let over = Stop::new();
+    std::thread::scope(|scope| {
+        let claim = Claim::new(scope, config, stop, &over)?;
+        let outcome = attempt::run(config, &claim, chain, counters);
+        over.request();
+        match claim.lost() {
+            Some(fault) if outcome.is_ok() => Err(fault),
+            _ => outcome,
+        }
+    })
 }
 
 fn sleep_unless_stopped(time: Duration, stop: &Stop) {

@@ -8,12 +8,14 @@ mod lines_sink;
 mod mock;
 mod murmur2;
 mod names;
+mod ownership;
 mod replace_file;
 mod tail;
 
 pub use finding::{Finding, Level};
 pub use lines_sink::position_file;
 pub use mock::{Broker, Reader, Received};
+pub use ownership::{Ownership, Standstill};
 pub use replace_file::replace_file;
 pub use tail::{From, Tail, tail};
 
@@ -62,7 +64,7 @@ pub trait Sink: Send {
     /// `Retry`, `Stop`; `Reject` for a record that can never be delivered (too large).
     fn write(&mut self, records: Records) -> Result<(), Fault>;
 
-    /// Asks for a commit of everything written so far; returns at once.
+    /// Asks for a commit of everything written so far. With transactions it is durable when the call returns.
     ///
     /// # Errors
     /// As `write`.

@@ -131,6 +131,8 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             },
             transactions: Transactions::Off,
             commit_interval: Duration::from_millis(25),
+            transaction_max_bytes: 256 << 20,
+            transaction_max_time: Duration::from_secs(10),
             compression: Compression::None,
             dead_letter_topic: String::new(),
             properties: Vec::new(),

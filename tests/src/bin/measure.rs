@@ -1,8 +1,9 @@
 //! Runs a connector until a topic holds so many records, and says what that took. `tests/bench/pipeline` calls it:
 //! `measure ROWMILL CONNECTOR.toml BROKERS TOPIC RECORDS LOG`.
 //!
-//! Rows a second count from the moment at which the first record is in the topic to that at which the last one is, as the
-//! broker's high watermarks tell, asked every few milliseconds. CPU seconds are user and system time of the whole process
+//! Rows a second count from the moment at which the first record is in the topic to that at which its last commit is, as the
+//! broker's high watermarks tell, asked every few milliseconds; that all records are there, a `read_committed` reader counts
+//! afterwards. CPU seconds are user and system time of the whole process
 //! from its start, and the peak of its resident memory is the kernel's own (`VmHWM`); both are read from /proc when the last
 //! record has arrived.
 
@@ -19,8 +20,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
 
 const REQUEST: Duration = Duration::from_secs(10);
+/// Commits are in the watermarks beside the records: when nothing more comes for so long, the last one has.
+const STILL: Duration = Duration::from_millis(300);
 /// Without a new record for so long, the run has failed.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -31,7 +36,14 @@ fn main() {
         std::process::exit(2);
     };
     let records: i64 = records.parse().expect("RECORDS is a number");
-    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "measure")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .create()
+        .unwrap();
     let started = Instant::now();
     let mut child = Command::new(rowmill)
         .args(["run", "-c", config])
@@ -48,7 +60,7 @@ fn main() {
     assert!(status.success(), "sending SIGTERM");
     let status = child.wait().unwrap();
     assert!(status.success(), "rowmill ended with {status}; its log is {log}");
-    assert_eq!(count(&consumer, topic), Some(records), "records in the topic after the end");
+    assert_eq!(committed(&consumer, topic), records, "records in the topic after the end");
     let seconds = last.duration_since(first).as_secs_f64();
     let total = decimal(records);
     println!("records              {records}");
@@ -71,8 +83,8 @@ fn wait(consumer: &BaseConsumer, topic: &str, records: i64, child: &mut Child) -
             first = first.or(Some(now));
             (before, progress) = (found, now);
         }
-        if found >= records {
-            return (first.unwrap_or(now), now);
+        if found >= records && now.duration_since(progress) >= STILL {
+            return (first.unwrap_or(now), progress);
         }
         assert!(
             child.try_wait().unwrap().is_none(),
@@ -97,6 +109,26 @@ fn count(consumer: &BaseConsumer, topic: &str) -> Option<i64> {
             .map_or(0, |(low, high)| high - low)
     });
     Some(marks.sum())
+}
+
+/// Records that a `read_committed` reader sees.
+fn committed(consumer: &BaseConsumer, topic: &str) -> i64 {
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST).unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|found| found.partitions()) {
+        list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let (mut records, mut ended) = (0, 0);
+    while ended < list.count() {
+        match consumer.poll(REQUEST) {
+            Some(Ok(_)) => records += 1,
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => panic!("reading {topic}: {error}"),
+            None => panic!("{topic} does not come to its end"),
+        }
+    }
+    records
 }
 
 fn cpu_seconds(id: u32) -> f64 {

@@ -64,6 +64,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, tables: &TableFilter)
     let dead_letter_topic = dead_letter_topic(reader, &topics, name, tables);
     let transactions = match reader.choice("sink.transactions") {
         Some("off") => Transactions::Off,
+        Some("on") => Transactions::On,
         _ => Transactions::Auto,
     };
     let compression = match reader.choice("sink.compression") {
@@ -79,6 +80,8 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, tables: &TableFilter)
         topics,
         transactions,
         commit_interval: reader.duration("sink.commit_interval_ms"),
+        transaction_max_bytes: reader.bytes("sink.transaction_max_bytes"),
+        transaction_max_time: reader.duration("sink.transaction_max_ms"),
         compression,
         dead_letter_topic,
         properties: properties(reader),

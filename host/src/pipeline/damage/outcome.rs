@@ -12,7 +12,7 @@ use crate::batch::{Batch, Batcher, Slice, check_batch, check_same_rows};
 use crate::config::{self, Config, SourceKind, Surroundings};
 use crate::pipeline::decode::{self, Ending, Job, Parts, Policy, Pulse};
 use crate::pipeline::queue::{Popped, Queue};
-use crate::pipeline::{Stop, read};
+use crate::pipeline::{Stop, attempt, read};
 use crate::position::Position;
 use crate::source::{Again, Catalog, FileSource, Holding, Interpreter, Source};
 
@@ -104,6 +104,8 @@ impl Outcome {
             owners: HashMap::new(),
             next_sequence: 1,
             commit_interval: config.sink.commit_interval,
+            part: attempt::part(&config),
+            inside: None,
             policy: Policy::new(&config, &server),
             pulse: Pulse::new(Duration::ZERO, None),
         };

@@ -25,6 +25,17 @@ impl Marked {
             *next_sequence += 1;
         }
     }
+
+    /// Goes on with a transaction whose begin has been sent to these topics.
+    pub(super) fn resume(&mut self, number: Option<u64>, topics: &[String]) {
+        self.number = number;
+        self.topics = topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
+    }
+
+    /// The number of the begin, and the topics that have it.
+    pub(super) fn state(&self) -> (Option<u64>, Vec<String>) {
+        (self.number, self.topics.iter().map(ToString::to_string).collect())
+    }
 }
 
 impl Stage<'_> {

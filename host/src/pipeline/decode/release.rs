@@ -10,6 +10,7 @@ impl Stage<'_> {
         let mut release = self.parts.interpreter.release(event)?;
         self.transaction.clone_from(self.parts.interpreter.transaction());
         self.in_transaction = true;
+        self.begin_part();
         loop {
             match release.next(STOP_CHECK)? {
                 Released::Over => break,
@@ -20,8 +21,9 @@ impl Stage<'_> {
                     let before = self.parts.next_sequence;
                     self.take_begin_number();
                     let rows = held.rows();
+                    let bytes = rows.data.len();
                     self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
-                    self.added(before)?;
+                    self.added(before, bytes)?;
                 }
             }
         }

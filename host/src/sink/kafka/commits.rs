@@ -41,6 +41,11 @@ impl Commits {
         }
     }
 
+    /// A commit is durable together with what it covers.
+    pub(super) fn committed(&mut self, number: u64) {
+        self.durable = number;
+    }
+
     /// The newest durable commit; 0 before the first.
     pub(super) fn durable(&self) -> u64 {
         self.durable

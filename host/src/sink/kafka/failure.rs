@@ -79,7 +79,16 @@ fn class(code: Code) -> (Class, &'static str) {
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
             (Class::Stop, "the topic or partition is gone; resuming makes missing topics again")
         }
-        Code::ProducerFenced | Code::Fenced => (Class::Stop, "another process writes as this connector; stop one of them"),
+        Code::TransactionalIdAuthorizationFailed => (
+            Class::Stop,
+            "grant the sink's principal WRITE and DESCRIBE on the transactional id, or set sink.transactions = \"off\"",
+        ),
+        Code::InvalidTransactionTimeout => (
+            Class::Stop,
+            "lower transaction.timeout.ms in sink.properties to what the broker's transaction.max.timeout.ms allows",
+        ),
+        // Whoever owns the connector now goes on; librdkafka also says it of a transaction that the broker ended for its time.
+        Code::ProducerFenced | Code::Fenced => (Class::Retry, "another process writes as this connector"),
         // A new producer starts with a new id and heals these: sent again from the checkpoint, nothing is lost.
         Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::InvalidProducerEpoch | Code::InvalidProducerIdMapping => {
             (Class::Retry, "")

@@ -1,21 +1,21 @@
 //! The Kafka sink: an idempotent producer whose messages point into the encoder's own buffers, and checkpoints that
-//! follow the acknowledgement of everything before them.
-//!
-//! At least once: after a crash, what was acknowledged after the last stored checkpoint is sent again. Transactions
-//! will make it exactly once, in these places: *begin* in `write` before the first record after a commit, *commit* in
-//! `drive` (the checkpoint's record and the records before it in one transaction), *abort* where `fail` notes a failure.
+//! are committed with everything before them (`transactions`), or follow its acknowledgement where there are no transactions
+//! (`commits`): then, after a crash, what was acknowledged after the last stored checkpoint is sent again.
 
 mod commits;
 mod failure;
 mod logs;
 mod lots;
 mod native;
+mod ownership;
 mod positions;
 mod settings;
 mod topics;
+mod transactions;
 mod write;
 
 pub(super) use logs::Logs;
+pub(super) use ownership::{KafkaOwnership, is_running};
 pub(super) use positions::{load, passing, save};
 pub(super) use settings::{check_properties, reader};
 pub(super) use topics::POSITIONS;
@@ -29,9 +29,10 @@ use self::commits::Commits;
 use self::failure::Failure;
 use self::native::{Producer, Refusal, Served, TopicId};
 use self::topics::Existing;
+use self::transactions::Mode;
 use super::{Commit, Finding, Sink, TopicSpec, names};
 use crate::batch::Records;
-use crate::config::Config;
+use crate::config::{Config, Transactions};
 use crate::fault::Fault;
 
 /// Between two looks at the stop signal while the sink waits.
@@ -48,6 +49,7 @@ pub(super) struct KafkaSink {
     announced: Vec<TopicSpec>,
     positions: Option<TopicId>,
     commits: Commits,
+    mode: Mode,
     /// The bound of `producer.lots().bytes()`.
     in_flight: usize,
     message_max: usize,
@@ -62,13 +64,29 @@ struct Route {
 }
 
 impl KafkaSink {
-    /// Makes the client; a broker is asked for in `prepare`. Once `stop` is set, a call that waits for the broker gives
-    /// up after the configured shutdown timeout.
+    /// Makes the client; a broker is asked for in `prepare`, which also takes the connector's transactions over. Once `stop`
+    /// is set, a call that waits for the broker gives up after the configured shutdown timeout.
     ///
     /// # Errors
     /// `Stop` for properties that librdkafka refuses.
     pub(super) fn new(config: &Config, stop: Arc<AtomicBool>) -> Result<Self, Fault> {
-        let client = settings::producer(config);
+        let mode = match config.sink.transactions {
+            Transactions::Off => Mode::Plain,
+            Transactions::Auto | Transactions::On => Mode::Fresh,
+        };
+        Self::with_mode(config, stop, mode)
+    }
+
+    /// Without transactions, beside another sink of the connector or in place of one.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub(super) fn plain(config: &Config) -> Result<Self, Fault> {
+        Self::with_mode(config, Arc::default(), Mode::Plain)
+    }
+
+    fn with_mode(config: &Config, stop: Arc<AtomicBool>, mode: Mode) -> Result<Self, Fault> {
+        let client = settings::producer(config, mode != Mode::Plain);
         let message_max = settings::message_max_bytes(&client);
         let producer = Producer::new(&client).map_err(settings::refused)?;
         Ok(Self {
@@ -80,6 +98,7 @@ impl KafkaSink {
             announced: Vec::new(),
             positions: None,
             commits: Commits::default(),
+            mode,
             message_max,
             stop,
             failure: None,
@@ -100,7 +119,8 @@ impl KafkaSink {
     fn note(&mut self, served: Served) -> Result<(), Fault> {
         if let Some(lost) = served.undelivered {
             let tried = format!("delivering a record of {} bytes to topic {:?}", lost.size, lost.topic);
-            return Err(self.fail(lost.refusal, tried));
+            let refusal = self.cause(lost.refusal);
+            return Err(self.fail(refusal, tried));
         }
         if let Some(trouble) = served.trouble {
             // Only a fatal state ends the producer; lost connections it mends itself, within delivery.timeout.ms.
@@ -117,12 +137,7 @@ impl KafkaSink {
         let Some(commit) = self.commits.take(self.producer.lots().oldest()) else {
             return Ok(());
         };
-        let topic = self.positions_topic()?;
-        let key = self.config.name.clone();
-        self.send(
-            |producer| producer.send_copy(topic, key.as_bytes(), Some(&commit.checkpoint)),
-            || format!("storing a position of {} bytes in topic {POSITIONS:?}", commit.checkpoint.len()),
-        )
+        self.store(&commit.checkpoint)
     }
 
     fn positions_topic(&mut self) -> Result<TopicId, Fault> {
@@ -232,6 +247,11 @@ impl Sink for KafkaSink {
         if !refused.is_empty() {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
+        if self.mode == Mode::Fresh {
+            // A broker that does not answer is told more clearly by the first request than by a transactional call.
+            topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+            self.take_over()?;
+        }
         self.look_up(topics)?;
         self.positions_topic()?;
         for topic in topics {
@@ -246,6 +266,9 @@ impl Sink for KafkaSink {
 
     fn commit(&mut self, commit: Commit) -> Result<(), Fault> {
         self.healthy()?;
+        if self.mode == Mode::Transactional {
+            return self.commit_transaction(commit);
+        }
         self.commits.push(self.producer.lots().next(), commit);
         self.serve(Duration::ZERO)
     }
@@ -261,6 +284,10 @@ impl Sink for KafkaSink {
     }
 
     fn finish(&mut self, limit: Duration) -> Result<(), Fault> {
+        // Records without a commit behind them are not to be seen: the producer's end takes them back.
+        if self.mode == Mode::Transactional {
+            return self.healthy();
+        }
         let started = Instant::now();
         loop {
             self.serve(LOOK.min(limit.saturating_sub(started.elapsed())))?;
@@ -292,7 +319,7 @@ pub(super) fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
         found.push(Finding::fail("topic names", text, ""));
     }
     let sink = &config.sink;
-    let mut producer = match KafkaSink::new(config, Arc::default()) {
+    let mut producer = match KafkaSink::plain(config) {
         Ok(sink) => sink.producer,
         Err(fault) => return [found, vec![Finding::fail("sink properties", fault.to_string(), "")]].concat(),
     };

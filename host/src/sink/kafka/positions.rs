@@ -2,7 +2,6 @@
 //! without a value means none.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -37,7 +36,7 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
     };
     let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
     // Asking first makes a dead broker a clear error, and a missing topic none at all.
-    let mut sink = KafkaSink::new(config, Arc::default())?;
+    let mut sink = KafkaSink::plain(config)?;
     let existing = super::topics::existing(&mut sink.producer, &config.sink.brokers)?;
     drop(sink);
     if !existing.contains_key(POSITIONS) {
@@ -109,9 +108,10 @@ pub(in crate::sink) fn passing(error: &KafkaError) -> bool {
     )
 }
 
-/// Stores a checkpoint by itself, waiting for its acknowledgement.
+/// Stores a checkpoint by itself, waiting for its acknowledgement. Without a transaction: it would fence the connector's own
+/// producer.
 pub(in crate::sink) fn save(config: &Config, checkpoint: Vec<u8>) -> Result<(), Fault> {
-    let mut sink = KafkaSink::new(config, Arc::default())?;
+    let mut sink = KafkaSink::plain(config)?;
     sink.prepare(&[])?;
     sink.commit(Commit { number: 1, checkpoint })?;
     sink.finish(REACH)

@@ -4,7 +4,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 
 use super::native::without_value;
-use crate::config::{Compression, Config, Limits, Secret};
+use crate::config::{Compression, Config, Limits, Secret, Transactions};
 use crate::fault::Fault;
 
 /// Other names of properties that have a default here.
@@ -15,6 +15,8 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// The largest record that librdkafka takes unless `sink.properties` says otherwise.
 const MESSAGE_MAX_BYTES: usize = 1_000_000;
+/// A delivery, with all that librdkafka tries; also a transaction, unless `sink.properties` says otherwise.
+const DELIVERY_TIMEOUT_MS: &str = "60000";
 /// Bytes on their way at most, whatever `limits.memory` is: more does not make a broker faster.
 const MAX_IN_FLIGHT: usize = 48 << 20;
 /// The sink's part of `limits.memory`.
@@ -35,8 +37,13 @@ pub(super) fn message_max_bytes(config: &ClientConfig) -> usize {
         .unwrap_or(MESSAGE_MAX_BYTES)
 }
 
+/// The connector's transactional id.
+pub(super) fn transactional_id(name: &str) -> String {
+    format!("rowmill-{name}")
+}
+
 /// A producer's configuration.
-pub(super) fn producer(config: &Config) -> ClientConfig {
+pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
     let sink = &config.sink;
     let mut client = ClientConfig::new();
     client.set_log_level(RDKafkaLogLevel::Info);
@@ -47,7 +54,7 @@ pub(super) fn producer(config: &Config) -> ClientConfig {
         .set("batch.num.messages", "100000")
         .set("batch.size", "1000000")
         // A broker that is away longer than this is the pipeline's business: it starts again at the checkpoint.
-        .set("delivery.timeout.ms", "120000")
+        .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
         .set("socket.keepalive.enable", "true");
     for (name, value) in &sink.properties {
         // librdkafka takes both names in no particular order, so that a default under the other one might win.
@@ -69,6 +76,23 @@ pub(super) fn producer(config: &Config) -> ClientConfig {
         )
         .set("queue.buffering.max.kbytes", "1048576")
         .set("statistics.interval.ms", "0");
+    if transactional {
+        client.set("transactional.id", transactional_id(&config.name));
+        // librdkafka wants a transaction to last at least as long as a delivery.
+        let given = |name: &str| sink.properties.iter().any(|(given, _)| given == name);
+        let delivery = client.get("delivery.timeout.ms").unwrap_or(DELIVERY_TIMEOUT_MS).to_owned();
+        match client.get("transaction.timeout.ms").map(str::to_owned) {
+            None => client.set("transaction.timeout.ms", delivery),
+            Some(_)
+                if ALIASES
+                    .iter()
+                    .any(|(alias, name)| *name == "delivery.timeout.ms" && (given(alias) || given(name))) =>
+            {
+                &mut client
+            }
+            Some(transaction) => client.set("delivery.timeout.ms", transaction),
+        };
+    }
     client
 }
 
@@ -83,7 +107,27 @@ pub(super) fn refused(error: KafkaError) -> Fault {
 /// # Errors
 /// `Stop` that names the property.
 pub(in crate::sink) fn check_properties(config: &Config) -> Result<(), Fault> {
-    producer(config).create_native_config().map(|_| ()).map_err(refused)
+    producer(config, config.sink.transactions != Transactions::Off)
+        .create_native_config()
+        .map(|_| ())
+        .map_err(refused)
+}
+
+/// A member of a connector's group.
+pub(super) fn member(config: &Config, group: &str, instance: Option<&str>) -> ClientConfig {
+    let mut client = reader(&config.sink.brokers, &config.sink.properties, true);
+    client
+        .set("client.id", format!("rowmill-{}", config.name))
+        .set("group.id", group)
+        // Whoever has the connector keeps it when others join.
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        // The shortest that brokers allow unless told otherwise: another process takes over within seconds.
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "1500");
+    if let Some(instance) = instance {
+        client.set("group.instance.id", instance);
+    }
+    client
 }
 
 /// A reader's configuration: it belongs to no group and commits nothing.

@@ -36,6 +36,7 @@ impl KafkaSink {
         }
         let cost = records.data.capacity() + records.len() * MESSAGE_OVERHEAD;
         self.make_room(cost)?;
+        self.begin()?;
         let lot = self.producer.open_lot(std::mem::take(&mut records.data), cost);
         let sent = self.send_all(lot, &records, &routes);
         // Also after a failure: what was sent is still on its way, and its buffer with it.

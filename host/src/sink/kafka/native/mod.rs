@@ -7,6 +7,9 @@
 )]
 
 mod admin;
+mod transactions;
+
+pub(in crate::sink::kafka) use transactions::Trouble;
 
 use std::ffi::{CStr, CString};
 use std::ops::Range;
@@ -21,6 +24,9 @@ use rdkafka::types::RDKafkaType;
 
 use crate::sink::kafka::logs::{self, Logs};
 use crate::sink::kafka::lots::Lots;
+
+/// How long ending an open transaction may hold up the end of the producer.
+const ABORT: Duration = Duration::from_secs(2);
 
 /// Opaque of a message whose value librdkafka copied. Lots count from 1 and never get here.
 const COPIED: usize = usize::MAX;
@@ -114,6 +120,7 @@ pub(in crate::sink::kafka) struct Producer {
     queue: NonNull<raw::rd_kafka_queue_t>,
     topics: Vec<NonNull<raw::rd_kafka_topic_t>>,
     lots: Lots,
+    in_transaction: bool,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread; the pointers are owned by this struct alone.
@@ -134,6 +141,7 @@ impl Producer {
             client,
             topics: Vec::new(),
             lots: Lots::new(),
+            in_transaction: false,
         })
     }
 
@@ -350,6 +358,13 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
+        // Readers would otherwise wait for the open transaction until the broker ends it.
+        if self.in_transaction
+            && self.client.fatal_error().is_none()
+            && let Err(trouble) = self.abort_transaction(ABORT)
+        {
+            tracing::debug!(reason = trouble.refusal.reason, "an open transaction is left to the broker");
+        }
         // SAFETY: each reference is given back once. Purging makes the client's end quick; the client is destroyed right
         // after this function and before `lots`, and its end waits for all of librdkafka's threads.
         unsafe {

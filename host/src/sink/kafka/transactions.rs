@@ -1,0 +1,126 @@
+//! Exactly once: records and the checkpoint behind them become visible together, in one Kafka transaction.
+//!
+//! A transaction opens with the first record after a commit. A commit sends the checkpoint into it, waits until the broker
+//! has all of it, and commits. Nothing is mended in place: after any failure the next attempt makes a new producer, whose
+//! `init_transactions` ends what this one left open.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::native::{Producer, Refusal, Trouble};
+use super::topics::POSITIONS;
+use super::{Commit, KafkaSink, settings};
+use crate::config::Transactions;
+use crate::fault::Fault;
+
+/// How long one call waits before the stop signal is looked at.
+const CALL: Duration = Duration::from_millis(500);
+/// How long taking the transactional id over may take: the broker may first have to end what the last owner left open.
+const TAKE_OVER: Duration = Duration::from_secs(30);
+
+/// How far the sink is with transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// None: at least once.
+    Plain,
+    /// Wanted; the transactional id has not been taken over yet.
+    Fresh,
+    /// In use.
+    Transactional,
+}
+
+impl KafkaSink {
+    /// Takes the transactional id over where that has not happened; `auto` goes on without transactions where the broker has
+    /// none or does not allow them.
+    pub(super) fn take_over(&mut self) -> Result<(), Fault> {
+        if self.mode != Mode::Fresh {
+            return Ok(());
+        }
+        let waiting = Instant::now();
+        loop {
+            let Err(trouble) = self.producer.init_transactions(CALL) else {
+                self.mode = Mode::Transactional;
+                return Ok(());
+            };
+            let served = self.producer.poll(Duration::ZERO);
+            let Trouble { refusal, retriable } = trouble;
+            if self.config.sink.transactions == Transactions::Auto && unavailable(refusal.code) {
+                tracing::warn!(
+                    reason = refusal.reason,
+                    "the broker has no transactions for this connector: records are delivered at least once"
+                );
+                self.producer = Producer::new(&settings::producer(&self.config, false)).map_err(settings::refused)?;
+                self.mode = Mode::Plain;
+                return Ok(());
+            }
+            if !retriable || waiting.elapsed() > TAKE_OVER {
+                let refusal = if retriable { served.trouble.unwrap_or(refusal) } else { refusal };
+                let id = settings::transactional_id(&self.config.name);
+                return Err(self.fail(refusal, format!("taking over the transactional id {id:?}")));
+            }
+            self.still_wanted(waiting)?;
+        }
+    }
+
+    /// Opens a transaction unless one is open or none is used.
+    pub(super) fn begin(&mut self) -> Result<(), Fault> {
+        if self.mode != Mode::Transactional || self.producer.in_transaction() {
+            return Ok(());
+        }
+        self.producer
+            .begin_transaction()
+            .map_err(|trouble| self.fail(trouble.refusal, "beginning a transaction".to_owned()))
+    }
+
+    /// Commits everything written so far together with its checkpoint, and waits for that.
+    pub(super) fn commit_transaction(&mut self, commit: Commit) -> Result<(), Fault> {
+        self.begin()?;
+        self.store(&commit.checkpoint)?;
+        let waiting = Instant::now();
+        while !self.producer.flush() {
+            let served = self.producer.poll(Duration::ZERO);
+            self.note(served)?;
+            self.still_wanted(waiting)?;
+        }
+        // What a flush has waited for may have failed.
+        let served = self.producer.poll(Duration::ZERO);
+        self.note(served)?;
+        loop {
+            let Err(Trouble { refusal, retriable }) = self.producer.commit_transaction(CALL) else {
+                self.commits.committed(commit.number);
+                return Ok(());
+            };
+            if !retriable {
+                return Err(self.fail(refusal, "committing a transaction".to_owned()));
+            }
+            self.still_wanted(waiting)?;
+        }
+    }
+
+    /// Sends a checkpoint.
+    pub(super) fn store(&mut self, checkpoint: &[u8]) -> Result<(), Fault> {
+        let topic = self.positions_topic()?;
+        let key = self.config.name.clone();
+        self.send(
+            |producer| producer.send_copy(topic, key.as_bytes(), Some(checkpoint)),
+            || format!("storing a position of {} bytes in topic {POSITIONS:?}", checkpoint.len()),
+        )
+    }
+
+    /// Why a message was purged is what its transaction met.
+    pub(super) fn cause(&self, refusal: Refusal) -> Refusal {
+        match refusal.code {
+            Code::PurgeQueue | Code::PurgeInflight => self.producer.transaction_error().unwrap_or(refusal),
+            _ => refusal,
+        }
+    }
+}
+
+/// Whether this connector can't have transactions there, now or later.
+fn unavailable(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UnsupportedFeature | Code::UnsupportedVersion | Code::TransactionalIdAuthorizationFailed | Code::ClusterAuthorizationFailed
+    )
+}
