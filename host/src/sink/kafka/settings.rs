@@ -119,6 +119,9 @@ pub(super) fn member(config: &Config, group: &str, instance: Option<&str>) -> Cl
     client
         .set("client.id", format!("rowmill-{}", config.name))
         .set("group.id", group)
+        // It reads nothing; what would begin before it is paused begins at the end.
+        .set("auto.offset.reset", "latest")
+        .set("enable.partition.eof", "false")
         // Whoever has the connector keeps it when others join.
         .set("partition.assignment.strategy", "cooperative-sticky")
         // The shortest that brokers allow unless told otherwise: another process takes over within seconds.
