@@ -31,8 +31,10 @@ pub struct Connector {
     pub password: String,
     /// Account.
     pub user: String,
-    /// Sections of their own, or keys before the first section where `top` is better.
+    /// Sections of their own.
     pub sections: String,
+    /// Keys before the first section.
+    pub top: String,
     database: String,
     address: (String, u16),
     folder: tempfile::TempDir,
@@ -54,6 +56,7 @@ impl Connector {
             password: database.password.clone(),
             user: database.user.clone(),
             sections: String::new(),
+            top: String::new(),
             database: database.name.clone(),
             address: (database.server.host.clone(), database.server.port),
             folder: tempfile::tempdir().unwrap(),
@@ -84,11 +87,12 @@ impl Connector {
             user,
             database,
             sections,
+            top,
             ..
         } = self;
         let (host, port) = &self.address;
         format!(
-            "name = \"{name}\"\n[source]\nhost = \"{host}\"\nport = {port}\nuser = \"{user}\"\npassword = \"${{env:{PASSWORD}}}\"\n\
+            "name = \"{name}\"\n{top}\n[source]\nhost = \"{host}\"\nport = {port}\nuser = \"{user}\"\npassword = \"${{env:{PASSWORD}}}\"\n\
              database = \"{database}\"\ntables = \"{tables}\"\nstart = {start}\nsnapshot = \"never\"\nheartbeat_interval_ms = {heartbeat_interval_ms}\n{source}\n\
              [[plugin]]\n{plugin}\n[sink]\ntopic_prefix = \"{prefix}\"\n{sink}\n{sections}\n"
         )

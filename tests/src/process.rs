@@ -125,6 +125,16 @@ impl Rowmill {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        signal(self.id(), name);
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.stderr.all().join("\n")
+    }
+
     /// SIGTERM, then its end.
     pub fn terminate(self) -> Ended {
         signal(self.id(), "TERM");

@@ -52,6 +52,7 @@ mod moments;
 mod mysql56;
 mod options;
 mod oracle;
+mod ownership;
 mod packed;
 mod partial_json;
 mod random;
