@@ -29,6 +29,7 @@ use self::ownership::Claim;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::plugin::Chain;
+use crate::source::is_collision;
 
 /// Wait before the first retry; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -36,6 +37,8 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// An attempt that ran this long was a success, and the next retry starts with the short wait again.
 const BACKOFF_RESET: Duration = Duration::from_secs(60);
+/// Within this time a process that is not the owner any more has heard of it.
+const HEARD: Duration = Duration::from_secs(8);
 /// How often a waiting stage looks whether it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
@@ -84,9 +87,12 @@ fn owned_attempt(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counte
     std::thread::scope(|scope| {
         let claim = Claim::new(scope, config, stop, &over)?;
         let outcome = attempt::run(config, &claim, chain, counters);
+        // A process that stood still for long meets its successor at the server before it hears of it.
+        let succeeded = matches!(&outcome, Err(fault) if is_collision(fault)) && !stop.requested();
+        let lost = claim.lost(if succeeded { HEARD } else { Duration::ZERO });
         over.request();
-        match claim.lost() {
-            Some(fault) if outcome.is_ok() => Err(fault),
+        match lost {
+            Some(fault) if outcome.is_ok() || succeeded => Err(fault),
             _ => outcome,
         }
     })

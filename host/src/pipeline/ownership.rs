@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
@@ -50,10 +51,17 @@ impl Claim {
         answers.recv().map_or(Ok(false), |answer| answer.map(|()| true))
     }
 
-    /// Why the claim ended, where it did.
-    pub(super) fn lost(&self) -> Option<Fault> {
+    /// Why the claim ended, where it does within `wait`.
+    pub(super) fn lost(&self, wait: Duration) -> Option<Fault> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.try_iter().find_map(Result::err)
+        let until = Instant::now() + wait;
+        loop {
+            match answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => return Some(fault),
+                Err(_) => return None,
+            }
+        }
     }
 }
 

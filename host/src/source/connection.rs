@@ -213,6 +213,13 @@ pub(super) fn classify(error: Error) -> Fault {
     }
 }
 
+const COLLISION: &str = "another replica or connector reads with the same id; give each connector a name or source.server_id of its own";
+
+/// Whether the server ended the connection because it met the same replica id again.
+pub fn is_collision(fault: &Fault) -> bool {
+    fault.to_string().contains(COLLISION)
+}
+
 /// Errors of the server that go by themselves: too many connections, shutdown, killed, lost, lock waits, read-only moments.
 fn is_passing(code: u16) -> bool {
     matches!(
@@ -232,9 +239,7 @@ fn hint(code: u16, message: &str) -> Option<&'static str> {
         3159 => "the server takes connections by TLS only; set source.tls = \"preferred\" or more",
         3118 => "the account is locked; ALTER USER … ACCOUNT UNLOCK",
         1227 => "the account lacks a privilege; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* to it",
-        1236 if has("same server_uuid") || has("same server_id") || has("same server-id") => {
-            "another replica or connector reads with the same id; give each connector a name or source.server_id of its own"
-        }
+        1236 if has("same server_uuid") || has("same server_id") || has("same server-id") => COLLISION,
         1236 if has("purged") || has("Could not find first log file") || has("missing") => {
             "the server no longer has the binlog at the saved position; take a new snapshot or move the position, and raise \
              binlog_expire_logs_seconds"

@@ -46,6 +46,7 @@ mod fuzzing;
 pub use catalog::Catalog;
 pub use charset::{Charset, NotText};
 pub use clock::{Clock, Reading};
+pub use connection::is_collision;
 pub use ddl::{Operation, Statement};
 pub use discovery::{TableRef, server, tables};
 pub use dump::{MysqlSource, replica_uuid};
