@@ -111,7 +111,6 @@ struct Stage<'a> {
     moved: bool,
     last_commit: Instant,
     first_uncommitted: Option<Instant>,
-    batch_cut: bool,
     behind: bool,
     marked: Marked,
     split: Split,
@@ -142,7 +141,6 @@ pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, 
         moved: false,
         last_commit: Instant::now(),
         first_uncommitted: None,
-        batch_cut: false,
         behind: false,
         marked: Marked::default(),
         split,
@@ -291,13 +289,17 @@ impl Stage<'_> {
         self.split.end();
         let Some(first) = self.first_uncommitted else { return Ok(()) };
         let waited = first.elapsed();
-        let due = if self.behind {
-            // Behind, a commit point that cuts builders short would only make more of them.
-            self.batch_cut && waited >= self.parts.commit_interval || waited >= CATCH_UP_INTERVAL
+        // Behind, a commit point that cuts builders short would only make more of them, and a commit has its price.
+        let interval = if self.behind {
+            CATCH_UP_INTERVAL
         } else {
-            waited >= self.parts.commit_interval
+            self.parts.commit_interval
         };
-        if due { self.commit_point() } else { Ok(()) }
+        if waited >= interval.max(self.parts.commit_interval) {
+            self.commit_point()
+        } else {
+            Ok(())
+        }
     }
 
     /// Nothing came for a while: what is complete goes out at once.
@@ -313,7 +315,6 @@ impl Stage<'_> {
 
     fn send_full(&mut self) -> Result<(), End> {
         while let Some(batch) = self.parts.batcher.next_full() {
-            self.batch_cut = true;
             self.send(batch)?;
         }
         Ok(())
@@ -371,7 +372,6 @@ impl Stage<'_> {
 
     /// Nothing is left that waits for a commit.
     fn committed(&mut self) {
-        self.batch_cut = false;
         self.first_uncommitted = None;
         self.last_commit = Instant::now();
     }

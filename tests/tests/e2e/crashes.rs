@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipeline_tests::{Chance, Connector, Database, Kafka, Message, Server, Session, until};
 
 on_each_server!(
-    killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing,
+    killed_twenty_times_in_the_middle_of_a_load_it_loses_and_repeats_nothing,
     after_sigterm_a_restart_repeats_nothing,
     a_connection_that_the_server_kills_is_made_again_without_loss,
 );
@@ -135,15 +135,25 @@ fn wait_for_last(kafka: &Kafka, connector: &Connector, database: &mut Database, 
     });
 }
 
-fn killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing(server: Server) {
+fn killed_twenty_times_in_the_middle_of_a_load_it_loses_and_repeats_nothing(server: Server) {
+    kill(server, ROUNDS, "on");
+}
+
+#[test]
+fn without_transactions_a_kill_repeats_changes_with_the_numbers_that_they_had_and_loses_nothing() {
+    kill(Server::shared(), 6, "off");
+}
+
+fn kill(server: Server, rounds: usize, transactions: &str) {
     let kafka = Kafka::shared();
     let mut database = server.database("kill");
     tables(&mut database);
-    let connector = Connector::new(&mut database, &kafka, "left_one,right_one");
+    let mut connector = Connector::new(&mut database, &kafka, "left_one,right_one");
+    connector.sink += &format!("\ntransactions = \"{transactions}\"");
     let mut chance = Chance::new();
     let (mut history, mut next) = (History::new(), 0);
     let mut session = database.session();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let before = kafka.read_to_end(&connector.topic("left_one")).len();
         let rowmill = connector.start();
         let mut loading = chance.fork();
@@ -169,11 +179,11 @@ fn killed_twenty_times_in_the_middle_of_a_load_it_loses_nothing(server: Server) 
     wait_for_last(&kafka, &connector, &mut database, &mut history);
     rowmill.terminate().assert_code(0);
     println!(
-        "{} rows, {} changes, {ROUNDS} kills",
+        "{} rows, {} changes, {rounds} kills",
         history.len(),
         history.values().map(Vec::len).sum::<usize>()
     );
-    verify(&kafka, &connector, &history, true);
+    verify(&kafka, &connector, &history, transactions == "off");
 }
 
 fn after_sigterm_a_restart_repeats_nothing(server: Server) {
@@ -230,5 +240,5 @@ fn a_connection_that_the_server_kills_is_made_again_without_loss(server: Server)
     wait_for_last(&kafka, &connector, &mut database, &mut history);
     assert!(rowmill.is_running(), "a lost connection is no reason to stop");
     rowmill.terminate().assert_code(0);
-    verify(&kafka, &connector, &history, true);
+    verify(&kafka, &connector, &history, false);
 }
