@@ -83,6 +83,10 @@ fn class(code: Code) -> (Class, &'static str) {
             Class::Stop,
             "grant the sink's principal WRITE and DESCRIBE on the transactional id, or set sink.transactions = \"off\"",
         ),
+        Code::GroupAuthorizationFailed => (
+            Class::Stop,
+            "grant the sink's principal READ on the group connect-<name>, which decides what process runs the connector",
+        ),
         Code::InvalidTransactionTimeout => (
             Class::Stop,
             "lower transaction.timeout.ms in sink.properties to what the broker's transaction.max.timeout.ms allows",
@@ -90,15 +94,16 @@ fn class(code: Code) -> (Class, &'static str) {
         // Whoever owns the connector now goes on; librdkafka also says it of a transaction that the broker ended for its time.
         Code::ProducerFenced | Code::Fenced => (Class::Retry, "another process writes as this connector"),
         // A new producer starts with a new id and heals these: sent again from the checkpoint, nothing is lost.
-        Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::InvalidProducerEpoch | Code::InvalidProducerIdMapping => {
-            (Class::Retry, "")
-        }
+        Code::Fatal
+        | Code::OutOfOrderSequenceNumber
+        | Code::UnknownProducerId
+        | Code::InvalidProducerEpoch
+        | Code::InvalidProducerIdMapping => (Class::Retry, ""),
         Code::Resolve => (Class::Retry, "check the host names in sink.brokers"),
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::BrokerNotAvailable => {
             (Class::Retry, "check sink.brokers and that a broker listens there")
         }
-        Code::Fatal
-        | Code::InvalidArgument
+        Code::InvalidArgument
         | Code::InvalidConfig
         | Code::InvalidTopic
         | Code::InvalidPartitions
@@ -142,11 +147,12 @@ mod tests {
             Code::BrokerTransportFailure,
             Code::NotEnoughReplicas,
             Code::RequestTimedOut,
+            Code::Fatal,
         ] {
             assert!(matches!(fault(code), Fault::Retry(_)), "{code:?}");
         }
         for code in [
-            Code::Fatal,
+            Code::GroupAuthorizationFailed,
             Code::TopicAuthorizationFailed,
             Code::UnknownTopicOrPartition,
             Code::Authentication,

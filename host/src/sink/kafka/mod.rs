@@ -119,8 +119,7 @@ impl KafkaSink {
     fn note(&mut self, served: Served) -> Result<(), Fault> {
         if let Some(lost) = served.undelivered {
             let tried = format!("delivering a record of {} bytes to topic {:?}", lost.size, lost.topic);
-            let refusal = self.cause(lost.refusal);
-            return Err(self.fail(refusal, tried));
+            return Err(self.fail(lost.refusal, tried));
         }
         if let Some(trouble) = served.trouble {
             // Only a fatal state ends the producer; lost connections it mends itself, within delivery.timeout.ms.
@@ -223,6 +222,7 @@ impl KafkaSink {
 
     /// Notes a failure: nothing after it may count as delivered.
     fn fail(&mut self, refusal: Refusal, tried: String) -> Fault {
+        let refusal = self.cause(refusal);
         let failure = Failure::new(refusal, tried);
         let fault = failure.fault();
         self.failure.get_or_insert(failure);

@@ -108,10 +108,14 @@ impl KafkaSink {
         )
     }
 
-    /// Why a message was purged is what its transaction met.
+    /// What is behind a refusal that only says that something happened before: a message is purged for what its transaction met.
     pub(super) fn cause(&self, refusal: Refusal) -> Refusal {
         match refusal.code {
-            Code::PurgeQueue | Code::PurgeInflight => self.producer.transaction_error().unwrap_or(refusal),
+            Code::PurgeQueue | Code::PurgeInflight | Code::State => self.producer.transaction_error().unwrap_or(refusal),
+            Code::Fatal => match self.producer.client().fatal_error() {
+                Some((code, reason)) => Refusal { code, reason },
+                None => refusal,
+            },
             _ => refusal,
         }
     }
