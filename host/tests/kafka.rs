@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rowmill::batch::Records;
 use rowmill::checkpoint::{self, Checkpoint};
-use rowmill::config::{self, Config, Surroundings};
+use rowmill::config::{self, Config, Surroundings, Transactions};
 use rowmill::fault::Fault;
 use rowmill::position::Position;
 use rowmill::sink::{self, Commit, From, Level, Sink, Tail, TopicSpec};
@@ -163,6 +163,7 @@ fn records_arrive_with_key_partition_timestamp_and_headers_in_order_per_key() {
     }
     // As the Java partitioner puts it: murmur2({"id":1000000}) % 6 is 5.
     sink.write(records(&topic, 1_000_000..1_000_001, 10)).unwrap();
+    sink.commit(commit(2)).unwrap();
     sink.finish(LIMIT).unwrap();
     let line = tail(&topic, 1, |what| what.key = Some("{\"id\":1000000}".into()));
     assert_eq!(line[0]["partition"], 5);
@@ -207,6 +208,45 @@ fn a_position_survives_and_the_last_one_wins() {
     while sink.committed(LIMIT).unwrap() < 50 {}
     drop(sink);
     assert_eq!(store.load().unwrap(), Some(checkpoint(50)));
+}
+
+#[test]
+fn records_are_seen_with_their_position_or_not_at_all_and_a_successor_fences() {
+    let name = fresh("transactions");
+    let topic = format!("{name}_t");
+    let mut config = config(&name, &broker());
+    config.sink.transactions = Transactions::On;
+    let mut first = connect(&config);
+    first.prepare(&[spec(&topic, false)]).unwrap();
+    first.write(records(&topic, 0..10, 30)).unwrap();
+    first.commit(commit(1)).unwrap();
+    assert_eq!(first.committed(Duration::ZERO).unwrap(), 1);
+    // Open when the next one takes over: as after a crash.
+    first.write(records(&topic, 10..20, 30)).unwrap();
+    let mut second = connect(&config);
+    second.prepare(&[spec(&topic, false)]).unwrap();
+    let fenced = first.commit(commit(2)).unwrap_err();
+    assert!(
+        matches!(&fenced, Fault::Retry(_)) && fenced.to_string().contains("another process writes as this connector"),
+        "{fenced}"
+    );
+    assert_eq!(checkpoint::open(&config).load().unwrap(), Some(checkpoint(1)));
+    second.write(records(&topic, 20..25, 30)).unwrap();
+    second.commit(commit(2)).unwrap();
+    // Ended by its producer's end, at once and not by the broker's time limit.
+    second.write(records(&topic, 30..35, 30)).unwrap();
+    drop(second);
+    let mut third = connect(&config);
+    third.prepare(&[spec(&topic, false)]).unwrap();
+    third.write(records(&topic, 40..41, 30)).unwrap();
+    third.commit(commit(3)).unwrap();
+    let keys: Vec<String> = tail(&topic, 16, |_| {})
+        .iter()
+        .map(|line| line["key"].as_str().unwrap().to_owned())
+        .collect();
+    let wanted: Vec<String> = (0..10).chain(20..25).chain(40..41).map(|n| format!("{{\"id\":{n}}}")).collect();
+    assert_eq!(keys, wanted);
+    assert_eq!(checkpoint::open(&config).load().unwrap(), Some(checkpoint(3)));
 }
 
 #[test]
@@ -276,6 +316,7 @@ fn a_record_that_is_too_large_is_rejected_by_topic_and_size_and_nothing_else_of_
         "{text}"
     );
     sink.write(records(&topic, 9..10, 10)).unwrap();
+    sink.commit(commit(1)).unwrap();
     sink.finish(LIMIT).unwrap();
     assert_eq!(tail(&topic, 1, |_| {})[0]["key"], "{\"id\":9}");
 }
@@ -306,6 +347,7 @@ fn a_mock_broker_takes_records_and_positions_and_gives_them_back() {
     let topics = [spec("mock_t", true)];
     let broker = sink::Broker::start(&topics, &config.sink.topics).unwrap();
     config.sink.brokers = broker.brokers();
+    config.sink.transactions = Transactions::Off;
     let mut sink = connect(&config);
     sink.prepare(&topics).unwrap();
     sink.write(records("mock_t", 0..100, 30)).unwrap();
