@@ -13,6 +13,9 @@ pub struct Description {
     pub config: &'static str,
     /// Control events that it wants: `heartbeat`, `ddl`, `transaction_begin`, `transaction_end`.
     pub controls: &'static [&'static str],
+    /// Whether it goes by the display widths of TINYINT columns: `true`, or a JSON object of members that its configuration must have for that;
+    /// empty: no.
+    pub widths: &'static str,
     /// Whether batches may be processed by several instances at once.
     pub parallel: bool,
 }
@@ -30,6 +33,9 @@ impl Description {
             "controls".into(),
             self.controls.iter().map(|control| Value::from(*control)).collect(),
         );
+        if let Ok(widths) = serde_json::from_str::<Value>(self.widths) {
+            object.insert("widths".into(), widths);
+        }
         object.insert("parallel".into(), self.parallel.into());
         Value::Object(object).to_string()
     }

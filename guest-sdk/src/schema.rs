@@ -39,6 +39,8 @@ pub struct Field {
     pub kind: Kind,
     /// The type as MySQL writes it, such as `decimal(12,2)`.
     pub mysql_type: String,
+    /// Why it is not known whether a TINYINT has a display width, and which; none where it is known, and for other types.
+    pub width_unknown: Option<String>,
     /// Character set of a character column, else empty.
     pub charset: String,
     /// Fractional digits of a temporal column.
@@ -314,6 +316,7 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
         name: name.to_owned(),
         kind,
         mysql_type: text("rowmill.type")?.unwrap_or_default().to_owned(),
+        width_unknown: text("rowmill.width_unknown")?.map(str::to_owned),
         charset: text("rowmill.charset")?.unwrap_or_default().to_owned(),
         fsp: number("rowmill.fsp")?
             .and_then(|digits| u8::try_from(digits.min(6)).ok())

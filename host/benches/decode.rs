@@ -244,6 +244,7 @@ fn table() -> Table {
     let column = |(name, kind): (&str, ColumnType)| Column {
         name: name.to_owned(),
         type_text: String::new(),
+        width_unknown: None,
         kind,
         nullable: true,
     };

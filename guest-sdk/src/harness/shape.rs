@@ -73,6 +73,17 @@ impl Shape {
         self
     }
 
+    /// The same, whose last column is a TINYINT of which it is not known, for this reason, whether it has a display width.
+    #[must_use]
+    pub fn width_unknown(mut self, reason: &str) -> Self {
+        if let Some(column) = self.columns.pop() {
+            let mut metadata = column.metadata().clone();
+            metadata.insert("rowmill.width_unknown".to_owned(), reason.to_owned());
+            self.columns.push(Arc::new(Field::clone(&column).with_metadata(metadata)));
+        }
+        self
+    }
+
     /// The Arrow schema; optional columns as asked for.
     pub(super) fn schema(&self, before: bool, partial: bool, odd_dates: bool) -> Schema {
         let image = DataType::Struct(Fields::from(self.columns.clone()));

@@ -74,8 +74,10 @@ pub fn describe_columns(table: &Table) -> serde_json::Value {
             ColumnType::FixedBinary { length, .. } => Some(length),
             _ => None,
         };
-        if let (Some(length), Some(members)) = (length, described.as_object_mut()) {
-            members.insert("length".to_owned(), length.into());
+        let reason = column.width_unknown.as_deref();
+        if let Some(members) = described.as_object_mut() {
+            members.extend(length.map(|length| ("length".to_owned(), length.into())));
+            members.extend(reason.map(|reason| ("width_unknown".to_owned(), reason.into())));
         }
         described
     };
@@ -90,6 +92,9 @@ fn column_field(column: &Column) -> Field {
         ("rowmill.kind".to_owned(), kind.to_owned()),
     ]);
     let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
+    if let Some(reason) = &column.width_unknown {
+        note("rowmill.width_unknown", reason.clone());
+    }
     match &column.kind {
         ColumnType::Spelled { .. } => {
             note("rowmill.charset", "ascii".to_owned());

@@ -39,6 +39,7 @@ pub(super) fn table(version: u32, name: &str, kinds: Vec<ColumnType>) -> Arc<Tab
     let column = |(number, kind)| Column {
         name: format!("c{number}"),
         type_text: "as written".to_owned(),
+        width_unknown: None,
         kind,
         nullable: true,
     };
@@ -423,7 +424,9 @@ fn the_schema_says_what_the_contract_lists() {
             length_bytes: 1,
         },
     ];
-    let table = table(1, "t", kinds);
+    let mut table = table(1, "t", kinds);
+    let first = Arc::get_mut(&mut table).unwrap().columns.first_mut();
+    first.unwrap().width_unknown = Some("nobody knows".to_owned());
     let mut batcher = batcher(10, 1 << 20);
     batcher
         .add(&event(&table, RowOp::Insert, &[0b11111]), &transaction(4), &mut 0)
@@ -459,5 +462,9 @@ fn the_schema_says_what_the_contract_lists() {
     assert_eq!(
         (note(4, "rowmill.kind"), note(4, "rowmill.charset")),
         (Some("string"), Some("latin1"))
+    );
+    assert_eq!(
+        [0, 1].map(|field| note(field, "rowmill.width_unknown")),
+        [Some("nobody knows"), None]
     );
 }

@@ -43,11 +43,13 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     let mut origin = open_origin(config, stop)?;
     let mut sink = sink::connect(config, stop.flag())?;
     sink.prepare(&topics(config, &origin.tables))?;
-    let checkpoint = load_or_create(config)?;
     if chain.is_none() {
         *chain = Some(Chain::load(config, &origin.server)?);
     }
     let Some(chain) = chain.as_mut() else { return Ok(()) };
+    let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
+    catalog.preload(&origin.tables)?;
+    let checkpoint = load_or_create(config)?;
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
     origin.source.open(&checkpoint.position)?;
     let holding = Holding {
@@ -56,7 +58,7 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         most: config.limits.prepared,
         passes_lost: config.source.lost_xa == OnLoss::Warn,
     };
-    let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), origin.catalog)
+    let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), catalog)
         .with_prepared(checkpoint.prepared, holding)
         .pass_statements(config.source.statements == OnLoss::Warn)
         .with_row_limit(config.limits.row);
@@ -117,13 +119,11 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
                 warn!(check = finding.name, mend = finding.mend, "{}", finding.message);
             }
             let tables = source::tables(config)?;
-            let mut catalog = Catalog::of_server(config, stop.flag());
-            catalog.preload(&tables)?;
             Ok(Origin {
                 source: Box::new(MysqlSource::new(config)),
                 server,
                 tables,
-                catalog,
+                catalog: Catalog::of_server(config, stop.flag()),
                 again: Again::of_server(config),
             })
         }

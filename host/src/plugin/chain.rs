@@ -218,6 +218,11 @@ impl Chain {
         }
     }
 
+    /// Whether any of the plugins goes by the display widths of TINYINT columns, as they were when they were loaded.
+    pub fn needs_widths(&self) -> bool {
+        self.links().any(Link::needs_widths)
+    }
+
     /// What the plugins counted since they were loaded: plugin's own counter name and value.
     pub fn counters(&self) -> impl Iterator<Item = (&str, f64)> {
         self.links()

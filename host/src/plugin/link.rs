@@ -62,6 +62,11 @@ impl Link {
         })
     }
 
+    /// Whether it goes by the display widths of TINYINT columns.
+    pub(super) fn needs_widths(&self) -> bool {
+        self.description.widths.matter(&self.settings.config)
+    }
+
     /// SHA-256 of the plugin at work.
     pub(super) fn digest(&self) -> &str {
         &self.loaded.digest

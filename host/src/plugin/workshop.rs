@@ -64,6 +64,35 @@ pub(super) struct Description {
     /// Control events it wants.
     #[serde(default)]
     pub controls: Vec<String>,
+    /// Whether it goes by the display widths of TINYINT columns.
+    #[serde(default)]
+    pub widths: Widths,
+}
+
+/// When a plugin goes by display widths.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Widths {
+    /// Always, or never.
+    Fixed(bool),
+    /// Where its configuration has each of these members with this value.
+    With(serde_json::Map<String, serde_json::Value>),
+}
+
+impl Default for Widths {
+    fn default() -> Self {
+        Self::Fixed(false)
+    }
+}
+
+impl Widths {
+    /// Whether it does with this configuration.
+    pub(super) fn matter(&self, config: &serde_json::Value) -> bool {
+        match self {
+            Self::Fixed(always) => *always,
+            Self::With(members) => members.iter().all(|(name, value)| config.get(name) == Some(value)),
+        }
+    }
 }
 
 impl Workshop {

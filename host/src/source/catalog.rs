@@ -3,6 +3,7 @@
 //! A definition is read while a transaction of the reader's own holds the table, which no DDL statement can pass: what was logged
 //! before the place has taken effect, what takes effect later is logged after it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,10 +11,10 @@ use anyhow::anyhow;
 use mysql_async::ServerError;
 
 use super::connection::{Connection, TextRow};
-use super::definition::{Definition, Known, Rest, refine};
+use super::definition::{Definition, Known, Rest};
 use super::discovery::{TableRef, flavor};
 use super::effect::Id;
-use super::schema::{Column, Flavor};
+use super::schema::Flavor;
 use super::spot::Spot;
 use super::start::log_status;
 use crate::config::Config;
@@ -35,6 +36,8 @@ pub struct Catalog {
     preloaded: Vec<(Id, Reading)>,
     /// GTIDs that the server had executed before those readings.
     executed: Option<GtidSet>,
+    /// Display widths matter, which no log has.
+    traces_widths: bool,
 }
 
 /// What the catalogue says of a table at a place.
@@ -89,6 +92,17 @@ impl Catalog {
         }
     }
 
+    /// The same where somebody goes by the display widths of TINYINT columns, or where nobody does.
+    #[must_use]
+    pub fn tracing_widths(self, traces_widths: bool) -> Self {
+        Self { traces_widths, ..self }
+    }
+
+    /// Whether display widths matter.
+    pub(super) fn traces_widths(&self) -> bool {
+        self.traces_widths
+    }
+
     /// Reads tables before the stream begins, where the server's log does not describe them whole: as early as can be, so that
     /// less can have changed between their rows and this.
     ///
@@ -96,12 +110,15 @@ impl Catalog {
     /// `Retry` where the server can't be reached, `Stop` where it refuses.
     pub fn preload(&mut self, tables: &[TableRef]) -> Result<(), Fault> {
         let Some(lookup) = &mut self.server else { return Ok(()) };
+        let mut ids: Vec<Id> = tables.iter().map(|table| (table.database.clone(), table.name.clone())).collect();
         if lookup.describes_all()? {
-            return Ok(());
+            if !self.traces_widths {
+                return Ok(());
+            }
+            ids = self.with_tinyint(ids)?;
         }
         self.executed = self.executed()?;
-        for table in tables.iter().take(MOST_PRELOADED) {
-            let id = (table.database.clone(), table.name.clone());
+        for id in ids.into_iter().take(MOST_PRELOADED) {
             match self.read(&id) {
                 Ok(reading) => self.preloaded.push((id, reading)),
                 // Its rows, when they come, will say whether it matters.
@@ -165,25 +182,17 @@ impl Catalog {
         self.ask(|session| session.read(id))
     }
 
-    /// Puts display widths into the types of a table that its map describes whole. Nothing relies on these: where they can't be had
-    /// they are left out.
-    pub(super) fn note_widths(&mut self, database: &str, table: &str, columns: &mut [Column]) {
-        if !self.is_there() {
-            return;
+    /// Those of these tables that have a TINYINT column.
+    fn with_tinyint(&mut self, mut ids: Vec<Id>) -> Result<Vec<Id>, Fault> {
+        let databases: BTreeSet<String> = ids.iter().map(|(database, _)| database.clone()).collect();
+        let mut found = BTreeSet::new();
+        for database in databases {
+            let sql = "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = ? AND data_type = 'tinyint'";
+            let names: Vec<String> = self.ask(|session| session.connection.rows(sql, (&database,)))?;
+            found.extend(names.into_iter().map(|name| (database.clone(), name)));
         }
-        let rows = self.ask(|session| session.columns(database, table));
-        match rows {
-            Ok(rows) => {
-                for column in columns {
-                    if let Some(row) = rows.iter().find(|row| row.name == column.name)
-                        && !is_mariadbs_own(&row.type_text)
-                    {
-                        refine(column, &row.type_text);
-                    }
-                }
-            }
-            Err(fault) => tracing::warn!(database, table, error = %format_args!("{fault:#}"), "no column types from the catalogue"),
-        }
+        ids.retain(|id| found.contains(id));
+        Ok(ids)
     }
 
     fn ask<T>(&mut self, question: impl FnOnce(&mut Session) -> Result<T, Fault>) -> Result<T, Fault> {
@@ -197,11 +206,6 @@ impl Catalog {
         }
         answer
     }
-}
-
-/// UUID and addresses depend on a place of the log, see `Schemas`.
-fn is_mariadbs_own(type_text: &str) -> bool {
-    type_text.starts_with("uuid") || type_text.starts_with("inet")
 }
 
 impl Lookup {

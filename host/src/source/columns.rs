@@ -16,6 +16,7 @@ pub(super) fn columns(description: &Description<'_>) -> Parsed<Vec<Column>> {
         all.push(Column {
             name: (*name).to_owned(),
             type_text,
+            width_unknown: None,
             kind,
             nullable: bit(description.nullable, ordinal, false),
         });

@@ -453,6 +453,20 @@ pub(super) fn refine(column: &mut Column, text: &str) {
     }
 }
 
+/// Takes a TINYINT's display width from what the catalogue says of it; an error where that is another type.
+pub(super) fn take_width(column: &mut Column, text: &str) -> Result<(), String> {
+    if differs_in_display_only(&column.type_text, text) {
+        text.clone_into(&mut column.type_text);
+        Ok(())
+    } else if column.type_text == text {
+        Ok(())
+    } else {
+        Err(format!(
+            "it is {text} in the catalogue, and no ddl statement in the log tells why (it may have run with sql_log_bin=0)"
+        ))
+    }
+}
+
 /// Which of MariaDB's types a `COLUMN_TYPE` is. Tables from before MariaDB 10.11.5 are `uuid /* old */`.
 fn spelling(text: &str) -> Option<Spelling> {
     match text.split(' ').next() {

@@ -45,12 +45,21 @@ pub struct Table {
 pub struct Column {
     /// Name.
     pub name: String,
-    /// Type as MySQL writes it, as far as the binlog tells (`tinyint(1)` needs the server's catalogue).
+    /// Type as MySQL writes it, as far as it is known (no binlog tells the 1 of `tinyint(1)`).
     pub type_text: String,
+    /// Why it is not known whether a TINYINT has a display width, and which; none where it is known, and for other types.
+    pub width_unknown: Option<String>,
     /// How its values are stored in a row image.
     pub kind: ColumnType,
     /// Whether NULL is allowed.
     pub nullable: bool,
+}
+
+impl Column {
+    /// Of its display width no log says anything, though it may matter.
+    pub fn is_tinyint(&self) -> bool {
+        matches!(self.kind, ColumnType::Int { bytes: 1, .. })
+    }
 }
 
 /// How values are stored in a row image, with all that decoding needs.

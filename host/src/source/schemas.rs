@@ -12,10 +12,11 @@ use anyhow::anyhow;
 
 use super::ahead::look_ahead;
 use super::catalog::{Catalog, Reading, Server};
-use super::definition::{Definition, Rest};
+use super::definition::{Definition, Rest, take_width};
 use super::effect::{Id, Step};
 use super::lineage::{Trail, follow};
 use super::logged::{Effect, Logged, same};
+use super::schema::Column;
 use super::spot::Spot;
 use super::table_map::Description;
 use super::undo::Sketch;
@@ -51,12 +52,12 @@ impl Schemas {
     pub(super) fn new(mut catalog: Catalog, filter: TableFilter, start: &Position) -> Self {
         let (preloaded, executed) = catalog.take_preloaded();
         let mut schemas = Self {
+            eager: !preloaded.is_empty() || catalog.traces_widths(),
             catalog,
             filter,
             start: start.gtid.clone(),
             settled: false,
             sender: None,
-            eager: !preloaded.is_empty(),
             readings: preloaded.into_iter().collect(),
             ahead: VecDeque::new(),
             known: None,
@@ -70,9 +71,9 @@ impl Schemas {
         self.sender = Some(server_id);
     }
 
-    /// For display widths, see there.
-    pub(super) fn catalog(&mut self) -> &mut Catalog {
-        &mut self.catalog
+    /// Whether there is a server whose catalogue can be asked.
+    pub(super) fn can_ask(&self) -> bool {
+        self.catalog.is_there()
     }
 
     /// The stream has come to a statement.
@@ -154,31 +155,66 @@ impl Schemas {
             return Ok(vec![None; columns.len()]);
         }
         self.eager = true;
-        if let Some(present) = self.present(id, at)? {
-            let text = |name: &&str| present.columns.iter().find(|column| column.name == **name);
-            let found: Option<Vec<_>> = columns
-                .iter()
-                .map(|name| text(name).map(|column| Some(column.type_text.clone())))
-                .collect();
-            if let Some(found) = found {
-                return Ok(found);
-            }
-        }
-        let found = self.trace(id, at, |trail, definition, _| {
-            let column = |name: &&str| {
-                let now = trail.column(name)?;
-                let known = definition.columns.iter().find(|column| column.name == now);
-                let known = known.ok_or_else(|| format!("the catalogue has no column {now}"))?;
-                Ok(Some(known.type_text.clone()))
-            };
-            columns.iter().map(column).collect()
-        })?;
+        let found = self.texts(id, at, columns)?;
+        let found = found.map(|texts| texts.into_iter().map(Some).collect());
         found.map_err(|doubt| {
             untold(
                 id,
                 at,
                 &format!("columns {} may be UUIDs or addresses, and {doubt}", columns.join(", ")),
             )
+        })
+    }
+
+    /// Puts the display widths that these integer columns had at `at` into their types, and says of each TINYINT why it is not known. Nobody
+    /// is asked for others alone. Whether the answer rests on the catalogue.
+    ///
+    /// # Errors
+    /// `Retry` where the server can't be reached or tables change too fast, `Stop` where it can't be asked or its log can't be read.
+    pub(super) fn widths(&mut self, id: &Id, at: &Spot, columns: &mut [&mut Column]) -> Result<bool, Fault> {
+        let matters = columns.iter().any(|column| column.is_tinyint());
+        let untraced = match (self.catalog.is_there(), self.catalog.traces_widths()) {
+            (false, _) => Some("binlog files do not have it, only a server can tell"),
+            (true, false) => Some("no plugin asked for it when the connector started"),
+            (true, true) => None,
+        };
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let all = match untraced {
+            None if matters => self.texts(id, at, &names)?.ok(),
+            _ => None,
+        };
+        for (at_column, column) in columns.iter_mut().enumerate() {
+            let text = all.as_ref().and_then(|texts| texts.get(at_column));
+            let told = match (text, untraced) {
+                (Some(text), _) => Ok(vec![text.clone()]),
+                (None, Some(reason)) => Err(reason.to_owned()),
+                // One by one: what became of one of them says nothing of the others.
+                (None, None) if column.is_tinyint() => self.texts(id, at, &[&column.name])?,
+                (None, None) => continue,
+            };
+            let told = told.and_then(|texts| texts.iter().try_for_each(|text| take_width(column, text)));
+            column.width_unknown = told.err().filter(|_| column.is_tinyint());
+        }
+        Ok(untraced.is_none() && matters)
+    }
+
+    /// What the catalogue says of the types that these columns had at `at`. The inner error is why nobody can tell.
+    fn texts(&mut self, id: &Id, at: &Spot, columns: &[&str]) -> Result<Result<Vec<String>, String>, Fault> {
+        let text = |definition: &Definition, name: &str| {
+            let known = definition.columns.iter().find(|column| column.name == name);
+            known
+                .map(|column| column.type_text.clone())
+                .ok_or_else(|| format!("the catalogue has no column {name}"))
+        };
+        if let Some(present) = self.present(id, at)? {
+            let found: Result<Vec<_>, _> = columns.iter().map(|name| text(&present, name)).collect();
+            if found.is_ok() {
+                return Ok(found);
+            }
+        }
+        self.trace(id, at, |trail, definition, _| {
+            columns.iter().map(|name| text(definition, &trail.column(name)?)).collect()
         })
     }
 
@@ -370,4 +406,43 @@ fn untold((database, table): &Id, at: &Spot, doubt: &str) -> Fault {
          leave the table out, or take a new snapshot and start after that; with SET GLOBAL binlog_row_metadata=FULL (MySQL 8.0, MariaDB 10.5) it \
          can't happen again"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::{Catalog, Column, Position, Schemas, Spot, TableFilter};
+    use crate::config::{self, Surroundings};
+    use crate::source::schema::ColumnType;
+
+    /// Asks for the width of `d.t.flag` where nobody listens.
+    fn ask(traces_widths: bool) -> Result<(bool, Column), String> {
+        let toml = "name = \"a\"\n[source]\nport = 1\nuser = \"u\"\ndatabase = \"d\"\ntables = \"t\"\n[[plugin]]\nbuiltin = \"envelope\"\n[sink]\nkind = \"stdout\"\n";
+        let config = config::parse(toml, &Surroundings::of_process(Path::new(""))).unwrap();
+        let catalog = Catalog::of_server(&config, Arc::new(AtomicBool::new(false))).tracing_widths(traces_widths);
+        let mut schemas = Schemas::new(catalog, TableFilter::default(), &Position::default());
+        let mut flag = Column {
+            name: "flag".to_owned(),
+            type_text: "tinyint".to_owned(),
+            width_unknown: None,
+            kind: ColumnType::Int { bytes: 1, unsigned: false },
+            nullable: true,
+        };
+        let id = ("d".to_owned(), "t".to_owned());
+        let asked = schemas.widths(&id, &Spot::new("binlog.000001", 4), &mut [&mut flag]);
+        asked.map(|asked| (asked, flag)).map_err(|fault| format!("{fault:#}"))
+    }
+
+    #[test]
+    fn nobody_is_asked_for_widths_that_do_not_matter() {
+        let (asked, flag) = ask(false).unwrap();
+        assert!(!asked && flag.width_unknown.unwrap().contains("no plugin asked"));
+        // Here the server would have to answer.
+        assert!(ask(true).is_err());
+    }
 }

@@ -204,7 +204,7 @@ fn describe(name: &Name<'_>, place: &Place, schemas: &mut Schemas) -> Result<(Ta
     let id = (name.database.to_owned(), name.table.to_owned());
     let at = Spot::new(&place.file, place.start);
     if map.names.is_empty() && map.width > 0 {
-        if !schemas.catalog().is_there() {
+        if !schemas.can_ask() {
             return Err(Fault::stop(anyhow!(
                 "the binlog does not name the columns of {full}: it was written with binlog_row_metadata=MINIMAL; run SET GLOBAL \
                  binlog_row_metadata=FULL on the server and start after that, or read from the server itself"
@@ -216,13 +216,21 @@ fn describe(name: &Name<'_>, place: &Place, schemas: &mut Schemas) -> Result<(Ta
         for (column, known) in table.columns.iter_mut().zip(&definition.columns) {
             refine(column, &known.type_text);
         }
+        // Of a column that was dropped or redefined later the map tells the type, but for this.
+        let known = definition.columns.iter();
+        let columns = table.columns.iter_mut().zip(known);
+        let open = columns.filter(|(column, known)| column.is_tinyint() && known.type_text.is_empty());
+        let mut open: Vec<&mut Column> = open.map(|(column, _)| column).collect();
+        schemas.widths(&id, &at, &mut open)?;
         return Ok((table, true));
     }
     let mut table = parse(name, &map)?;
-    schemas.catalog().note_widths(name.database, name.table, &mut table.columns);
+    let integers = table.columns.iter_mut();
+    let mut integers: Vec<&mut Column> = integers.filter(|column| matches!(column.kind, ColumnType::Int { .. })).collect();
+    let widths = schemas.widths(&id, &at, &mut integers)?;
     let doubtful: Vec<&mut Column> = table.columns.iter_mut().filter(|column| is_doubtful(column)).collect();
     if doubtful.is_empty() || !name.mariadb {
-        return Ok((table, false));
+        return Ok((table, widths));
     }
     let names: Vec<&str> = doubtful.iter().map(|column| column.name.as_str()).collect();
     let types = schemas.types(&id, &at, &names)?;
@@ -243,7 +251,7 @@ fn describe(name: &Name<'_>, place: &Place, schemas: &mut Schemas) -> Result<(Ta
             None => {}
         }
     }
-    Ok((table, borrowed))
+    Ok((table, borrowed || widths))
 }
 
 fn refused(full: &str, column: &str, text: &str) -> Fault {

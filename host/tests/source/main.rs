@@ -181,7 +181,7 @@ impl Stream {
         let interpreter = Interpreter::new(
             from.clone(),
             config.source.tables.clone(),
-            Catalog::of_server(config, Arc::default()),
+            Catalog::of_server(config, Arc::default()).tracing_widths(true),
         );
         Self { source, interpreter }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use rowmill_sdk::json;
 
-use crate::form::Form;
+use crate::form::{Form, demand_width};
 use crate::options::Options;
 use crate::table::{data_columns, head, names, source_text};
 
@@ -130,6 +130,12 @@ impl<'a> Event<'a> {
                 .get("length")
                 .and_then(Value::as_u64)
                 .and_then(|length| u32::try_from(length).ok());
+            let full = || {
+                [self.optional("database"), self.optional("table"), Some(name)]
+                    .map(Option::unwrap_or_default)
+                    .join(".")
+            };
+            demand_width(text("width_unknown"), full, self.options)?;
             let mysql_type = text("type").unwrap_or_default();
             known.push((name, Form::described(kind, mysql_type, length, self.options).type_name()));
         }

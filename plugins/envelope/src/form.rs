@@ -1,7 +1,7 @@
 //! How a column is rendered, chosen once when its schema is opened.
 
 use rowmill_sdk::json::Fragments;
-use rowmill_sdk::{Field, Kind};
+use rowmill_sdk::{Error, Field, Kind};
 
 use crate::options::{DatetimeForm, DecimalForm, Options, TinyInt1};
 
@@ -122,6 +122,21 @@ impl Form {
     /// Whether it renders dates, of which some may be odd.
     pub(crate) fn is_date(self) -> bool {
         matches!(self, Self::Date | Self::Datetime | Self::DatetimeText { .. } | Self::Timestamp)
+    }
+}
+
+/// Refuses a column of which nobody can tell whether it is a TINYINT(1), where that matters: `full` is `database.table.column`.
+pub(crate) fn demand_width(width_unknown: Option<&str>, full: impl FnOnce() -> String, options: &Options) -> Result<(), Error> {
+    match width_unknown {
+        Some(reason) if options.tinyint1 == TinyInt1::Boolean => Err(Error::new(
+            "unknown-width",
+            format!(
+                "whether column {} is a TINYINT(1) or another TINYINT can't be told, and `tinyint1 = \"boolean\"` needs it: {reason}; set \
+                 `tinyint1 = \"long\"`, leave the table out, or take a new snapshot and start after that",
+                full()
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

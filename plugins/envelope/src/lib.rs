@@ -33,6 +33,7 @@ impl Encoder for Envelope {
             version: env!("CARGO_PKG_VERSION"),
             config: include_str!("options.schema.json"),
             controls: &["heartbeat", "ddl", "transaction_begin", "transaction_end"],
+            widths: r#"{"tinyint1":"boolean"}"#,
             parallel: true,
         }
     }

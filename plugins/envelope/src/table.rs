@@ -3,7 +3,7 @@
 use rowmill_sdk::json::{self, Fragments};
 use rowmill_sdk::{Error, Schema};
 
-use crate::form::Form;
+use crate::form::{Form, demand_width};
 use crate::options::Options;
 use crate::zone::Zone;
 
@@ -82,6 +82,8 @@ impl Table {
         let mut fragments = Fragments::default();
         let mut columns = Vec::with_capacity(schema.columns.len());
         for field in &schema.columns {
+            let full = || format!("{}.{}.{}", schema.database, schema.table, field.name);
+            demand_width(field.width_unknown.as_deref(), full, options)?;
             let form = Form::of(field, options, &mut fragments);
             columns.push((form, fragments.push(&member(b",", &field.name))));
         }

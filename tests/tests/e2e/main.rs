@@ -64,6 +64,7 @@ mod streams;
 mod swap;
 mod texts;
 mod values;
+mod widths;
 mod written;
 mod xa;
 mod zones;

@@ -122,6 +122,7 @@ fn table(version: u32) -> Arc<Table> {
     let column = |name: &str, kind| Column {
         name: name.to_owned(),
         type_text: String::new(),
+        width_unknown: None,
         kind,
         nullable: false,
     };

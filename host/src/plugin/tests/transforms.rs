@@ -35,6 +35,20 @@ fn a_batch_that_is_no_batch_is_refused() {
 }
 
 #[test]
+fn display_widths_matter_where_a_plugin_says_so_of_its_configuration() {
+    let lab = Lab::new();
+    let sieve = lab.put("sieve.wasm", &guests::sieve());
+    let probe = lab.put("probe.wasm", &guests::probe('A'));
+    let matter = |tasks: [&str; 2]| {
+        let chain = lab.chain(&[plugin(&sieve, tasks[0]), plugin(&probe, tasks[1])]);
+        chain.unwrap().needs_widths()
+    };
+    assert!(matter(["leave", "widths"]));
+    assert!(!matter(["leave", "echo"]));
+    assert!(!matter(["widths", "echo"]), "the sieve says nothing of them");
+}
+
+#[test]
 fn a_chain_ends_with_its_one_encoder() {
     let lab = Lab::new();
     let sieve = lab.put("sieve.wasm", &guests::sieve());

@@ -1,6 +1,7 @@
 //! Every kind of value with its edges, and the options that change values.
 
-use rowmill_sdk::harness::{Rows, Shape, Value};
+use rowmill_envelope::Envelope;
+use rowmill_sdk::harness::{Bench, Rows, Shape, Value};
 
 use super::{encode, images};
 
@@ -97,6 +98,37 @@ fn one_bit_is_a_boolean_and_so_is_tinyint1_if_asked_for() {
         rendered(r#"{"tinyint1":"boolean"}"#, "tinyint(4)", &[], int(1)),
         ("LONG".into(), "1".into())
     );
+}
+
+#[test]
+fn a_tinyint_that_may_or_may_not_be_tinyint1_is_refused_where_that_matters() {
+    let shape = Shape::new("d", "t")
+        .column("n", "tinyint", &[])
+        .column("flag", "tinyint", &[])
+        .width_unknown("it was dropped");
+    let rows = Rows::new(&shape).insert(vec![int(1), int(2)]);
+    let error = Bench::<Envelope>::new(r#"{"tinyint1":"boolean"}"#)
+        .unwrap()
+        .encode(&rows)
+        .unwrap_err();
+    assert_eq!(error.code, "unknown-width");
+    for text in ["d.t.flag ", "can't be told", "it was dropped"] {
+        assert!(error.message.contains(text), "{}", error.message);
+    }
+    let record = encode("{}", &rows).remove(0);
+    assert_eq!(images(&record), r#""before":null,"after":{"dataColumn":{"n":1,"flag":2}}"#);
+}
+
+#[test]
+fn a_ddl_record_never_says_what_a_tinyint_is_that_may_or_may_not_be_tinyint1() {
+    let event = serde_json::json!({"event":"ddl","topics":["p_t"],"seq":42,"ts":9,"checkpoint_ts":8,"operation":"ALTER","text":"x",
+        "database":"d","table":"t","flavor":"mysql","key":[],
+        "columns":[{"name":"flag","kind":"int","type":"tinyint","width_unknown":"it was dropped"}]});
+    let control = |config: &str| Bench::<Envelope>::new(config).unwrap().control(&event);
+    let error = control(r#"{"tinyint1":"boolean"}"#).unwrap_err();
+    assert!(error.code == "unknown-width" && error.message.contains("d.t.flag "), "{error}");
+    let records = control("{}").unwrap();
+    assert!(records[0].value_text().contains(r#"{"name":"flag","type":"LONG"}"#));
 }
 
 #[test]

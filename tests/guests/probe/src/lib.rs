@@ -52,7 +52,7 @@ fn echo(xids: &[u64]) {
 
 impl Lifecycle for Probe {
     fn describe() -> String {
-        r#"{"name":"probe","version":"1.0.0","kind":"encoder","controls":["heartbeat"],"unknown":1}"#.into()
+        r#"{"name":"probe","version":"1.0.0","kind":"encoder","controls":["heartbeat"],"widths":{"do":"widths"},"unknown":1}"#.into()
     }
 
     fn configure(config: String) -> Result<(), Error> {

@@ -60,8 +60,8 @@ impl Pace {
         if !alters || !world.may_ask() {
             return *chance.pick(&free);
         }
-        // A copy needs all records; and where the log names columns, nobody looks for when the width of a `tinyint(1)` changed.
-        if world.lossless || (world.rendering.truth && world.names) || chance.percent(40) {
+        // A copy needs all records.
+        if world.lossless || chance.percent(40) {
             Self::Abreast
         } else {
             *chance.pick(&free)
