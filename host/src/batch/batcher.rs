@@ -11,7 +11,8 @@ use super::Batch;
 use super::builder::{Builder, FIRST_OF_TRANSACTION, Stamp};
 use super::cursor::Cursor;
 use super::image::Place;
-use crate::config;
+use super::undecoded::{About, Refused, Undecoded, Unfit};
+use crate::config::{self, OnError};
 use crate::fault::Fault;
 use crate::source::{Rows, Server, Table, Transaction};
 
@@ -34,6 +35,8 @@ pub struct Batcher {
     full: VecDeque<Batch>,
     bytes: usize,
     transaction: Current,
+    on_error: OnError,
+    rejected: Vec<Undecoded>,
 }
 
 /// The transaction that rows are being added for.
@@ -49,6 +52,10 @@ struct Current {
     passed: HashMap<(String, String), u64>,
     /// Version of the table of its newest row.
     last: Option<u32>,
+    /// How many rows of it were delivered before.
+    before: u64,
+    /// Number of its first row, once a row has come.
+    first: Option<u64>,
 }
 
 impl Batcher {
@@ -63,17 +70,28 @@ impl Batcher {
             full: VecDeque::new(),
             bytes: 0,
             transaction: Current::default(),
+            on_error: OnError::Stop,
+            rejected: Vec::new(),
         }
+    }
+
+    /// Rows that can't be decoded, or are too large, don't end an event unless `on_error` is `Stop`: they are kept for
+    /// `take_rejected`, and take a number like others.
+    #[must_use]
+    pub fn with_on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
     }
 
     /// Decodes every row of an event; each takes one number of `sequence`. May fill several batches.
     ///
     /// # Errors
     /// `Stop` for bytes that can't be decoded, by table, column and row: rows before that one have been added. `Reject` for an
-    /// event with a row above `limits.row`: none of its rows has been added, and `sequence` is unchanged.
+    /// event with a row above `limits.row`: none of its rows has been added, and `sequence` is unchanged. With another `on_error`
+    /// than `Stop` both are left to what is wrong with the event itself.
     pub fn add(&mut self, rows: &Rows<'_>, transaction: &Transaction, sequence: &mut u64) -> Result<(), Fault> {
         self.prepare(rows.table)?;
-        self.enter(rows.table, transaction);
+        self.enter(rows.table, transaction, *sequence);
         let Some(builder) = self.open.get_mut(&rows.table.version) else {
             return Ok(());
         };
@@ -91,7 +109,9 @@ impl Batcher {
             return self.add(&whole, transaction, sequence);
         }
         // A row can't be larger than all of them together, so most events need no closer look.
-        if rows.data.len() > self.row_limit {
+        let mut measured = rows.data.len() > self.row_limit;
+        if measured && self.on_error == OnError::Stop {
+            measured = false;
             let (bytes, row) = builder
                 .largest_row(rows)
                 .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
@@ -115,16 +135,48 @@ impl Batcher {
         while !cursor.rest().is_empty() {
             let flags = if self.transaction.rows == 0 { FIRST_OF_TRANSACTION } else { 0 };
             if builder.has_no_transaction() {
-                builder.enter(transaction);
+                builder.enter(transaction, self.transaction.first.unwrap_or(*sequence));
             }
-            let left = cursor.rest().len();
-            builder
-                .push(rows, &mut cursor, *sequence, flags, stamp)
-                .map_err(|place| undecodable(rows, transaction, row, place))?;
-            self.bytes += left - cursor.rest().len();
+            let start = cursor;
+            let outcome = match measured.then(|| oversize(builder, rows, cursor, self.row_limit)).flatten() {
+                Some(bytes) => Err(Unfit::TooLarge(bytes)),
+                None => builder.push(rows, &mut cursor, *sequence, flags, stamp).map_err(Unfit::Flawed),
+            };
+            match outcome {
+                Ok(()) => {
+                    self.bytes += start.rest().len() - cursor.rest().len();
+                    self.transaction.last = Some(rows.table.version);
+                }
+                Err(unfit) => {
+                    let fault = |place| undecodable(rows, transaction, row, place);
+                    let refused = Refused {
+                        seq: *sequence,
+                        first: self.transaction.first.unwrap_or(*sequence),
+                        number: row,
+                        stamp,
+                    };
+                    let passed = self.on_error != OnError::Stop;
+                    let images = passed.then(|| image_bytes(builder, rows, start)).flatten();
+                    let (Some(images), true) = (images, unfit.is_rows_own()) else {
+                        return Err(match unfit {
+                            Unfit::Flawed(place) => fault(place),
+                            Unfit::TooLarge(bytes) => too_large(rows, transaction, row, bytes, self.row_limit),
+                        });
+                    };
+                    let topic = self.topics.name(&rows.table.database, &rows.table.name);
+                    let about = About {
+                        server: &self.server,
+                        topic: &topic,
+                        transaction,
+                        limit: self.row_limit,
+                    };
+                    self.rejected.push(Undecoded::new(&about, rows, images, refused, unfit));
+                    cursor = start;
+                    cursor.take(images.len()).map_err(|flaw| fault(flaw.into()))?;
+                }
+            }
             *sequence += 1;
             self.transaction.rows += 1;
-            self.transaction.last = Some(rows.table.version);
             row += 1;
             if builder.rows() >= self.limits.max_rows || builder.bytes() >= self.limits.max_bytes {
                 self.bytes = self.bytes.saturating_sub(builder.bytes());
@@ -135,12 +187,18 @@ impl Batcher {
         Ok(())
     }
 
+    /// The rows that were left out since the last time, in order.
+    pub fn take_rejected(&mut self) -> Vec<Undecoded> {
+        std::mem::take(&mut self.rejected)
+    }
+
     /// The next rows of this transaction, so many of each database and table, are left out: they were delivered before. They
     /// count as rows of the transaction, and take no number.
     pub fn pass(&mut self, transaction: &Transaction, rows: HashMap<(String, String), u64>) {
         self.transaction = Current {
             about: transaction.clone(),
             is_open: true,
+            before: rows.values().sum(),
             passed: rows,
             ..Current::default()
         };
@@ -253,7 +311,7 @@ impl Batcher {
     }
 
     /// Notes which transaction the next rows of this table belong to.
-    fn enter(&mut self, table: &Arc<Table>, transaction: &Transaction) {
+    fn enter(&mut self, table: &Arc<Table>, transaction: &Transaction, sequence: u64) {
         let current = &mut self.transaction;
         if !current.is_open || current.about != *transaction {
             current.about.clone_from(transaction);
@@ -262,11 +320,14 @@ impl Batcher {
             current.last = None;
             current.entered.clear();
             current.passed.clear();
+            current.before = 0;
+            current.first = None;
         }
+        let first = *current.first.get_or_insert(sequence.saturating_sub(current.before));
         if !current.entered.iter().any(|(version, _, _)| *version == table.version) {
             current.entered.push((table.version, Arc::clone(table), 0));
             if let Some(builder) = self.open.get_mut(&table.version) {
-                builder.enter(transaction);
+                builder.enter(transaction, first);
             }
         }
     }
@@ -296,6 +357,17 @@ impl Current {
             *rows += u64::try_from(more).unwrap_or(u64::MAX);
         }
     }
+}
+
+/// Bytes of the row at `cursor`, where these are more than `limit`.
+fn oversize(builder: &Builder, rows: &Rows<'_>, mut cursor: Cursor<'_>, limit: usize) -> Option<usize> {
+    builder.measure(rows, &mut cursor).ok().filter(|bytes| *bytes > limit)
+}
+
+/// The images of the row at `cursor`, where their end can be told.
+fn image_bytes<'a>(builder: &Builder, rows: &Rows<'_>, cursor: Cursor<'a>) -> Option<&'a [u8]> {
+    let mut end = cursor;
+    builder.measure(rows, &mut end).ok().and_then(|bytes| cursor.rest().get(..bytes))
 }
 
 #[cold]

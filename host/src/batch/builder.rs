@@ -125,9 +125,9 @@ impl Builder {
         self.seq.first().copied()
     }
 
-    /// Rows from now on belong to this transaction.
-    pub(super) fn enter(&mut self, transaction: &Transaction) {
-        self.transactions.push(transaction);
+    /// Rows from now on belong to this transaction, whose first row has the number `first`.
+    pub(super) fn enter(&mut self, transaction: &Transaction, first: u64) {
+        self.transactions.push(transaction, first);
     }
 
     /// Whether no transaction has been entered since the batch was begun.

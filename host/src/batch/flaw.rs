@@ -61,3 +61,21 @@ pub(super) enum Flaw {
     #[error("more than 2 GiB of text in one batch; lower batch.max_bytes")]
     TooMuchText,
 }
+
+impl Flaw {
+    /// A short name for what is wrong with one row, whose end is known all the same; none where the log or the batch is at fault.
+    pub(super) fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Charset(_) => Some("invalid_text"),
+            Self::Decimal
+            | Self::Temporal { .. }
+            | Self::Enum { .. }
+            | Self::Set(_)
+            | Self::Bit
+            | Self::TooWide(_)
+            | Self::Packed
+            | Self::Json(_) => Some("invalid_value"),
+            Self::Short | Self::NoBytes | Self::Difference(_) | Self::NoDocument | Self::TooMuchText => None,
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Raw row events and a table's schema → Arrow record batches, decoded in place; cuts by rows, bytes and time.
 
 mod batcher;
+mod undecoded;
 mod builder;
 mod image;
 mod column;
@@ -37,6 +38,7 @@ pub use fields::describe_columns;
 pub use fuzzing::{Slice, check_batch, check_events, check_json, check_partial_json, check_row_image, check_same_rows, check_table};
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
+pub use undecoded::Undecoded;
 
 use std::sync::Arc;
 

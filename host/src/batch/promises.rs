@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray as _, StructArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::{Batch, Batcher, Shape};
-use crate::config::{BatchLimits, Topics};
+use crate::config::{BatchLimits, OnError, Topics};
 use crate::fault::Fault;
 use crate::source::{Charset, Column, ColumnType, Flavor, Image, RowOp, Rows, Server, Table, Transaction};
 
@@ -366,6 +366,73 @@ fn a_value_that_can_not_be_decoded_stops_by_name_and_keeps_the_rows_before_it() 
     }
     let batch = batcher.close_all().unwrap().remove(0);
     assert_eq!((ids(&batch, "after"), sequence), (vec![Some(1)], 1));
+}
+
+#[test]
+fn rows_at_fault_are_told_apart_and_the_others_of_their_event_keep_order_and_numbers() {
+    let people = people(1);
+    let mut batcher = batcher(1000, 1 << 20).with_on_error(OnError::DeadLetter);
+    let mut sequence = 100;
+    let bad_text = |id: i32| {
+        let mut bytes = image(id, "xx", false);
+        bytes[6] = 0xff;
+        bytes
+    };
+    let long = |id: i32| {
+        let mut bytes = vec![0];
+        bytes.extend(id.to_le_bytes());
+        bytes.push(255);
+        bytes.extend([b'x'; 255]);
+        bytes.extend([0, 0, 0]);
+        bytes
+    };
+    let rows = [bad_text(1), image(2, "fits", false), bad_text(3), image(4, "fits", false)].concat();
+    let add = |batcher: &mut Batcher, rows: &[u8], sequence: &mut u64| {
+        batcher.add(&event(&people, RowOp::Insert, rows), &transaction(4), sequence).unwrap();
+        batcher.take_rejected()
+    };
+    let rejected = add(&mut batcher, &rows, &mut sequence);
+    let found: Vec<_> = rejected.iter().map(|r| (r.seq, r.row, r.code, r.flawed.clone())).collect();
+    assert_eq!(found, [(100, 0, "invalid_text", vec![1]), (102, 2, "invalid_text", vec![1])]);
+    assert_eq!(rejected[0].images.as_deref(), Some(&*bad_text(1)));
+    assert!(rejected[1].text.contains("`c1`") && rejected[1].text.contains("row 3"), "{}", rejected[1].text);
+    let readable = rejected[1].readable.as_ref().unwrap();
+    assert_eq!(ids(readable, "after"), [Some(3)]);
+    assert_eq!(side(readable, "after").column(1).as_binary::<i32>().value(0), [0xff, b'x']);
+
+    // Five of them are larger than the limit of one row together, and none is by itself.
+    let rows: Vec<u8> = (5..10).flat_map(long).collect();
+    assert!(rows.len() > ROW_LIMIT && add(&mut batcher, &rows, &mut sequence).is_empty());
+    batcher.end_transaction(7);
+    let batches = batcher.close_all().unwrap();
+    assert_eq!(ids(&batches[0], "after"), [2, 4, 5, 6, 7, 8, 9].map(Some));
+    assert_eq!(seqs(&batches[0]), [101, 103, 104, 105, 106, 107, 108]);
+    assert_eq!(batches[0].transactions.first_sequences, [100]);
+}
+
+#[test]
+fn an_event_that_is_cut_short_stops_whatever_becomes_of_rows_at_fault() {
+    let people = people(1);
+    let mut batcher = batcher(1000, 1 << 20).with_on_error(OnError::Skip);
+    let mut rows = image(1, "whole", false);
+    rows.extend(&image(2, "cut", false)[..7]);
+    let fault = batcher.add(&event(&people, RowOp::Insert, &rows), &transaction(4), &mut 1).unwrap_err();
+    assert!(matches!(fault, Fault::Stop(_)));
+    assert!(batcher.take_rejected().is_empty());
+}
+
+#[test]
+fn a_row_above_the_limit_is_left_out_of_its_event_without_its_bytes() {
+    let wide = table(7, "wide", vec![ColumnType::Binary { length_bytes: 2 }]);
+    let mut batcher = batcher(1000, 1 << 20).with_on_error(OnError::DeadLetter);
+    let mut data = vec![0, 3, 0, 1, 2, 3, 0, 0xe8, 0x03];
+    data.extend([7; 1000]);
+    data.extend([0, 1, 0, 9]);
+    batcher.add(&event(&wide, RowOp::Insert, &data), &transaction(4), &mut 50).unwrap();
+    let rejected = batcher.take_rejected();
+    assert_eq!((rejected.len(), rejected[0].seq, rejected[0].code), (1, 51, "row_too_large"));
+    assert!(rejected[0].images.is_none() && rejected[0].bytes == 1003);
+    assert_eq!(seqs(&batcher.close_all().unwrap()[0]), [50, 52]);
 }
 
 #[test]

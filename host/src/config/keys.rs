@@ -154,6 +154,7 @@ fn is_index(text: &str) -> bool {
 
 const TLS: &[&str] = &["disabled", "preferred", "required", "verify-ca", "verify-identity"];
 const LOSS: &[&str] = &["stop", "warn"];
+const ON_ERROR: &[&str] = &["stop", "dead_letter", "skip"];
 const COMPRESSION: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
 
 /// Every setting, in the order of the file.
@@ -288,6 +289,13 @@ pub(super) const KEYS: &[Key] = &[
         "\"stop\"",
         "What an XA COMMIT does whose XA PREPARE was before the start and is in no file that the log still has: `stop` the connector, or `warn` and go on without its rows.",
     ),
+    key(
+        "source.on_error",
+        Kind::Choice(ON_ERROR),
+        Some("stop"),
+        "\"stop\"",
+        "What a row does that can't be decoded, or is larger than `limits.row`: `stop` the connector, go to the dead-letter topic, or be counted and left out.",
+    ),
     key("batch.max_rows", Kind::Integer(1, 65536), Some("8192"), "8192", "Rows."),
     key("batch.max_bytes", Kind::Bytes(KIB, 64 * MIB), Some("1MiB"), "\"1MiB\"", "Bytes of row images."),
     key("batch.max_delay_ms", Kind::Millis(0, 60_000), Some("20"), "20", "Since the batch's first row."),
@@ -296,7 +304,7 @@ pub(super) const KEYS: &[Key] = &[
     key("plugin.*.config", Kind::Object, None, "{ update_mode = \"split\", time_zone = \"+08:00\" }", "What the plugin is configured with; each plugin says what it takes."),
     key("plugin.*.memory", Kind::Bytes(MIB, GIB), Some("64MiB"), "\"64MiB\"", "Memory that one instance may have."),
     key("plugin.*.call_timeout_ms", Kind::Millis(10, 600_000), Some("1000"), "1000", "How long one call may take."),
-    key("plugin.*.on_error", Kind::Choice(&["stop", "dead_letter", "skip"]), Some("stop"), "\"stop\"", "What an error of the plugin does.").later(&["dead_letter", "skip"]),
+    key("plugin.*.on_error", Kind::Choice(ON_ERROR), Some("stop"), "\"stop\"", "What an error of the plugin does: `stop` the connector, send the rows at fault to the dead-letter topic, or count them and leave them out."),
     key("sink.kind", Kind::Choice(&["kafka", "stdout", "file"]), Some("kafka"), "\"kafka\"", "`kafka`, or JSON lines to `stdout` or a `file`."),
     key("sink.path", Kind::Path, None, "\"orders.jsonl\"", "Of kind `file`: the file that lines are appended to. Its position is kept beside it."),
     key("sink.brokers", Kind::Text, Some("127.0.0.1:9092"), "\"127.0.0.1:9092\"", "Of kind `kafka`: `host:port` of one or more brokers, separated by commas.").live(),
@@ -310,7 +318,8 @@ pub(super) const KEYS: &[Key] = &[
     key("sink.transaction_max_bytes", Kind::Bytes(1 << 20, 1 << 40), Some("256MiB"), "\"256MiB\"", "A source transaction with more bytes of rows than this is committed in parts, so that the broker need not hold it open. Smaller ones are never seen in part."),
     key("sink.transaction_max_ms", Kind::Millis(100, 600_000), Some("10000"), "10000", "So is one that takes longer than this to arrive. Kafka's own `transaction.timeout.ms` has to be well above."),
     key("sink.compression", Kind::Choice(COMPRESSION), Some("lz4"), "\"lz4\"", "Compression of record batches."),
-    key("sink.dead_letter_topic", Kind::Text, Some("{prefix}_dead_letters"), "\"{prefix}_dead_letters\"", "Topic of what could not be delivered; `{prefix}` may stand in it. Nothing goes there in this version."),
+    key("sink.dead_letter_topic", Kind::Text, Some("{prefix}_dead_letters"), "\"{prefix}_dead_letters\"", "Topic of the rows that an `on_error = \"dead_letter\"` keeps from the others; `{prefix}` and `{name}` may stand in it. Made with one partition and without end of retention."),
+    key("sink.on_error", Kind::Choice(ON_ERROR), Some("stop"), "\"stop\"", "What a row does whose record is larger than the client (`message.max.bytes` in `properties`) or the topic (`max.message.bytes`) takes: `stop` the connector, go to the dead-letter topic, or be counted and left out."),
     key("sink.properties", Kind::Properties, None, "{ \"security.protocol\" = \"SASL_SSL\" }", "Any librdkafka property but those that delivery depends on. Values are shown nowhere."),
     key("limits.memory", Kind::Bytes(32 * MIB, 64 * GIB), Some("192MiB"), "\"192MiB\"", "What batches, queues and guests may take together."),
     key("limits.row", Kind::Bytes(KIB, GIB), Some("64MiB"), "\"64MiB\"", "One row image. An event of the log, and so all of a compressed transaction before it is unpacked, may take twice as much and 1 MiB."),

@@ -27,6 +27,16 @@ pub struct Config {
     pub shutdown_timeout: Duration,
 }
 
+impl Config {
+    /// Whether rows may go to the dead-letter topic.
+    pub fn has_dead_letters(&self) -> bool {
+        let plugins = self.plugins.iter().map(|plugin| plugin.on_error);
+        plugins
+            .chain([self.source.on_error, self.sink.on_error])
+            .any(|on_error| on_error == OnError::DeadLetter)
+    }
+}
+
 /// Where changes come from.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -71,6 +81,8 @@ pub struct Source {
     pub statements: OnLoss,
     /// What an XA COMMIT does whose rows the log does not have any more.
     pub lost_xa: OnLoss,
+    /// What a row does that can't be decoded.
+    pub on_error: OnError,
 }
 
 /// A server, or files of its binlog.
@@ -256,6 +268,8 @@ pub struct Sink {
     pub compression: Compression,
     /// Topic of what could not be delivered, resolved.
     pub dead_letter_topic: String,
+    /// What a row does whose record is too large.
+    pub on_error: OnError,
     /// librdkafka properties, sorted by name. May hold secrets.
     pub properties: Vec<(String, Secret)>,
 }

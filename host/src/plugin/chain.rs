@@ -15,8 +15,9 @@ use super::contents::Kind;
 use super::engine::{self, Pool};
 use super::error::Error;
 use super::ipc::{Item, Schemas};
-use super::link::{self, Link, Work};
+use super::link::{self, ATTEMPTS, Link, Work};
 use super::output::Call;
+use super::sift::{Rejected, sift};
 use super::state::Moment;
 use super::watch::{Last, Successor, Watch, Watched};
 use super::wire::FlushReason;
@@ -115,50 +116,57 @@ impl Chain {
     /// Runs one batch through the chain; every checked hand-over of the encoder goes to `records`, in order, once the call
     /// has returned. Before it, takes over a new version of a plugin whose file changed and that passed its trial.
     ///
+    /// The rows that a plugin did not take come back, each once, unless the plugin's `on_error` is `Stop`; no record is made of them.
+    ///
     /// `topic` is the table's own. Records may go to it and to topics given to earlier calls and to [`Chain::allow_topics`].
     ///
     /// # Errors
-    /// By the plugin's `on_error`: `Stop`, or `Reject` with an [`Error::Refused`] that has the row; `Retry` where the plugin
-    /// says so. Then no record of the batch was delivered. What `records` refuses is passed on.
-    pub fn run(&mut self, batch: &Batch, topic: &Arc<str>, records: &mut Deliver<'_>) -> Result<(), Fault> {
+    /// `Stop` where a plugin whose `on_error` is so refuses or breaks; `Retry` where a plugin says so. Then no record of the batch
+    /// was delivered. What `records` refuses is passed on.
+    pub fn run(&mut self, batch: &Batch, topic: &Arc<str>, records: &mut Deliver<'_>) -> Result<Vec<Rejected>, Fault> {
         self.take_successors(records)?;
         self.allow_topics([Arc::clone(topic)]);
-        let (mut item, closed) = self.schemas.admit(batch).map_err(Fault::stop)?;
+        let (item, closed) = self.schemas.admit(batch).map_err(Fault::stop)?;
         if !closed.is_empty() {
             self.close(&closed);
         }
-        let moment = Moment {
-            now_ms: (self.clock)(),
-            seed: first_seq(batch),
-        };
         let what = || format!("{} rows of {}.{}", batch.rows.num_rows(), batch.table.database, batch.table.name);
         let pass = Pass {
             batch,
             topic,
             known: &self.known,
             max_bytes: self.max_call_bytes,
-            moment,
+            moment: Moment {
+                now_ms: (self.clock)(),
+                seed: first_seq(batch),
+            },
         };
+        let mut rejected = Vec::new();
+        let mut items = vec![item];
         for transform in &mut self.transforms {
-            pass.remember(transform, &item);
-            let work = Work {
-                what: &what,
-                moment,
-                call: &Call::closed,
-            };
-            match transform.process(&work, &item, &mut self.schemas, &batch.transactions)? {
-                Some(processed) => item = processed,
-                None => return Ok(()),
+            let mut next = Vec::with_capacity(items.len());
+            for item in items {
+                let work = pass.work(&what, &Call::closed);
+                let processed = sift(transform, item, &work, &mut rejected, |link, work, part| {
+                    pass.remember(link, part);
+                    link.process(work, part, &mut self.schemas, &batch.transactions)
+                })?;
+                next.extend(processed.into_iter().flatten());
             }
+            items = next;
         }
-        pass.remember(&self.encoder, &item);
-        let work = Work {
-            what: &what,
-            moment,
-            call: &|| Call::for_batch(&item.rows, topic, &self.known, self.max_call_bytes),
-        };
-        let encoded = self.encoder.encode(&work, &item, &mut self.schemas, &batch.transactions)?;
-        encoded.into_iter().try_for_each(records)
+        let mut encoded = Vec::new();
+        for item in items {
+            let work = pass.work(&what, &Call::closed);
+            encoded.extend(sift(&mut self.encoder, item, &work, &mut rejected, |link, work, part| {
+                pass.remember(link, part);
+                let call = || Call::for_batch(&part.rows, topic, pass.known, pass.max_bytes);
+                let work = Work { call: &call, ..*work };
+                link.encode(&work, part, &mut self.schemas, &batch.transactions)
+            })?);
+        }
+        encoded.into_iter().flatten().try_for_each(records)?;
+        Ok(rejected)
     }
 
     /// Encodes a control event (`docs/plugin-contract.md`) where the encoder asked for its kind. `topics` are those that the
@@ -189,6 +197,7 @@ impl Chain {
                 seed: event.get("seq").and_then(serde_json::Value::as_u64).unwrap_or(now_ms),
             },
             call: &|| Call::for_event(ms.unwrap_or_default(), own.clone(), &self.known, self.max_call_bytes),
+            attempts: ATTEMPTS,
         };
         let encoded = self.encoder.control(&work, &event.to_string())?;
         encoded.into_iter().try_for_each(records)
@@ -280,6 +289,15 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    fn work<'a>(&self, what: &'a dyn Fn() -> String, call: &'a dyn Fn() -> Call) -> Work<'a> {
+        Work {
+            what,
+            moment: self.moment,
+            call,
+            attempts: ATTEMPTS,
+        }
+    }
+
     /// Leaves the batch for the trial of the link's next version, where it may have one.
     fn remember(&self, link: &Link, item: &Item) {
         if let Some(successor) = &link.successor {
@@ -365,6 +383,7 @@ fn flush(
         what: &|| format!("flush ({reason:?})"),
         moment: Moment { now_ms, seed: now_ms },
         call: &|| Call::for_event(i64::try_from(now_ms).unwrap_or_default(), None, known, max_bytes),
+        attempts: 1,
     };
     link.flush(&work, reason)
 }

@@ -9,14 +9,24 @@ use super::ipc::{Item, Schemas};
 use super::output::Call;
 use super::state::Moment;
 use super::watch::Successor;
-use super::wire::{FlushReason, Outcome};
+use super::wire::{FlushReason, GuestError, Outcome};
 use super::workshop::{Description, Loaded, Workshop};
 use crate::batch::{Records, Transactions};
 use crate::config::{self, OnError};
 use crate::fault::Fault;
 
 /// Attempts at one call: a trap may come from what an earlier call left in the instance, so a new instance tries once more.
-const ATTEMPTS: usize = 2;
+pub(super) const ATTEMPTS: usize = 2;
+
+/// How a call failed, after all attempts.
+pub(super) enum Failed {
+    /// The plugin returned an error.
+    Refused(GuestError),
+    /// It broke.
+    Broken(Breakage),
+    /// The host can't go on.
+    Fault(Fault),
+}
 
 /// A plugin of a connector.
 pub(super) struct Link {
@@ -40,6 +50,8 @@ pub(super) struct Work<'a> {
     pub moment: Moment,
     /// What may be handed over.
     pub call: &'a dyn Fn() -> Call,
+    /// How often it is tried.
+    pub attempts: usize,
 }
 
 impl Link {
@@ -72,6 +84,16 @@ impl Link {
         &self.loaded.digest
     }
 
+    /// What becomes of rows that it does not take.
+    pub(super) fn on_error(&self) -> OnError {
+        self.settings.on_error
+    }
+
+    /// Its configured name.
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
     /// Runs an encoder over one batch.
     pub(super) fn encode(
         &mut self,
@@ -79,8 +101,8 @@ impl Link {
         item: &Item,
         schemas: &mut Schemas,
         transactions: &Transactions,
-    ) -> Result<Vec<Records>, Fault> {
-        let message = schemas.write(item).map_err(Fault::stop)?;
+    ) -> Result<Vec<Records>, Failed> {
+        let message = schemas.write(item).map_err(|error| Failed::Fault(Fault::stop(error)))?;
         let encoded = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
             instance.encode(item.announced.id, message, transactions.into())
@@ -95,7 +117,7 @@ impl Link {
         item: &Item,
         schemas: &mut Schemas,
         transactions: &Transactions,
-    ) -> Result<Option<Item>, Fault> {
+    ) -> Result<Option<Item>, Failed> {
         let processed = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
             let message = schemas
@@ -113,7 +135,9 @@ impl Link {
 
     /// Hands a control event to an encoder.
     pub(super) fn control(&mut self, work: &Work<'_>, event: &str) -> Result<Vec<Records>, Fault> {
-        self.attempt(work, |instance| instance.control(event)).map(|((), records)| records)
+        let done = self.attempt(work, |instance| instance.control(event));
+        // There is no row that others could be kept from.
+        done.map(|((), records)| records).map_err(|failed| self.fault(work, failed))
     }
 
     /// Asks for what the plugin holds back. There is no second attempt: what a broken instance held is gone, and a new one
@@ -127,10 +151,10 @@ impl Link {
         let records = instance.finish();
         match flushed {
             Ok(()) => Ok(records),
-            Err(CallError::Refused(error)) => Err(self.refused(work, error)),
+            Err(CallError::Refused(error)) => Err(self.fault(work, Failed::Refused(error))),
             Err(CallError::Broken(cause)) => {
                 self.instance = None;
-                Err(self.broken(work, cause))
+                Err(self.fault(work, Failed::Broken(cause)))
             }
         }
     }
@@ -178,7 +202,7 @@ impl Link {
         &mut self,
         work: &Work<'_>,
         mut run: impl FnMut(&mut Instance) -> Result<R, CallError>,
-    ) -> Result<(R, Vec<Records>), Fault> {
+    ) -> Result<(R, Vec<Records>), Failed> {
         let mut attempt = 1;
         loop {
             let done = self.ready(work.moment).and_then(|instance| {
@@ -194,11 +218,11 @@ impl Link {
                     }
                     return Ok((returned, records));
                 }
-                Err(CallError::Refused(error)) => return Err(self.refused(work, error)),
+                Err(CallError::Refused(error)) => return Err(Failed::Refused(error)),
                 Err(CallError::Broken(cause)) => {
                     self.instance = None;
-                    if attempt == ATTEMPTS {
-                        return Err(self.broken(work, cause));
+                    if attempt >= work.attempts {
+                        return Err(Failed::Broken(cause));
                     }
                     attempt += 1;
                     tracing::warn!(plugin = %self.settings.name, at = (work.what)(), error = %cause, "plugin broke: trying once more with a new instance");
@@ -220,32 +244,30 @@ impl Link {
         Ok(self.instance.insert(instance))
     }
 
-    fn refused(&self, work: &Work<'_>, error: super::wire::GuestError) -> Fault {
-        let what = match error.row {
-            Some(row) => format!("row {row} of {}", (work.what)()),
-            None => (work.what)(),
-        };
-        let retryable = error.retryable;
-        let refusal = Error::Refused {
-            plugin: self.settings.name.clone(),
-            what,
-            code: error.code,
-            message: error.message,
-            row: error.row,
-        };
-        match self.settings.on_error {
-            _ if retryable => Fault::retry(refusal),
-            OnError::Stop => Fault::stop(refusal),
-            OnError::DeadLetter | OnError::Skip => Fault::reject(refusal),
+    /// What a failed call asks for where it stops the connector.
+    pub(super) fn fault(&self, work: &Work<'_>, failed: Failed) -> Fault {
+        match failed {
+            Failed::Fault(fault) => fault,
+            Failed::Broken(cause) => Fault::stop(Error::Broken {
+                plugin: self.settings.name.clone(),
+                what: (work.what)(),
+                cause,
+            }),
+            Failed::Refused(error) => {
+                let retryable = error.retryable;
+                let refusal = Error::Refused {
+                    plugin: self.settings.name.clone(),
+                    what: match error.row {
+                        Some(row) => format!("row {row} of {}", (work.what)()),
+                        None => (work.what)(),
+                    },
+                    code: error.code,
+                    message: error.message,
+                    row: error.row,
+                };
+                if retryable { Fault::retry(refusal) } else { Fault::stop(refusal) }
+            }
         }
-    }
-
-    fn broken(&self, work: &Work<'_>, cause: Breakage) -> Fault {
-        Fault::stop(Error::Broken {
-            plugin: self.settings.name.clone(),
-            what: (work.what)(),
-            cause,
-        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod chain;
 mod link;
+mod sift;
 mod watch;
 mod workshop;
 mod contents;
@@ -20,6 +21,7 @@ mod error;
 
 pub use chain::{Chain, Deliver};
 pub use error::Error;
+pub use sift::Rejected;
 pub use wire::FlushReason;
 
 #[cfg(test)]

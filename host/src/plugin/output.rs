@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, Int64Array};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
 
 use super::error::{Malformed, malformed};
@@ -30,6 +30,8 @@ pub(super) struct Call {
     pub rows: u32,
     /// Event time of each row, or of the control event.
     pub times: Times,
+    /// Column `seq` of the batch; none of a control event.
+    pub sequences: Option<Arc<[u64]>>,
     /// The topic that the empty name means.
     pub own: Option<Arc<str>>,
     /// Topics that records may go to.
@@ -51,6 +53,7 @@ impl Call {
             open: false,
             rows: 0,
             times: Times::One(0),
+            sequences: None,
             own: None,
             known: Arc::default(),
             max_bytes: 0,
@@ -71,6 +74,7 @@ impl Call {
             open: true,
             rows: u32::try_from(rows.num_rows()).unwrap_or(u32::MAX),
             times,
+            sequences: sequences(rows),
             own: Some(Arc::clone(own)),
             known: Arc::clone(known),
             max_bytes,
@@ -147,6 +151,8 @@ impl Call {
             header_ends,
             header_bounds,
             data: handed.data.to_vec(),
+            rows: handed.rows.iter().map(|row| u32::from_le(*row)).collect(),
+            sequences: self.sequences.clone(),
         })
     }
 
@@ -220,6 +226,12 @@ impl Call {
             }
         }
     }
+}
+
+/// Column `seq` of a batch, copied: a transform's batch lies in one piece, which would be kept for as long as its records.
+fn sequences(rows: &RecordBatch) -> Option<Arc<[u64]>> {
+    let seq = rows.column_by_name("seq")?.as_primitive_opt::<UInt64Type>()?;
+    Some(Arc::from(&**seq.values()))
 }
 
 /// Where default timestamps come from, in milliseconds.

@@ -221,6 +221,7 @@ mod tests {
             header_bounds: vec![0, 2, 3],
             header_data: b"opI".to_vec(),
             data: b"{\"mysql_id\":1}abc".to_vec(),
+            ..Records::default()
         };
         sink.write(records).unwrap();
         sink.commit(Commit {

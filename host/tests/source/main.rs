@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use rowmill::config::{
-    BatchLimits, Compression, Config, Ddl, Limits, OnLoss, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start,
+    BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start,
     TableFilter, TlsMode, Topics, Transactions,
 };
 use rowmill::fault::Fault;
@@ -111,6 +111,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             transaction_markers: false,
             statements: OnLoss::Stop,
             lost_xa: OnLoss::Stop,
+            on_error: OnError::Stop,
         },
         snapshot_assumed_never: false,
         batch: BatchLimits {
@@ -135,6 +136,7 @@ fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
             transaction_max_time: Duration::from_secs(10),
             compression: Compression::None,
             dead_letter_topic: String::new(),
+            on_error: OnError::Stop,
             properties: Vec::new(),
         },
         limits: Limits {

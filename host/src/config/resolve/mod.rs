@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::error::Finding;
 use super::reader::Reader;
-use super::settings::{BatchLimits, Config, Limits, Plugin};
+use super::settings::{BatchLimits, Config, Limits, OnError, Plugin};
 use super::sizes;
 
 /// Longest connector name: `connect-<name>` is also its consumer group.
@@ -96,6 +96,15 @@ fn name(reader: &mut Reader<'_>) -> String {
         );
     }
     name
+}
+
+/// What a row at fault does.
+fn on_error(reader: &mut Reader<'_>, path: &str) -> OnError {
+    match reader.choice(path) {
+        Some("dead_letter") => OnError::DeadLetter,
+        Some("skip") => OnError::Skip,
+        _ => OnError::Stop,
+    }
 }
 
 /// Parts may not be larger than the whole.

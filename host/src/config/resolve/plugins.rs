@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 use toml::Value;
 
 use crate::config::reader::Reader;
-use crate::config::settings::{OnError, Plugin, PluginOrigin};
+use crate::config::settings::{Plugin, PluginOrigin};
 
 /// The encoder that ships inside the program.
 const ENVELOPE: &str = "envelope";
@@ -48,15 +48,13 @@ fn plugin(reader: &mut Reader<'_>, path: &str, origin: PluginOrigin, before: &[P
         }
         name = format!("{stem}-{number}");
     }
-    // Only `stop` is in this version; the others are refused by name.
-    reader.choice(&format!("{path}.on_error"));
     Plugin {
         name,
         origin,
         config: config(reader, &format!("{path}.config")),
         memory: reader.bytes(&format!("{path}.memory")),
         call_timeout: reader.duration(&format!("{path}.call_timeout_ms")),
-        on_error: OnError::Stop,
+        on_error: super::on_error(reader, &format!("{path}.on_error")),
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, tables: &TableFilter)
         transaction_max_time: reader.duration("sink.transaction_max_ms"),
         compression,
         dead_letter_topic,
+        on_error: super::on_error(reader, "sink.on_error"),
         properties: properties(reader),
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         transaction_markers: reader.flag("source.transaction_markers"),
         statements: on_loss(reader, "source.statements"),
         lost_xa: on_loss(reader, "source.lost_xa"),
+        on_error: super::on_error(reader, "source.on_error"),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mysql_common::scramble::{scramble_native, scramble_sha256};
 
 use super::{CapabilityFlags, Fault, Link, Source, TlsMode, log_in};
-use crate::config::{Ddl, OnLoss, Secret, Snapshot, SourceKind, Start, TableFilter};
+use crate::config::{Ddl, OnError, OnLoss, Secret, Snapshot, SourceKind, Start, TableFilter};
 
 const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 const OTHER: &[u8; 20] = b"ABCDEFGHIJKLMNOPQRST";
@@ -34,6 +34,7 @@ fn source(port: u16, tls: TlsMode) -> Source {
         ddl: Ddl::Ignore,
         resume_past_ddl: None,
         lost_xa: OnLoss::Stop,
+        on_error: OnError::Stop,
         statements: OnLoss::Stop,
         transaction_markers: false,
     }
