@@ -60,6 +60,7 @@ pub(super) fn check_sink(config: &Config) -> Vec<Line> {
             table: format!("{}.{}", table.database, table.name),
             keyed: table.has_key,
         })
+        .chain(sink::dead_letter_topic(config))
         .collect();
     let findings = sink::check(config, &topics).into_iter();
     findings

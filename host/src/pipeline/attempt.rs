@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use super::Stop;
 use super::counters::Counters;
 use super::decode::{Part, Parts, Policy, Pulse, now_ms};
+use super::letters::Rules;
 use super::ownership::Claim;
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
@@ -70,7 +71,8 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         policy: Policy::new(config, &origin.server),
         pulse: Pulse::new(config.source.heartbeat_interval, clock),
         interpreter,
-        batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone()),
+        batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone()).with_on_error(config.source.on_error),
+        on_error: config.source.on_error,
         topics: config.sink.topics.clone(),
         owners: owners(config, &origin.tables),
         next_sequence: checkpoint.next_sequence,
@@ -85,6 +87,7 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         sink,
         limits: config.limits,
         shutdown_timeout: config.shutdown_timeout,
+        rules: Rules::of(config),
         counters,
     };
     stages::run(stages, stop)
@@ -166,7 +169,7 @@ fn topics(config: &Config, tables: &[TableRef]) -> Vec<TopicSpec> {
         table: format!("{}.{}", table.database, table.name),
         keyed: table.has_key,
     };
-    tables.iter().map(spec).collect()
+    tables.iter().map(spec).chain(sink::dead_letter_topic(config)).collect()
 }
 
 fn owners(config: &Config, tables: &[TableRef]) -> HashMap<std::sync::Arc<str>, (String, String)> {

@@ -1,7 +1,11 @@
 //! What a run has done so far, counted by the stages for the log and the demo's summary.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use super::letters::{Letter, Notices};
+use crate::config::OnError;
 
 /// Totals since the start of the process.
 #[derive(Debug, Default)]
@@ -9,6 +13,9 @@ pub(super) struct Counters {
     rows: AtomicU64,
     records: AtomicU64,
     plugin_nanos: AtomicU64,
+    dead_letters: AtomicU64,
+    skipped: AtomicU64,
+    notices: Mutex<Notices>,
 }
 
 impl Counters {
@@ -21,6 +28,24 @@ impl Counters {
     /// Records that the sink took over.
     pub(super) fn written(&self, records: usize) {
         add(&self.records, u64::try_from(records).unwrap_or(0));
+    }
+
+    /// A row that was not taken. Whether it becomes a letter; else it is only counted.
+    pub(super) fn rejected(&self, letter: &Letter) -> bool {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).log(letter);
+        let is_skipped = letter.reason.on_error == OnError::Skip;
+        add(if is_skipped { &self.skipped } else { &self.dead_letters }, 1);
+        !is_skipped
+    }
+
+    /// Rows that went to the dead-letter topic.
+    pub(super) fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Ordering::Relaxed)
+    }
+
+    /// Rows at fault that were left out.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
     }
 
     /// Rows through the plugins.

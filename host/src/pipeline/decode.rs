@@ -3,6 +3,7 @@
 mod ddl;
 mod markers;
 mod pulse;
+mod rejects;
 mod release;
 mod split;
 
@@ -19,11 +20,12 @@ use tracing::info;
 use self::ddl::Arrived;
 use self::markers::Marked;
 use self::split::Split;
+use super::letters::Letter;
 use super::queue::{CloseOnDrop, Popped, Queue};
 use super::{STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{Checkpoint, Inside};
-use crate::config::{Config, Ddl, SourceKind, TableFilter, Topics};
+use crate::config::{Config, Ddl, OnError, SourceKind, TableFilter, Topics};
 use crate::fault::Fault;
 use crate::position::Position;
 use crate::sink::TopicSpec;
@@ -47,6 +49,8 @@ pub(super) enum Job {
     Batch(Box<Batch>, Arc<str>),
     /// An event that is not rows, as `docs/plugin-contract.md` describes it, and the topics that it goes to.
     Control(Box<serde_json::Value>, Vec<Arc<str>>),
+    /// A row that could not be decoded.
+    Letter(Box<Letter>),
     /// Everything before it may be committed with this checkpoint.
     Commit(Box<Checkpoint>),
 }
@@ -65,6 +69,8 @@ pub(super) struct Parts {
     /// What has been delivered of a transaction to come.
     pub(super) inside: Option<Inside>,
     pub(super) policy: Policy,
+    /// What a row does that can't be decoded.
+    pub(super) on_error: OnError,
     pub(super) pulse: Pulse,
 }
 
@@ -248,8 +254,11 @@ impl Stage<'_> {
                     self.marked.take(&mut self.parts.next_sequence);
                 }
                 let bytes = rows.data.len();
-                self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
-                self.added(before, bytes)?;
+                let added = self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence);
+                // Also of an event that fails in its middle: nothing is to be committed then that the next start reads again.
+                self.open_rows += self.parts.next_sequence - before;
+                added?;
+                self.added(bytes)?;
             }
             Change::Commit { xid } => self.commit(xid, header_ms(event))?,
             Change::Ddl { text, statement, .. } => {
@@ -264,9 +273,9 @@ impl Stage<'_> {
         Ok(Rest::Nothing)
     }
 
-    /// Rows of so many bytes were added to the batches, and took the numbers from `before` on.
-    fn added(&mut self, before: u64, bytes: usize) -> Result<(), End> {
-        self.open_rows += self.parts.next_sequence - before;
+    /// Rows of so many bytes were added to the batches.
+    fn added(&mut self, bytes: usize) -> Result<(), End> {
+        self.send_rejected()?;
         self.first_uncommitted.get_or_insert_with(Instant::now);
         self.send_full()?;
         self.end_part(bytes)

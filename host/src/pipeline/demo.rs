@@ -11,6 +11,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::counters::Counters;
 use super::decode::{Parts, Policy, Pulse, now_ms};
+use super::letters::Rules;
 use super::replay::{Capture, Replay};
 use super::stages::{self, Stages};
 use super::{Stop, attempt};
@@ -96,6 +97,7 @@ fn stream(
         pulse: Pulse::new(Duration::ZERO, None),
         interpreter: Interpreter::new(Position::default(), config.source.tables.clone(), Catalog::none()),
         batcher: Batcher::new(config.batch, config.limits.row, capture.server.clone(), config.sink.topics.clone()),
+        on_error: config.source.on_error,
         topics: config.sink.topics.clone(),
         owners: HashMap::new(),
         next_sequence: Checkpoint::first_sequence(now_ms()),
@@ -110,6 +112,7 @@ fn stream(
         sink: sink::connect(config, stop.flag())?,
         limits: config.limits,
         shutdown_timeout: config.shutdown_timeout,
+        rules: Rules::of(config),
         counters,
     };
     stages::run(stages, stop)

@@ -6,6 +6,7 @@
 mod stop;
 mod ownership;
 mod queue;
+mod letters;
 mod counters;
 mod read;
 mod decode;

@@ -8,6 +8,7 @@ use anyhow::anyhow;
 
 use super::counters::Counters;
 use super::decode::{self, Ending, Job, Parts};
+use super::letters::Rules;
 use super::mill::{self, Delivery};
 use super::queue::Queue;
 use super::{STOP_CHECK, Stop, deliver, read};
@@ -32,6 +33,7 @@ pub(super) struct Stages<'a> {
     pub(super) sink: Box<dyn Sink>,
     pub(super) limits: Limits,
     pub(super) shutdown_timeout: Duration,
+    pub(super) rules: Rules,
     pub(super) counters: &'a Counters,
 }
 
@@ -44,6 +46,7 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         mut sink,
         limits,
         shutdown_timeout,
+        rules,
         counters,
     } = stages;
     let events: Queue<Vec<Event>> = Queue::new(limits.memory / EVENTS_SHARE);
@@ -70,10 +73,10 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
                 .spawn_scoped(scope, || keep(decode::run(decode, &events, &jobs, &ending))),
             spawn()
                 .name("mill".into())
-                .spawn_scoped(scope, || keep(mill::run(chain, &jobs, &deliveries, counters))),
+                .spawn_scoped(scope, || keep(mill::run(chain, &jobs, &deliveries, (&rules, counters)))),
             spawn()
                 .name("deliver".into())
-                .spawn_scoped(scope, || keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, counters))),
+                .spawn_scoped(scope, || keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, (&rules, counters)))),
         ];
         if threads.iter().any(Result::is_err) {
             // Without one stage the others would wait for ever.

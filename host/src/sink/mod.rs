@@ -1,5 +1,6 @@
 //! Records → Kafka (topics, partitions, acknowledgement); also file and stdout. rdkafka's types stop here.
 
+mod base64;
 mod finding;
 mod headers;
 mod kafka;
@@ -12,6 +13,7 @@ mod ownership;
 mod replace_file;
 mod tail;
 
+pub use base64::{base64, from_base64};
 pub use finding::{Finding, Level};
 pub use lines_sink::position_file;
 pub use mock::{Broker, Reader, Received};
@@ -58,6 +60,16 @@ pub trait Sink: Send {
     /// `Stop` with the broker's reason, `Retry` where no broker answers.
     fn prepare(&mut self, topics: &[TopicSpec]) -> Result<(), Fault>;
 
+    /// Records that can never be delivered because of their size, by index, each with the reason. What is not among them can be
+    /// written.
+    ///
+    /// # Errors
+    /// As `write`.
+    fn too_large(&mut self, records: &Records) -> Result<Vec<(usize, String)>, Fault> {
+        let _ = records;
+        Ok(Vec::new())
+    }
+
     /// Takes records over, waiting while the sink's bounds are reached.
     ///
     /// # Errors
@@ -81,6 +93,15 @@ pub trait Sink: Send {
     /// # Errors
     /// As `committed`; `Retry` when `limit` passes.
     fn finish(&mut self, limit: std::time::Duration) -> Result<(), Fault>;
+}
+
+/// The topic of dead letters, where the configuration has any row go there.
+pub fn dead_letter_topic(config: &Config) -> Option<TopicSpec> {
+    config.has_dead_letters().then(|| TopicSpec {
+        name: config.sink.dead_letter_topic.clone(),
+        table: "(the dead letters)".to_owned(),
+        keyed: false,
+    })
 }
 
 /// The sink that the configuration names. Connects in `prepare`. Once `stop` is set, a call that waits for a broker gives up

@@ -100,6 +100,7 @@ impl Outcome {
         let parts = Parts {
             interpreter: interpreter(&config, path, small),
             batcher: Batcher::new(config.batch, config.limits.row, server.clone(), config.sink.topics.clone()),
+            on_error: crate::config::OnError::Stop,
             topics: config.sink.topics.clone(),
             owners: HashMap::new(),
             next_sequence: 1,
@@ -131,6 +132,7 @@ impl Outcome {
                 Popped::Item(Job::Control(event, _)) => self.controls.push(*event),
                 Popped::Item(Job::Commit(checkpoint)) => self.commits.push((checkpoint.position.to_string(), self.rows())),
                 Popped::Item(Job::Topic(_)) => {}
+                Popped::Item(Job::Letter(_)) => panic!("a letter, though a row at fault stops the connector"),
                 Popped::Empty | Popped::Closed => return,
             }
         }

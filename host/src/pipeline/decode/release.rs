@@ -22,8 +22,10 @@ impl Stage<'_> {
                     self.take_begin_number();
                     let rows = held.rows();
                     let bytes = rows.data.len();
-                    self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence)?;
-                    self.added(before, bytes)?;
+                    let added = self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence);
+                    self.open_rows += self.parts.next_sequence - before;
+                    added?;
+                    self.added(bytes)?;
                 }
             }
         }

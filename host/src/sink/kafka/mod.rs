@@ -10,6 +10,7 @@ mod native;
 mod ownership;
 mod positions;
 mod settings;
+mod sizes;
 mod topics;
 mod transactions;
 mod write;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use self::commits::Commits;
 use self::failure::Failure;
 use self::native::{Producer, Refusal, Served, TopicId};
+use self::sizes::Sizes;
 use self::topics::Existing;
 use self::transactions::Mode;
 use super::{Commit, Finding, Sink, TopicSpec, names};
@@ -53,6 +55,7 @@ pub(super) struct KafkaSink {
     /// The bound of `producer.lots().bytes()`.
     in_flight: usize,
     message_max: usize,
+    sizes: Sizes,
     stop: Arc<AtomicBool>,
     failure: Option<Failure>,
 }
@@ -61,6 +64,8 @@ pub(super) struct KafkaSink {
 struct Route {
     topic: TopicId,
     partitions: i32,
+    /// The largest record, key, headers and overhead included.
+    most: usize,
 }
 
 impl KafkaSink {
@@ -100,9 +105,19 @@ impl KafkaSink {
             commits: Commits::default(),
             mode,
             message_max,
+            sizes: Sizes::default(),
             stop,
             failure: None,
         })
+    }
+
+    /// What the producer runs with.
+    fn client_config(&self) -> rdkafka::config::ClientConfig {
+        let mut client = settings::producer(&self.config, self.mode != Mode::Plain);
+        if let Some(batch) = self.sizes.batch {
+            client.set("batch.size", batch.to_string());
+        }
+        client
     }
 
     /// Handles what a poll brought, then stores the next checkpoint if one is ready.
@@ -119,7 +134,8 @@ impl KafkaSink {
     fn note(&mut self, served: Served) -> Result<(), Fault> {
         if let Some(lost) = served.undelivered {
             let tried = format!("delivering a record of {} bytes to topic {:?}", lost.size, lost.topic);
-            return Err(self.fail(lost.refusal, tried));
+            let fault = self.fail(lost.refusal, tried);
+            return Err(self.with_new_sizes(fault, &lost.topic));
         }
         if let Some(trouble) = served.trouble {
             // Only a fatal state ends the producer; lost connections it mends itself, within delivery.timeout.ms.
@@ -171,6 +187,7 @@ impl KafkaSink {
         let route = Route {
             topic,
             partitions: partitions.unwrap_or(1),
+            most: self.largest_record(name),
         };
         self.routes.insert(Arc::clone(name), route);
         Ok(route)
@@ -183,14 +200,15 @@ impl KafkaSink {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
         self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
-        let new = topics::missing(&self.existing, topics, &self.config.sink.topics);
+        let new = topics::missing(&self.existing, topics, &self.config.sink.topics, &self.config.sink.dead_letter_topic);
         if !new.is_empty() {
             self.existing = topics::make(&mut self.producer, &new, &self.config.sink)?;
             for topic in &new {
                 tracing::info!(topic = topic.name, partitions = topic.partitions, "topic made");
             }
         }
-        Ok(())
+        let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        self.learn_sizes(&names)
     }
 
     /// Repeats a send while librdkafka's queue is full, serving reports in between.
@@ -247,9 +265,10 @@ impl Sink for KafkaSink {
         if !refused.is_empty() {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
-        if self.mode == Mode::Fresh {
+        if self.routes.is_empty() {
             // A broker that does not answer is told more clearly by the first request than by a transactional call.
-            topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+            self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+            self.fit_batches(topics)?;
             self.take_over()?;
         }
         self.look_up(topics)?;
@@ -258,6 +277,12 @@ impl Sink for KafkaSink {
             self.route(&Arc::from(topic.name.as_str()))?;
         }
         Ok(())
+    }
+
+    fn too_large(&mut self, records: &Records) -> Result<Vec<(usize, String)>, Fault> {
+        self.healthy()?;
+        let routes = self.routes_of(records)?;
+        Ok(self.find_too_large(records, &routes))
     }
 
     fn write(&mut self, records: Records) -> Result<(), Fault> {
@@ -338,7 +363,7 @@ pub(super) fn check(config: &Config, topics: &[TopicSpec]) -> Vec<Finding> {
     if !found.iter().all(Finding::passed) {
         return found;
     }
-    let new = topics::missing(&existing, topics, &sink.topics);
+    let new = topics::missing(&existing, topics, &sink.topics, &sink.dead_letter_topic);
     match topics::check(&mut producer, &new, sink) {
         Ok(()) => {
             let text = format!("{} exist, {} would be made", topics.len() + 1 - new.len(), new.len());

@@ -21,6 +21,9 @@ const POSITIONS_SETTINGS: &[(&str, &str)] = &[
     ("min.cleanable.dirty.ratio", "0.1"),
 ];
 
+/// One partition keeps letters in order; they stay until somebody has looked after them.
+const LETTERS_SETTINGS: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+
 /// How long a first connection may take. Within it a broker that starts beside us comes up.
 const REACH: Duration = Duration::from_secs(6);
 /// How long a refused or unresolvable connection is tried again before it is reported.
@@ -68,22 +71,25 @@ fn partitions(metadata: &rdkafka::metadata::Metadata) -> Existing {
     existing
 }
 
-/// What must be made for these topics and the positions.
-pub(super) fn missing(existing: &Existing, topics: &[TopicSpec], settings: &Topics) -> Vec<NewTopic> {
+/// What must be made for these topics, of which one may be `dead_letters`, and the positions.
+pub(super) fn missing(existing: &Existing, topics: &[TopicSpec], settings: &Topics, dead_letters: &str) -> Vec<NewTopic> {
     let mut new: Vec<NewTopic> = Vec::new();
     for topic in topics {
         if existing.contains_key(&topic.name) || new.iter().any(|n| n.name == topic.name) {
             continue;
         }
+        let is_letters = topic.name == dead_letters;
         new.push(NewTopic {
             name: topic.name.clone(),
-            partitions: if topic.keyed {
+            partitions: if is_letters {
+                1
+            } else if topic.keyed {
                 settings.partitions_with_key
             } else {
                 settings.partitions_without_key
             },
             replication: settings.replication,
-            settings: &[],
+            settings: if is_letters { LETTERS_SETTINGS } else { &[] },
         });
     }
     if !existing.contains_key(POSITIONS) {
@@ -172,10 +178,18 @@ mod tests {
         let existing = Existing::from([("m_there".to_owned(), 3)]);
         let new = missing(
             &existing,
-            &[spec("m_there", true), spec("m_key", true), spec("m_no_key", false)],
+            &[
+                spec("m_there", true),
+                spec("m_key", true),
+                spec("m_no_key", false),
+                spec("m_dead", true),
+            ],
             &settings,
+            "m_dead",
         );
         let shapes: Vec<_> = new.iter().map(|t| (t.name.as_str(), t.partitions)).collect();
-        assert_eq!(shapes, [("m_key", 6), ("m_no_key", 1), (POSITIONS, 1)]);
+        assert_eq!(shapes, [("m_key", 6), ("m_no_key", 1), ("m_dead", 1), (POSITIONS, 1)]);
+        let kept = new.iter().filter(|t| t.settings.contains(&("retention.ms", "-1"))).map(|t| t.name.as_str());
+        assert_eq!(kept.collect::<Vec<_>>(), ["m_dead"]);
     }
 }

@@ -50,8 +50,8 @@ impl KafkaSink {
                     reason = refusal.reason,
                     "the broker has no transactions for this connector: records are delivered at least once"
                 );
-                self.producer = Producer::new(&settings::producer(&self.config, false)).map_err(settings::refused)?;
                 self.mode = Mode::Plain;
+                self.producer = Producer::new(&self.client_config()).map_err(settings::refused)?;
                 return Ok(());
             }
             if !retriable || waiting.elapsed() > TAKE_OVER {

@@ -26,13 +26,9 @@ impl KafkaSink {
         if records.is_empty() {
             return Ok(());
         }
-        self.check_sizes(&records)?;
-        let mut routes = vec![None; records.topic_names.len()];
-        for index in &records.topics {
-            let index = usize::from(*index);
-            if let (Some(route @ None), Some(name)) = (routes.get_mut(index), records.topic_names.get(index)) {
-                *route = Some(self.route(name)?);
-            }
+        let routes = self.routes_of(&records)?;
+        if let Some((_, text)) = self.find_too_large(&records, &routes).into_iter().next() {
+            return Err(Fault::reject(anyhow::Error::msg(text)));
         }
         let cost = records.data.capacity() + records.len() * MESSAGE_OVERHEAD;
         self.make_room(cost)?;
@@ -96,29 +92,46 @@ impl KafkaSink {
         }
     }
 
-    /// # Errors
-    /// `Reject` for the first record that librdkafka would refuse for its size.
-    fn check_sizes(&self, records: &Records) -> Result<(), Fault> {
+    /// Records that the client or their topic would refuse for their size, each with the reason.
+    pub(super) fn find_too_large(&self, records: &Records, routes: &[Option<Route>]) -> Vec<(usize, String)> {
         // Keys and values of all records together are mostly smaller than one record may be.
-        if records.data.len() + records.header_data.len() + RECORD_OVERHEAD <= self.message_max {
-            return Ok(());
+        if self.fits_everywhere(records.data.len() + records.header_data.len() + 10 * records.header_bounds.len() + RECORD_OVERHEAD) {
+            return Vec::new();
         }
+        let mut found = Vec::new();
         for i in 0..records.len() {
             let bound = |at: usize| records.bounds.get(at).copied().unwrap_or(0);
             let size = usize::try_from(bound(2 * i + 2).saturating_sub(bound(2 * i))).unwrap_or(usize::MAX);
             let headers: usize = record_headers(records, i).map(|(name, value)| name.len() + value.len() + 10).sum();
             let size = size.saturating_add(headers).saturating_add(RECORD_OVERHEAD);
-            if size > self.message_max {
+            let most = route(records, routes, i).map_or(self.message_max, |route| route.most);
+            if size > most {
                 let topic = topic_name(records, i);
+                let bound = if most == self.message_max {
+                    format!("message.max.bytes = {most}")
+                } else {
+                    format!("the {most} that max.message.bytes of the topic allows for one")
+                };
                 let text = format!(
-                    "a record of {size} bytes for topic {topic:?} is larger than message.max.bytes = {}; \
-                     raise `message.max.bytes` in sink.properties and `max.message.bytes` of the topic",
-                    self.message_max
+                    "a record of {size} bytes for topic {topic:?} is larger than {bound}; \
+                     raise `message.max.bytes` in sink.properties and `max.message.bytes` of the topic"
                 );
-                return Err(Fault::reject(anyhow::Error::msg(text)));
+                found.push((i, text));
             }
         }
-        Ok(())
+        found
+    }
+
+    /// Where the records' topics are, by index into their names; topics that are new are looked up, or made.
+    pub(super) fn routes_of(&mut self, records: &Records) -> Result<Vec<Option<Route>>, Fault> {
+        let mut routes = vec![None; records.topic_names.len()];
+        for index in &records.topics {
+            let index = usize::from(*index);
+            if let (Some(route @ None), Some(name)) = (routes.get_mut(index), records.topic_names.get(index)) {
+                *route = Some(self.route(name)?);
+            }
+        }
+        Ok(routes)
     }
 }
 

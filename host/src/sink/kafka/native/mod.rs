@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod sizes;
 mod transactions;
 
 pub(in crate::sink::kafka) use transactions::Trouble;
