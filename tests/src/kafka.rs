@@ -53,9 +53,17 @@ impl Kafka {
 
     /// Makes a topic.
     pub fn create_topic(&self, topic: &str, partitions: i32) {
+        self.create_topic_with(topic, partitions, &[]);
+    }
+
+    /// Makes a topic with settings of its own.
+    pub fn create_topic_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let admin: AdminClient<DefaultClientContext> = self.settings().create().unwrap();
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        for (name, value) in settings {
+            new = new.set(name, value);
+        }
         let made = runtime.block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap();
         assert!(made.iter().all(Result::is_ok), "creating {topic}: {made:?}");
         until("a new topic", || self.partitions(topic));

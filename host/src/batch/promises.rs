@@ -388,14 +388,20 @@ fn rows_at_fault_are_told_apart_and_the_others_of_their_event_keep_order_and_num
     };
     let rows = [bad_text(1), image(2, "fits", false), bad_text(3), image(4, "fits", false)].concat();
     let add = |batcher: &mut Batcher, rows: &[u8], sequence: &mut u64| {
-        batcher.add(&event(&people, RowOp::Insert, rows), &transaction(4), sequence).unwrap();
+        batcher
+            .add(&event(&people, RowOp::Insert, rows), &transaction(4), sequence)
+            .unwrap();
         batcher.take_rejected()
     };
     let rejected = add(&mut batcher, &rows, &mut sequence);
     let found: Vec<_> = rejected.iter().map(|r| (r.seq, r.row, r.code, r.flawed.clone())).collect();
     assert_eq!(found, [(100, 0, "invalid_text", vec![1]), (102, 2, "invalid_text", vec![1])]);
     assert_eq!(rejected[0].images.as_deref(), Some(&*bad_text(1)));
-    assert!(rejected[1].text.contains("`c1`") && rejected[1].text.contains("row 3"), "{}", rejected[1].text);
+    assert!(
+        rejected[1].text.contains("`c1`") && rejected[1].text.contains("row 3"),
+        "{}",
+        rejected[1].text
+    );
     let readable = rejected[1].readable.as_ref().unwrap();
     assert_eq!(ids(readable, "after"), [Some(3)]);
     assert_eq!(side(readable, "after").column(1).as_binary::<i32>().value(0), [0xff, b'x']);
@@ -416,7 +422,9 @@ fn an_event_that_is_cut_short_stops_whatever_becomes_of_rows_at_fault() {
     let mut batcher = batcher(1000, 1 << 20).with_on_error(OnError::Skip);
     let mut rows = image(1, "whole", false);
     rows.extend(&image(2, "cut", false)[..7]);
-    let fault = batcher.add(&event(&people, RowOp::Insert, &rows), &transaction(4), &mut 1).unwrap_err();
+    let fault = batcher
+        .add(&event(&people, RowOp::Insert, &rows), &transaction(4), &mut 1)
+        .unwrap_err();
     assert!(matches!(fault, Fault::Stop(_)));
     assert!(batcher.take_rejected().is_empty());
 }

@@ -83,7 +83,13 @@ impl Records {
             for i in &kept {
                 for header in self.headers_of(*i) {
                     for at in [2 * header, 2 * header + 1] {
-                        append(&self.header_bounds, at, &self.header_data, &mut left.header_bounds, &mut left.header_data);
+                        append(
+                            &self.header_bounds,
+                            at,
+                            &self.header_data,
+                            &mut left.header_bounds,
+                            &mut left.header_data,
+                        );
                     }
                 }
                 let ends = left.header_bounds.len() / 2;

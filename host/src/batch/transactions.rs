@@ -63,5 +63,8 @@ fn end(text: &str) -> u32 {
 fn piece<'a>(texts: &'a str, ends: &[u32], at: usize) -> &'a str {
     let end = |at: usize| ends.get(at).and_then(|end| usize::try_from(*end).ok());
     let start = at.checked_sub(1).map_or(Some(0), end);
-    start.zip(end(at)).and_then(|(start, end)| texts.get(start..end)).unwrap_or_default()
+    start
+        .zip(end(at))
+        .and_then(|(start, end)| texts.get(start..end))
+        .unwrap_or_default()
 }

@@ -89,7 +89,8 @@ impl Undecoded {
         let (code, text, first_flawed) = match unfit {
             Unfit::TooLarge(bytes) => {
                 let limit = about.limit;
-                let text = format!("{at} has {bytes} bytes, more than the {limit} that limits.row allows; raise it, and limits.memory with it");
+                let text =
+                    format!("{at} has {bytes} bytes, more than the {limit} that limits.row allows; raise it, and limits.memory with it");
                 ("row_too_large", text, None)
             }
             Unfit::Flawed(Place { column, flaw }) => {

@@ -93,6 +93,10 @@ pub(super) enum Command {
     #[command(subcommand)]
     Position(Position),
 
+    /// Lists, shows and replays the rows that went to the dead-letter topic.
+    #[command(subcommand, name = "deadletters")]
+    DeadLetters(DeadLetters),
+
     /// Prints or checks configurations.
     #[command(subcommand)]
     Config(Configuration),
@@ -215,6 +219,40 @@ pub(super) struct SetPosition {
     /// At the start of the binlog file that holds the first transaction of this time: a little more than that comes again.
     #[arg(long, value_name = "T", value_parser = time)]
     pub(super) time: Option<i64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeadLetters {
+    /// A line for each letter: partition:offset, time, table, stage, code, reason, separated by tabs; `replayed` at the end of those
+    /// that have been.
+    List {
+        /// The connector's configuration.
+        #[arg(short, long, value_name = "CONNECTOR.toml")]
+        config: PathBuf,
+    },
+
+    /// All of one letter as JSON: headers, and the row.
+    Show {
+        /// Its offset, as `list` prints it.
+        #[arg(value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(0..))]
+        offset: i64,
+
+        /// The connector's configuration.
+        #[arg(short, long, value_name = "CONNECTOR.toml")]
+        config: PathBuf,
+    },
+
+    /// Sends rows again, through the plugins as they are now, to the topics of their tables. Each letter once; the connector may run
+    /// meanwhile.
+    Replay {
+        /// The connector's configuration.
+        #[arg(short, long, value_name = "CONNECTOR.toml")]
+        config: PathBuf,
+
+        /// Only the letter at this offset; may be repeated. Without it all that have not been replayed.
+        #[arg(long = "offset", value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(0..))]
+        offsets: Vec<i64>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

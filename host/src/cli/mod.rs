@@ -4,6 +4,7 @@
 mod arguments;
 mod check;
 mod configuration;
+mod deadletters;
 mod demo;
 mod failure;
 mod logs;
@@ -48,6 +49,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Check { config } => check::check(&config),
         Command::Tail(request) => tail::tail(&request),
         Command::Position(action) => position::position(&action),
+        Command::DeadLetters(action) => deadletters::deadletters(&action),
         Command::Config(action) => configuration::configuration(&action),
         Command::Worker { .. } => Err(Failure::usage(
             "worker is not in this version: run one connector with `rowmill run -c CONNECTOR.toml`",

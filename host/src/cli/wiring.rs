@@ -1,6 +1,7 @@
 //! The only file of the command line that calls the rooms: one small function a call.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rowmill::checkpoint::{self, Checkpoints};
@@ -12,7 +13,7 @@ use rowmill::{pipeline, plugin, sink, source};
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
 
-pub(super) use rowmill::pipeline::Stop;
+pub(super) use rowmill::pipeline::{DeadLetter, Outcome, Stop};
 
 pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
     pipeline::run(config, stop)
@@ -116,4 +117,23 @@ pub(super) fn place_at_time(config: &Config, ms: i64) -> Result<Position, Fault>
     let mut config = config.clone();
     config.source.start = Start::Time(ms);
     source::resolve_start(&config)
+}
+
+/// The connector's dead letters, from this offset on, until `each` says no.
+pub(super) fn dead_letters(
+    config: &Config,
+    from: Option<i64>,
+    each: &mut dyn FnMut(DeadLetter) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
+    pipeline::dead_letters(config, from, each)
+}
+
+/// Sends dead letters again.
+pub(super) fn replay(
+    config: &Config,
+    offsets: &[i64],
+    stop: &Arc<AtomicBool>,
+    told: &mut dyn FnMut(&DeadLetter, &Outcome) -> Result<(), Fault>,
+) -> Result<pipeline::Replayed, Fault> {
+    pipeline::replay(config, offsets, stop, told)
 }

@@ -71,7 +71,8 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         policy: Policy::new(config, &origin.server),
         pulse: Pulse::new(config.source.heartbeat_interval, clock),
         interpreter,
-        batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone()).with_on_error(config.source.on_error),
+        batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone())
+            .with_on_error(config.source.on_error),
         on_error: config.source.on_error,
         topics: config.sink.topics.clone(),
         owners: owners(config, &origin.tables),

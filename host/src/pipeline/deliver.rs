@@ -38,7 +38,7 @@ pub(super) fn run(
                 sink.write(records)?;
             }
             Popped::Item(Delivery::Rows(records, batch)) => rows(sink, records, &batch, (rules, counters))?,
-            Popped::Item(Delivery::Letter(letter)) => letters::send(sink, &letter, &rules.topic)?,
+            Popped::Item(Delivery::Letter(letter)) => letters::send(sink, &letter, rules)?,
             Popped::Item(Delivery::Commit(checkpoint)) => {
                 number += 1;
                 sink.commit(Commit {
@@ -51,7 +51,14 @@ pub(super) fn run(
         let records = counters.records();
         if reported.0.elapsed() >= PROGRESS_INTERVAL && records > reported.1 {
             let (dead_letters, skipped) = (counters.dead_letters(), counters.skipped());
-            info!(rows = counters.rows(), records, commits = committed, dead_letters, skipped, "progress");
+            info!(
+                rows = counters.rows(),
+                records,
+                commits = committed,
+                dead_letters,
+                skipped,
+                "progress"
+            );
             reported = (Instant::now(), records);
         }
     }
@@ -80,7 +87,11 @@ fn rows(sink: &mut dyn Sink, records: Vec<Records>, batch: &Batch, (rules, count
     }
     for some in records {
         let is_kept = |i: usize| some.sequence(i).is_none_or(|sequence| !refused.contains_key(&sequence));
-        let left = if (0..some.len()).all(is_kept) { some } else { some.filtered(is_kept) };
+        let left = if (0..some.len()).all(is_kept) {
+            some
+        } else {
+            some.filtered(is_kept)
+        };
         counters.written(left.len());
         if !left.is_empty() {
             sink.write(left)?;
@@ -96,7 +107,7 @@ fn rows(sink: &mut dyn Sink, records: Vec<Records>, batch: &Batch, (rules, count
         };
         let letter = Letter::of_row(batch, sequence, reason)?;
         if counters.rejected(&letter) {
-            letters::send(sink, &letter, &rules.topic)?;
+            letters::send(sink, &letter, rules)?;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ mod demo;
 mod damage;
 
 pub use demo::demo;
+pub use letters::{DeadLetter, Outcome, Replayed, dead_letters, replay};
 pub use stop::Stop;
 
 use std::time::{Duration, Instant};

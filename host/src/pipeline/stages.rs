@@ -74,9 +74,9 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
             spawn()
                 .name("mill".into())
                 .spawn_scoped(scope, || keep(mill::run(chain, &jobs, &deliveries, (&rules, counters)))),
-            spawn()
-                .name("deliver".into())
-                .spawn_scoped(scope, || keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, (&rules, counters)))),
+            spawn().name("deliver".into()).spawn_scoped(scope, || {
+                keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, (&rules, counters)))
+            }),
         ];
         if threads.iter().any(Result::is_err) {
             // Without one stage the others would wait for ever.

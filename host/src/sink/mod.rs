@@ -10,14 +10,17 @@ mod mock;
 mod murmur2;
 mod names;
 mod ownership;
+mod reading;
 mod replace_file;
 mod tail;
 
 pub use base64::{base64, from_base64};
 pub use finding::{Finding, Level};
+pub use kafka::Resend;
 pub use lines_sink::position_file;
 pub use mock::{Broker, Reader, Received};
 pub use ownership::{Ownership, Standstill};
+pub use reading::{Message, read_topic};
 pub use replace_file::replace_file;
 pub use tail::{From, Tail, tail};
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use rowmill::config::{
-    BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind, Start,
-    TableFilter, TlsMode, Topics, Transactions,
+    BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind,
+    Start, TableFilter, TlsMode, Topics, Transactions,
 };
 use rowmill::fault::Fault;
 use rowmill::position::Position;

@@ -39,6 +39,7 @@ mod checksums;
 mod collisions;
 mod commands;
 mod crashes;
+mod dead_letters;
 mod document;
 mod documents;
 mod events;

@@ -4,10 +4,14 @@
 mod arrow_form;
 mod notice;
 mod record;
+mod replay;
+mod told;
 mod values;
 
 pub(super) use notice::Notices;
 pub(super) use record::send;
+pub use replay::{Outcome, Replayed, replay};
+pub use told::{DeadLetter, dead_letters};
 
 use std::sync::Arc;
 
@@ -27,6 +31,8 @@ use crate::source::{self, RowOp, Table};
 /// What the stages have to know of dead letters.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
+    /// Whose they are.
+    pub(super) connector: String,
     /// Where they go.
     pub(super) topic: Arc<str>,
     /// What a row does whose record is too large.
@@ -36,6 +42,7 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn of(config: &Config) -> Self {
         Self {
+            connector: config.name.clone(),
             topic: Arc::from(config.sink.dead_letter_topic.as_str()),
             sink: config.sink.on_error,
         }
@@ -236,7 +243,9 @@ fn event_ms(rows: &RecordBatch, row: usize) -> i64 {
 fn key(table: &Table, after: Option<&Image>, before: Option<&Image>, flawed: &[usize]) -> Option<Value> {
     let value = |ordinal: &usize| {
         let name = &table.columns.get(*ordinal)?.name;
-        let found = after.and_then(|image| image.get(name)).or_else(|| before.and_then(|image| image.get(name)))?;
+        let found = after
+            .and_then(|image| image.get(name))
+            .or_else(|| before.and_then(|image| image.get(name)))?;
         (!flawed.contains(ordinal)).then(|| (name.clone(), found.clone()))
     };
     let key: Option<Image> = table.key.iter().map(value).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::values::{self, Image};
-use super::{Letter, Original};
+use super::{Letter, Original, Rules};
 use crate::batch::Records;
 use crate::fault::Fault;
 use crate::sink::{Sink, base64};
@@ -33,29 +33,36 @@ pub(super) enum Extent {
 ///
 /// # Errors
 /// As `Sink::write`.
-pub(in crate::pipeline) fn send(sink: &mut dyn Sink, letter: &Letter, topic: &Arc<str>) -> Result<(), Fault> {
+pub(in crate::pipeline) fn send(sink: &mut dyn Sink, letter: &Letter, rules: &Rules) -> Result<(), Fault> {
     for extent in [Extent::All, Extent::Readable, Extent::Short] {
-        let records = letter.record(topic, extent);
+        let records = letter.record(rules, extent);
         if sink.too_large(&records)?.is_empty() {
             return sink.write(records);
         }
     }
-    sink.write(letter.record(topic, Extent::Nothing))
+    sink.write(letter.record(rules, Extent::Nothing))
 }
 
 impl Letter {
-    pub(super) fn record(&self, topic: &Arc<str>, extent: Extent) -> Records {
+    pub(super) fn record(&self, rules: &Rules, extent: Extent) -> Records {
         let key = match extent {
             Extent::Nothing => None,
             _ => self.key.as_ref().map(Value::to_string),
         };
-        one_record(topic, self.time_ms, key.as_deref(), &self.value(extent).to_string(), &self.headers(extent))
+        let mut headers = vec![("letter", VERSION.to_owned()), ("connector", rules.connector.clone())];
+        headers.extend(self.headers(extent));
+        one_record(
+            &rules.topic,
+            self.time_ms,
+            key.as_deref(),
+            &self.value(extent).to_string(),
+            &headers,
+        )
     }
 
     fn headers(&self, extent: Extent) -> Vec<(&'static str, String)> {
         let reason = &self.reason;
         let mut headers = vec![
-            ("letter", VERSION.to_owned()),
             ("database", self.database.clone()),
             ("table", self.table.clone()),
             ("op", self.op.to_owned()),
@@ -130,7 +137,10 @@ impl Letter {
 /// The image without its long values, whose places and lengths in characters go to `cut`.
 fn shortened(name: &str, image: &Image, cut: &mut Map<String, Value>) -> Value {
     let short = |(column, value): (&String, &Value)| {
-        let text = value.as_str().or_else(|| value.get("base64").and_then(Value::as_str)).unwrap_or_default();
+        let text = value
+            .as_str()
+            .or_else(|| value.get("base64").and_then(Value::as_str))
+            .unwrap_or_default();
         let length = text.chars().count();
         if length <= LONG {
             return (column.clone(), value.clone());

@@ -70,7 +70,13 @@ fn value(field: &Field, column: &ArrayRef, row: usize) -> Option<Value> {
         DataType::UInt64 if note("rowmill.kind") == "set" => labels(note("rowmill.labels"), column.as_primitive::<UInt64Type>().value(row)),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).into(),
         // By way of its shortest text: the nearest double has digits that nobody stored.
-        DataType::Float32 => column.as_primitive::<Float32Type>().value(row).to_string().parse::<f64>().ok()?.into(),
+        DataType::Float32 => column
+            .as_primitive::<Float32Type>()
+            .value(row)
+            .to_string()
+            .parse::<f64>()
+            .ok()?
+            .into(),
         DataType::Float64 => column.as_primitive::<Float64Type>().value(row).into(),
         DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value_as_string(row).into(),
         DataType::Decimal256(..) => column.as_primitive::<Decimal256Type>().value_as_string(row).into(),
@@ -174,14 +180,20 @@ mod tests {
         let decimal = Decimal128Array::from(vec![-1_234_567_890_123_456_789_012_i128]);
         let decimal = decimal.with_precision_and_scale(30, 4).unwrap();
         assert_eq!(of(&[], Arc::new(decimal)), "-123456789012345678.9012");
-        assert_eq!(of(&[], Arc::new(UInt64Array::from(vec![u64::MAX]))).to_string(), "18446744073709551615");
+        assert_eq!(
+            of(&[], Arc::new(UInt64Array::from(vec![u64::MAX]))).to_string(),
+            "18446744073709551615"
+        );
         assert_eq!(of(&[], Arc::new(Float32Array::from(vec![0.1_f32]))).to_string(), "0.1");
         assert_eq!(of(&[], Arc::new(Date32Array::from(vec![-1]))), "1969-12-31");
         let fsp = [("rowmill.fsp", "3")];
         let utc = TimestampMicrosecondArray::from(vec![-1_000]).with_timezone("+00:00");
         assert_eq!(of(&fsp, Arc::new(utc)), "1969-12-31 23:59:59.999Z");
         assert_eq!(
-            of(&[("rowmill.fsp", "0")], Arc::new(TimestampMicrosecondArray::from(vec![86_400_000_000]))),
+            of(
+                &[("rowmill.fsp", "0")],
+                Arc::new(TimestampMicrosecondArray::from(vec![86_400_000_000]))
+            ),
             "1970-01-02 00:00:00"
         );
         let time = DurationMicrosecondArray::from(vec![-3_020_399_000_000]);
@@ -192,6 +204,9 @@ mod tests {
         assert_eq!(of(&kind("enum"), Arc::new(UInt16Array::from(vec![0]))), "");
         assert_eq!(of(&kind("set"), Arc::new(UInt64Array::from(vec![3]))), "a,b,c");
         assert_eq!(of(&[], Arc::new(StringArray::from(vec!["ä"]))), "ä");
-        assert_eq!(of(&[], Arc::new(BinaryArray::from(vec![&b"\xff\x00"[..]]))), json!({"base64": "/wA="}));
+        assert_eq!(
+            of(&[], Arc::new(BinaryArray::from(vec![&b"\xff\x00"[..]]))),
+            json!({"base64": "/wA="})
+        );
     }
 }

@@ -9,6 +9,7 @@ mod lots;
 mod native;
 mod ownership;
 mod positions;
+mod resend;
 mod settings;
 mod sizes;
 mod topics;
@@ -18,6 +19,7 @@ mod write;
 pub(super) use logs::Logs;
 pub(super) use ownership::{KafkaOwnership, is_running};
 pub(super) use positions::{load, passing, save};
+pub use resend::Resend;
 pub(super) use settings::{check_properties, reader};
 pub(super) use topics::POSITIONS;
 
@@ -200,7 +202,12 @@ impl KafkaSink {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
         self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
-        let new = topics::missing(&self.existing, topics, &self.config.sink.topics, &self.config.sink.dead_letter_topic);
+        let new = topics::missing(
+            &self.existing,
+            topics,
+            &self.config.sink.topics,
+            &self.config.sink.dead_letter_topic,
+        );
         if !new.is_empty() {
             self.existing = topics::make(&mut self.producer, &new, &self.config.sink)?;
             for topic in &new {

@@ -39,7 +39,10 @@ pub(super) fn message_max_bytes(config: &ClientConfig) -> usize {
 
 /// The largest batch of several records.
 pub(super) fn batch_bytes(config: &ClientConfig) -> usize {
-    config.get("batch.size").and_then(|bytes| bytes.parse().ok()).unwrap_or(MESSAGE_MAX_BYTES)
+    config
+        .get("batch.size")
+        .and_then(|bytes| bytes.parse().ok())
+        .unwrap_or(MESSAGE_MAX_BYTES)
 }
 
 /// The connector's transactional id.

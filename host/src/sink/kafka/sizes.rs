@@ -79,7 +79,10 @@ impl KafkaSink {
                 let text = format!("topic {topic:?} takes smaller batches than others (max.message.bytes): starting again with such");
                 return Err(Fault::retry(anyhow::Error::msg(text)));
             }
-            tracing::warn!(topic, "the topic takes smaller batches than are sent: set batch.size in sink.properties to its max.message.bytes");
+            tracing::warn!(
+                topic,
+                "the topic takes smaller batches than are sent: set batch.size in sink.properties to its max.message.bytes"
+            );
         }
         Ok(())
     }

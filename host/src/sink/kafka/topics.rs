@@ -189,7 +189,10 @@ mod tests {
         );
         let shapes: Vec<_> = new.iter().map(|t| (t.name.as_str(), t.partitions)).collect();
         assert_eq!(shapes, [("m_key", 6), ("m_no_key", 1), ("m_dead", 1), (POSITIONS, 1)]);
-        let kept = new.iter().filter(|t| t.settings.contains(&("retention.ms", "-1"))).map(|t| t.name.as_str());
+        let kept = new
+            .iter()
+            .filter(|t| t.settings.contains(&("retention.ms", "-1")))
+            .map(|t| t.name.as_str());
         assert_eq!(kept.collect::<Vec<_>>(), ["m_dead"]);
     }
 }

@@ -77,6 +77,13 @@ impl KafkaSink {
     pub(super) fn commit_transaction(&mut self, commit: Commit) -> Result<(), Fault> {
         self.begin()?;
         self.store(&commit.checkpoint)?;
+        self.end_transaction()?;
+        self.commits.committed(commit.number);
+        Ok(())
+    }
+
+    /// Commits the open transaction, and waits for that.
+    pub(super) fn end_transaction(&mut self) -> Result<(), Fault> {
         let waiting = Instant::now();
         while !self.producer.flush() {
             let served = self.producer.poll(Duration::ZERO);
@@ -88,7 +95,6 @@ impl KafkaSink {
         self.note(served)?;
         loop {
             let Err(Trouble { refusal, retriable }) = self.producer.commit_transaction(CALL) else {
-                self.commits.committed(commit.number);
                 return Ok(());
             };
             if !retriable {
