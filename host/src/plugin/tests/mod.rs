@@ -217,7 +217,7 @@ fn a_row_that_the_plugin_refuses_is_named_and_nothing_of_its_batch_is_delivered(
         "{text}"
     );
 
-    // This one refuses every call, so that in the end no row is left.
+    // This one refuses every call, so that in the end no row is left; it takes a batch of one row for one of two.
     settings.on_error = OnError::DeadLetter;
     let mut delivered = 0;
     let outcome = lab
@@ -233,7 +233,7 @@ fn a_row_that_the_plugin_refuses_is_named_and_nothing_of_its_batch_is_delivered(
     assert_eq!(
         found,
         [
-            (1, "value-out-of-range", OnError::DeadLetter),
+            (1, "malformed", OnError::DeadLetter),
             (2, "value-out-of-range", OnError::DeadLetter)
         ]
     );
