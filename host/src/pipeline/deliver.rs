@@ -35,7 +35,7 @@ pub(super) fn run(
             Popped::Item(Delivery::Topic(spec)) => sink.prepare(std::slice::from_ref(&spec))?,
             Popped::Item(Delivery::Records(records)) => {
                 counters.written(records.len());
-                sink.write(records)?;
+                sink.write(*records)?;
             }
             Popped::Item(Delivery::Rows(records, batch)) => rows(sink, records, &batch, (rules, counters))?,
             Popped::Item(Delivery::Letter(letter)) => letters::send(sink, &letter, rules)?,

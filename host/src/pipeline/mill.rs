@@ -20,7 +20,7 @@ pub(super) enum Delivery {
     /// A topic to make before the records that follow.
     Topic(TopicSpec),
     /// Records.
-    Records(Records),
+    Records(Box<Records>),
     /// Records of whole rows, and the batch that these came from: where a record can't be delivered its row has to be told.
     Rows(Vec<Records>, Arc<Batch>),
     /// A row that was not taken.
@@ -31,6 +31,9 @@ pub(super) enum Delivery {
 
 /// The sink has left; the reason is its own.
 struct Left;
+
+/// Rows that were not taken, and the batch that they are from.
+type NotTaken = (Vec<Rejected>, Arc<Batch>);
 
 /// Runs until the input ends or the sink has left.
 pub(super) fn run(
@@ -84,7 +87,7 @@ impl Mill<'_> {
             let mut taken = true;
             let rejected = self.chain.run(&batch, topic, &mut |records| {
                 let bytes = records.bytes();
-                taken = taken && output.push(Delivery::Records(records), bytes);
+                taken = taken && output.push(Delivery::Records(Box::new(records)), bytes);
                 Ok(())
             })?;
             let done = if taken { Ok(()) } else { Err(Left) };
@@ -98,7 +101,7 @@ impl Mill<'_> {
     }
 
     /// As `encode`, with whole rows in each delivery: what a row has become goes, or stays, together.
-    fn encode_rows(&mut self, batch: Arc<Batch>, topic: &Arc<str>) -> Result<Result<(Vec<Rejected>, Arc<Batch>), Left>, Fault> {
+    fn encode_rows(&mut self, batch: Arc<Batch>, topic: &Arc<str>) -> Result<Result<NotTaken, Left>, Fault> {
         let (output, bytes_of_batch) = (self.output, batch.bytes);
         let mut open: Vec<Records> = Vec::new();
         let mut taken = true;
@@ -142,7 +145,7 @@ impl Mill<'_> {
         let mut taken = true;
         let mut deliver = |records: Records| {
             let bytes = records.bytes();
-            taken = taken && output.push(Delivery::Records(records), bytes);
+            taken = taken && output.push(Delivery::Records(Box::new(records)), bytes);
             Ok(())
         };
         self.chain.flush(FlushReason::Barrier, &mut deliver)?;

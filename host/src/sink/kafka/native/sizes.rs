@@ -25,12 +25,15 @@ impl Producer {
         for topic in topics {
             requests.push(topic)?;
         }
+        let broker = self.any_broker(topics.first().copied(), limit)?;
         let client = self.client().native_ptr();
         // SAFETY: each handle is made from the live client and destroyed once, after its last use.
         unsafe {
             let options = raw::rd_kafka_AdminOptions_new(client, raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
             let mut words = [0; TEXT];
             raw::rd_kafka_AdminOptions_set_request_timeout(options, millis(limit), words.as_mut_ptr(), TEXT);
+            // Any broker knows. Unless one is named the controller is waited for, which not all that speak the protocol have.
+            raw::rd_kafka_AdminOptions_set_broker(options, broker, words.as_mut_ptr(), TEXT);
             let queue = raw::rd_kafka_queue_new(client);
             raw::rd_kafka_DescribeConfigs(client, requests.0.as_mut_ptr(), requests.0.len(), options, queue);
             // The request has its own limit; this one only guards against an answer that never comes.
@@ -50,6 +53,13 @@ impl Producer {
             raw::rd_kafka_AdminOptions_destroy(options);
             answer
         }
+    }
+
+    /// The id of a broker that is there.
+    fn any_broker(&self, topic: Option<&str>, limit: Duration) -> Result<i32, Refusal> {
+        let metadata = self.client().fetch_metadata(topic, limit).map_err(Refusal::from)?;
+        let broker = metadata.brokers().first().map(rdkafka::metadata::MetadataBroker::id);
+        broker.ok_or_else(|| invalid("a cluster without brokers"))
     }
 }
 
