@@ -95,29 +95,16 @@ impl Batcher {
         let Some(builder) = self.open.get_mut(&rows.table.version) else {
             return Ok(());
         };
+        let wrong = |(row, place)| undecodable(rows, transaction, row, place);
         if rows.is_partial {
-            let data = builder
-                .expand(rows)
-                .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
-            let whole = Rows {
-                first: rows.first.clone(),
-                second: rows.second.clone(),
-                data: &data,
-                is_partial: false,
-                ..*rows
-            };
-            return self.add(&whole, transaction, sequence);
+            let data = builder.expand(rows).map_err(wrong)?;
+            return self.add(&whole(rows, &data), transaction, sequence);
         }
         // A row can't be larger than all of them together, so most events need no closer look.
-        let mut measured = rows.data.len() > self.row_limit;
-        if measured && self.on_error == OnError::Stop {
-            measured = false;
-            let (bytes, row) = builder
-                .largest_row(rows)
-                .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
-            if bytes > self.row_limit {
-                return Err(too_large(rows, transaction, row, bytes, self.row_limit));
-            }
+        let mut is_measured = rows.data.len() > self.row_limit;
+        if is_measured && self.on_error == OnError::Stop {
+            check_largest(builder, rows, transaction, self.row_limit)?;
+            is_measured = false;
         }
         let stamp = Stamp {
             ts: transaction.commit_time_ms.unwrap_or(i64::from(rows.timestamp) * 1000),
@@ -126,54 +113,40 @@ impl Batcher {
         let mut cursor = Cursor::new(rows.data);
         let mut row = 0;
         if !self.transaction.passed.is_empty() {
-            row = self
-                .transaction
-                .pass(builder, rows, &mut cursor)
-                .map_err(|(row, place)| undecodable(rows, transaction, row, place))?;
+            row = self.transaction.pass(builder, rows, &mut cursor).map_err(wrong)?;
         }
         let first = row;
         while !cursor.rest().is_empty() {
-            let flags = if self.transaction.rows == 0 { FIRST_OF_TRANSACTION } else { 0 };
+            let flags = if self.transaction.is_first() { FIRST_OF_TRANSACTION } else { 0 };
+            let first_sequence = self.transaction.first.unwrap_or(*sequence);
             if builder.has_no_transaction() {
-                builder.enter(transaction, self.transaction.first.unwrap_or(*sequence));
+                builder.enter(transaction, first_sequence);
             }
             let start = cursor;
-            let outcome = match measured.then(|| oversize(builder, rows, cursor, self.row_limit)).flatten() {
+            let pushed = match is_measured.then(|| oversize(builder, rows, cursor, self.row_limit)).flatten() {
                 Some(bytes) => Err(Unfit::TooLarge(bytes)),
                 None => builder.push(rows, &mut cursor, *sequence, flags, stamp).map_err(Unfit::Flawed),
             };
-            match outcome {
-                Ok(()) => {
-                    self.bytes += start.rest().len() - cursor.rest().len();
-                    self.transaction.last = Some(rows.table.version);
-                }
-                Err(unfit) => {
-                    let fault = |place| undecodable(rows, transaction, row, place);
-                    let refused = Refused {
-                        seq: *sequence,
-                        first: self.transaction.first.unwrap_or(*sequence),
-                        number: row,
-                        stamp,
-                    };
-                    let passed = self.on_error != OnError::Stop;
-                    let images = passed.then(|| image_bytes(builder, rows, start)).flatten();
-                    let (Some(images), true) = (images, unfit.is_rows_own()) else {
-                        return Err(match unfit {
-                            Unfit::Flawed(place) => fault(place),
-                            Unfit::TooLarge(bytes) => too_large(rows, transaction, row, bytes, self.row_limit),
-                        });
-                    };
-                    let topic = self.topics.name(&rows.table.database, &rows.table.name);
-                    let about = About {
-                        server: &self.server,
-                        topic: &topic,
-                        transaction,
-                        limit: self.row_limit,
-                    };
-                    self.rejected.push(Undecoded::new(&about, rows, images, refused, unfit));
-                    cursor = start;
-                    cursor.take(images.len()).map_err(|flaw| fault(flaw.into()))?;
-                }
+            if let Err(unfit) = pushed {
+                let about = About {
+                    server: &self.server,
+                    topics: &self.topics,
+                    transaction,
+                    rows,
+                    limit: self.row_limit,
+                    may_pass: self.on_error != OnError::Stop,
+                };
+                let refused = Refused {
+                    seq: *sequence,
+                    first: first_sequence,
+                    number: row,
+                    stamp,
+                };
+                cursor = start;
+                self.rejected.push(leave_out(&about, builder, &mut cursor, refused, unfit)?);
+            } else {
+                self.bytes += start.rest().len() - cursor.rest().len();
+                self.transaction.last = Some(rows.table.version);
             }
             *sequence += 1;
             self.transaction.rows += 1;
@@ -334,6 +307,11 @@ impl Batcher {
 }
 
 impl Current {
+    /// Whether no row of it has been added or delivered so far.
+    fn is_first(&self) -> bool {
+        self.last.is_none() && self.before == 0
+    }
+
     /// Leaves out what is to be left out of this event; how many rows these were.
     fn pass(&mut self, builder: &Builder, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<usize, (usize, Place)> {
         let name = (rows.table.database.clone(), rows.table.name.clone());
@@ -359,15 +337,46 @@ impl Current {
     }
 }
 
+/// An event with these images in place of partial ones.
+fn whole<'a>(rows: &Rows<'a>, data: &'a [u8]) -> Rows<'a> {
+    Rows {
+        first: rows.first.clone(),
+        second: rows.second.clone(),
+        data,
+        is_partial: false,
+        ..*rows
+    }
+}
+
 /// Bytes of the row at `cursor`, where these are more than `limit`.
 fn oversize(builder: &Builder, rows: &Rows<'_>, mut cursor: Cursor<'_>, limit: usize) -> Option<usize> {
     builder.measure(rows, &mut cursor).ok().filter(|bytes| *bytes > limit)
 }
 
-/// The images of the row at `cursor`, where their end can be told.
-fn image_bytes<'a>(builder: &Builder, rows: &Rows<'_>, cursor: Cursor<'a>) -> Option<&'a [u8]> {
-    let mut end = cursor;
-    builder.measure(rows, &mut end).ok().and_then(|bytes| cursor.rest().get(..bytes))
+/// # Errors
+/// `Reject` where a row has more than `limit` bytes.
+fn check_largest(builder: &Builder, rows: &Rows<'_>, transaction: &Transaction, limit: usize) -> Result<(), Fault> {
+    match builder.largest_row(rows) {
+        Ok((bytes, row)) if bytes > limit => Err(too_large(rows, transaction, row, bytes, limit)),
+        Ok(_) => Ok(()),
+        Err((row, place)) => Err(undecodable(rows, transaction, row, place)),
+    }
+}
+
+/// Takes a row off `cursor` that does not go into its batch.
+///
+/// # Errors
+/// What is wrong with it, where it may not be left out, or its end can't be told.
+#[cold]
+fn leave_out(about: &About<'_>, builder: &Builder, cursor: &mut Cursor<'_>, refused: Refused, unfit: Unfit) -> Result<Undecoded, Fault> {
+    let start = *cursor;
+    let length = builder.measure(about.rows, cursor).ok();
+    let images = length.and_then(|bytes| start.rest().get(..bytes));
+    match (images.filter(|_| about.may_pass && unfit.is_rows_own()), unfit) {
+        (Some(images), unfit) => Ok(Undecoded::new(about, images, refused, unfit)),
+        (None, Unfit::Flawed(place)) => Err(undecodable(about.rows, about.transaction, refused.number, place)),
+        (None, Unfit::TooLarge(bytes)) => Err(too_large(about.rows, about.transaction, refused.number, bytes, about.limit)),
+    }
 }
 
 #[cold]

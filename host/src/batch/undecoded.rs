@@ -7,6 +7,7 @@ use super::builder::{Builder, Stamp};
 use super::cursor::Cursor;
 use super::image::Place;
 use super::plan::{Decoder, Extent};
+use crate::config::Topics;
 use crate::source::{ColumnType, Image, RowOp, Rows, Server, Table, Transaction};
 
 /// A row that was left out of its batch.
@@ -45,10 +46,14 @@ pub struct Undecoded {
 /// What rows of one event share.
 pub(super) struct About<'a> {
     pub(super) server: &'a Server,
-    pub(super) topic: &'a str,
+    pub(super) topics: &'a Topics,
     pub(super) transaction: &'a Transaction,
+    /// The event.
+    pub(super) rows: &'a Rows<'a>,
     /// `limits.row`.
     pub(super) limit: usize,
+    /// Whether rows may be left out at all.
+    pub(super) may_pass: bool,
 }
 
 /// Which row it is.
@@ -83,7 +88,8 @@ impl Unfit {
 
 impl Undecoded {
     #[cold]
-    pub(super) fn new(about: &About<'_>, rows: &Rows<'_>, images: &[u8], refused: Refused, unfit: Unfit) -> Self {
+    pub(super) fn new(about: &About<'_>, images: &[u8], refused: Refused, unfit: Unfit) -> Self {
+        let rows = about.rows;
         let Transaction { file, pos, .. } = about.transaction;
         let at = format!("row {} of an event in the transaction at {file}:{pos}", refused.number + 1);
         let (code, text, first_flawed) = match unfit {
@@ -101,7 +107,7 @@ impl Undecoded {
             }
         };
         let (readable, flawed) = match first_flawed {
-            Some(ordinal) => salvage(about, rows, images, refused, ordinal),
+            Some(ordinal) => salvage(about, images, refused, ordinal),
             None => (None, Vec::new()),
         };
         Self {
@@ -124,7 +130,9 @@ impl Undecoded {
 }
 
 /// The row with the columns at fault taken as bytes, beginning with `ordinal`; and which columns these are.
-fn salvage(about: &About<'_>, rows: &Rows<'_>, images: &[u8], refused: Refused, ordinal: usize) -> (Option<Batch>, Vec<usize>) {
+fn salvage(about: &About<'_>, images: &[u8], refused: Refused, ordinal: usize) -> (Option<Batch>, Vec<usize>) {
+    let rows = about.rows;
+    let topic = about.topics.name(&rows.table.database, &rows.table.name);
     let mut table = Table::clone(rows.table);
     let mut flawed = Vec::new();
     let mut next = Some(ordinal);
@@ -136,7 +144,7 @@ fn salvage(about: &About<'_>, rows: &Rows<'_>, images: &[u8], refused: Refused, 
         let (kind, column) = raw;
         column.kind = kind;
         let table = Arc::new(table.clone());
-        let Ok(mut builder) = Builder::new(&table, about.server, about.topic) else {
+        let Ok(mut builder) = Builder::new(&table, about.server, &topic) else {
             return (None, flawed);
         };
         builder.enter(about.transaction, refused.first);
