@@ -19,6 +19,7 @@ use rowmill::fault::Fault;
 use rowmill::position::Position;
 use rowmill::sink::{self, Commit, From, Level, Sink, Tail, TopicSpec};
 
+const ROUNDS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn broker() -> String {
@@ -247,6 +248,32 @@ fn records_are_seen_with_their_position_or_not_at_all_and_a_successor_fences() {
     let wanted: Vec<String> = (0..10).chain(20..25).chain(40..41).map(|n| format!("{{\"id\":{n}}}")).collect();
     assert_eq!(keys, wanted);
     assert_eq!(checkpoint::open(&config).load().unwrap(), Some(checkpoint(3)));
+}
+
+#[test]
+fn the_first_records_of_topics_that_were_made_a_moment_ago_all_arrive() {
+    let name = fresh("new");
+    let mut config = config(&name, &broker());
+    config.sink.transactions = Transactions::Off;
+    for round in 0..ROUNDS {
+        let topics: Vec<String> = (0..10).map(|n| format!("{name}_{round}_{n}")).collect();
+        let mut sink = connect(&config);
+        let specs: Vec<TopicSpec> = topics.iter().map(|topic| spec(topic, false)).collect();
+        sink.prepare(&specs).unwrap();
+        // Each step is a batch of its own in flight.
+        for step in 0..4 {
+            for topic in &topics {
+                sink.write(records(topic, step..step + 1, 10)).unwrap();
+            }
+            sink.committed(Duration::from_millis(6)).unwrap();
+        }
+        sink.commit(commit(1)).unwrap();
+        sink.finish(LIMIT).unwrap();
+        for topic in &topics {
+            let offsets: Vec<u64> = tail(topic, 4, |_| {}).iter().map(|line| line["offset"].as_u64().unwrap()).collect();
+            assert_eq!(offsets, [0, 1, 2, 3], "{topic}");
+        }
+    }
 }
 
 #[test]

@@ -28,6 +28,10 @@ const LETTERS_SETTINGS: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("rete
 const REACH: Duration = Duration::from_secs(6);
 /// How long a refused or unresolvable connection is tried again before it is reported.
 const REFUSED: Duration = Duration::from_secs(2);
+/// What the brokers need to spread news has no event to wait for; it takes milliseconds.
+const SPREAD: Duration = Duration::from_millis(20);
+/// How long a leader may take to answer.
+const LEADER: Duration = Duration::from_secs(2);
 /// How long the broker may take to make topics, and to show them afterwards.
 const MAKE: Duration = Duration::from_secs(30);
 
@@ -116,17 +120,40 @@ pub(super) fn make(producer: &mut Producer, new: &[NewTopic], sink: &Sink) -> Re
     loop {
         let existing = existing(producer, &sink.brokers)?;
         let Some(unseen) = new.iter().find(|topic| !existing.contains_key(&topic.name)) else {
+            await_leaders(producer, new, started)?;
             return Ok(existing);
         };
         if started.elapsed() > MAKE {
-            let reason = format!("it has no leader {} s after it was made", MAKE.as_secs());
-            return Err(Fault::retry(
-                anyhow::Error::msg(reason).context(format!("making topic {:?}", unseen.name)),
-            ));
+            return Err(unled(&unseen.name));
         }
-        // Metadata has no event to wait for; the brokers spread it within milliseconds.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(SPREAD);
     }
+}
+
+/// Waits until the leaders of new topics serve them. Metadata names a leader before that broker knows of it: it would refuse the first
+/// batches and take a later one, and then call the first, sent again, a repetition of what it has.
+fn await_leaders(producer: &mut Producer, new: &[NewTopic], started: Instant) -> Result<(), Fault> {
+    for topic in new {
+        for partition in 0..topic.partitions {
+            // Of very many topics the last are old by then.
+            while let Err(error) = producer.client().fetch_watermarks(&topic.name, partition, LEADER) {
+                tracing::debug!(topic = topic.name, partition, %error, "the leader does not serve it yet");
+                if started.elapsed() > MAKE {
+                    return Err(unled(&topic.name));
+                }
+                std::thread::sleep(SPREAD);
+            }
+        }
+        if started.elapsed() > MAKE {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn unled(topic: &str) -> Fault {
+    let reason = format!("it has no leader {} s after it was made", MAKE.as_secs());
+    Fault::retry(anyhow::Error::msg(reason).context(format!("making topic {topic:?}")))
 }
 
 fn ask(producer: &mut Producer, new: &[NewTopic], sink: &Sink, only_check: bool) -> Result<(), Fault> {
