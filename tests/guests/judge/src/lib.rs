@@ -21,9 +21,7 @@ impl Transform for Judge {
         Description {
             name: "judge",
             version: "1.0.0",
-            config: "",
-            controls: &[],
-            parallel: false,
+            ..Description::default()
         }
     }
 
