@@ -1,4 +1,5 @@
-//! CreateTopics through librdkafka itself: rdkafka's admin client drops the broker's words and keeps only a code.
+//! Requests to the cluster through librdkafka itself, on the producer's own connections; CreateTopics here, since rdkafka's admin client
+//! drops the broker's words and keeps only a code.
 #![expect(unsafe_code, reason = "the broker's reason for a refused topic is not in rdkafka's safe interface")]
 
 use std::ffi::{CString, c_char};
@@ -11,7 +12,51 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::{NewTopic, Refusal, invalid, millis, text};
 
 /// Room for librdkafka's error texts.
-const TEXT: usize = 512;
+pub(super) const TEXT: usize = 512;
+
+/// Makes a request of librdkafka's admin interface, within `limit`: `submit` sends it, `read` gets an answer without an error.
+///
+/// # Safety
+/// `client` is alive for the whole call. `submit` sends this operation to the queue, with the options, to which it may add some; `read`
+/// keeps nothing of the event.
+pub(super) unsafe fn ask<T>(
+    client: *mut raw::rd_kafka_t,
+    operation: raw::rd_kafka_admin_op_t,
+    limit: Duration,
+    submit: impl FnOnce(*mut raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
+    read: impl FnOnce(*mut raw::rd_kafka_event_t) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    // SAFETY: each handle is made from the live client and destroyed once, after its last use.
+    unsafe {
+        let options = raw::rd_kafka_AdminOptions_new(client, operation);
+        let mut words = [0; TEXT];
+        raw::rd_kafka_AdminOptions_set_request_timeout(options, millis(limit), words.as_mut_ptr(), TEXT);
+        let queue = raw::rd_kafka_queue_new(client);
+        submit(options, queue);
+        // The request has its own limit; this one only guards against an answer that never comes.
+        let event = raw::rd_kafka_queue_poll(queue, millis(limit + Duration::from_secs(2)));
+        let answer = if event.is_null() {
+            Err(Refusal {
+                code: RDKafkaErrorCode::OperationTimedOut,
+                reason: "no answer".into(),
+            })
+        } else {
+            let code: RDKafkaErrorCode = raw::rd_kafka_event_error(event).into();
+            let answer = match code {
+                RDKafkaErrorCode::NoError => read(event),
+                code => Err(Refusal {
+                    code,
+                    reason: text(raw::rd_kafka_event_error_string(event)),
+                }),
+            };
+            raw::rd_kafka_event_destroy(event);
+            answer
+        };
+        raw::rd_kafka_queue_destroy(queue);
+        raw::rd_kafka_AdminOptions_destroy(options);
+        answer
+    }
+}
 
 /// See `Producer::create_topics`. `client` is alive for the whole call.
 pub(super) fn create_topics(
@@ -24,31 +69,16 @@ pub(super) fn create_topics(
     for topic in topics {
         requests.push(topic)?;
     }
-    // SAFETY: each handle is made from the live client and destroyed once, after its last use.
+    let operation = raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS;
+    // SAFETY: the client is alive, and so are the requests; what is read is the answer to them.
     unsafe {
-        let options = raw::rd_kafka_AdminOptions_new(client, raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS);
-        let mut words = [0; TEXT];
-        raw::rd_kafka_AdminOptions_set_request_timeout(options, millis(limit), words.as_mut_ptr(), TEXT);
-        raw::rd_kafka_AdminOptions_set_operation_timeout(options, millis(limit), words.as_mut_ptr(), TEXT);
-        raw::rd_kafka_AdminOptions_set_validate_only(options, i32::from(only_check), words.as_mut_ptr(), TEXT);
-        let queue = raw::rd_kafka_queue_new(client);
-        raw::rd_kafka_CreateTopics(client, requests.0.as_mut_ptr(), requests.0.len(), options, queue);
-        // The request has its own limit; this one only guards against an answer that never comes.
-        let event = raw::rd_kafka_queue_poll(queue, millis(limit + Duration::from_secs(2)));
-        let answer = if event.is_null() {
-            Err(Refusal {
-                code: RDKafkaErrorCode::OperationTimedOut,
-                reason: "no answer".into(),
-            })
-        } else {
-            refused(event)
+        let submit = |options, queue| {
+            let mut words = [0; TEXT];
+            raw::rd_kafka_AdminOptions_set_operation_timeout(options, millis(limit), words.as_mut_ptr(), TEXT);
+            raw::rd_kafka_AdminOptions_set_validate_only(options, i32::from(only_check), words.as_mut_ptr(), TEXT);
+            raw::rd_kafka_CreateTopics(client, requests.0.as_mut_ptr(), requests.0.len(), options, queue);
         };
-        if !event.is_null() {
-            raw::rd_kafka_event_destroy(event);
-        }
-        raw::rd_kafka_queue_destroy(queue);
-        raw::rd_kafka_AdminOptions_destroy(options);
-        answer
+        ask(client, operation, limit, submit, |event| refused(event))
     }
 }
 
@@ -57,13 +87,6 @@ pub(super) fn create_topics(
 unsafe fn refused(event: *mut raw::rd_kafka_event_t) -> Result<Vec<(String, Refusal)>, Refusal> {
     // SAFETY: everything read here belongs to the event and is copied.
     unsafe {
-        let code: RDKafkaErrorCode = raw::rd_kafka_event_error(event).into();
-        if code != RDKafkaErrorCode::NoError {
-            return Err(Refusal {
-                code,
-                reason: text(raw::rd_kafka_event_error_string(event)),
-            });
-        }
         let mut count = 0;
         let result = raw::rd_kafka_event_CreateTopics_result(event);
         if result.is_null() {
@@ -116,6 +139,6 @@ impl Drop for Requests {
     }
 }
 
-fn zero_ended(name: &str) -> Result<CString, Refusal> {
+pub(super) fn zero_ended(name: &str) -> Result<CString, Refusal> {
     CString::new(name).map_err(|_| invalid("a name with a zero byte"))
 }

@@ -1,20 +1,17 @@
 //! DescribeConfigs through librdkafka itself, on the producer's own connections: the largest batch of records that topics take.
 #![expect(unsafe_code, reason = "rdkafka's safe interface has this only for a client of its own")]
 
-use std::ffi::CString;
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use rdkafka::bindings as raw;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Producer, Refusal, invalid, millis, text};
+use super::admin::{TEXT, ask, zero_ended};
+use super::{Producer, Refusal, invalid, text};
 
 /// The setting that bounds a batch.
 const SETTING: &str = "max.message.bytes";
-/// Room for librdkafka's error texts.
-const TEXT: usize = 512;
-
 /// A topic, and the bytes that a batch of records may have there.
 pub(in crate::sink::kafka) type Size = (String, Result<usize, Refusal>);
 
@@ -27,31 +24,16 @@ impl Producer {
         }
         let broker = self.any_broker(topics.first().copied(), limit)?;
         let client = self.client().native_ptr();
-        // SAFETY: each handle is made from the live client and destroyed once, after its last use.
+        let operation = raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
+        // SAFETY: the client is alive, and so are the requests; what is read is the answer to them.
         unsafe {
-            let options = raw::rd_kafka_AdminOptions_new(client, raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-            let mut words = [0; TEXT];
-            raw::rd_kafka_AdminOptions_set_request_timeout(options, millis(limit), words.as_mut_ptr(), TEXT);
-            // Any broker knows. Unless one is named the controller is waited for, which not all that speak the protocol have.
-            raw::rd_kafka_AdminOptions_set_broker(options, broker, words.as_mut_ptr(), TEXT);
-            let queue = raw::rd_kafka_queue_new(client);
-            raw::rd_kafka_DescribeConfigs(client, requests.0.as_mut_ptr(), requests.0.len(), options, queue);
-            // The request has its own limit; this one only guards against an answer that never comes.
-            let event = raw::rd_kafka_queue_poll(queue, millis(limit + Duration::from_secs(2)));
-            let answer = if event.is_null() {
-                Err(Refusal {
-                    code: RDKafkaErrorCode::OperationTimedOut,
-                    reason: "no answer".into(),
-                })
-            } else {
-                read(event)
+            let submit = |options, queue| {
+                // Any broker knows. Unless one is named the controller is waited for, which not all that speak the protocol have.
+                let mut words = [0; TEXT];
+                raw::rd_kafka_AdminOptions_set_broker(options, broker, words.as_mut_ptr(), TEXT);
+                raw::rd_kafka_DescribeConfigs(client, requests.0.as_mut_ptr(), requests.0.len(), options, queue);
             };
-            if !event.is_null() {
-                raw::rd_kafka_event_destroy(event);
-            }
-            raw::rd_kafka_queue_destroy(queue);
-            raw::rd_kafka_AdminOptions_destroy(options);
-            answer
+            ask(client, operation, limit, submit, |event| read(event))
         }
     }
 
@@ -68,13 +50,6 @@ impl Producer {
 unsafe fn read(event: *mut raw::rd_kafka_event_t) -> Result<Vec<Size>, Refusal> {
     // SAFETY: everything read here belongs to the event and is copied.
     unsafe {
-        let code: RDKafkaErrorCode = raw::rd_kafka_event_error(event).into();
-        if code != RDKafkaErrorCode::NoError {
-            return Err(Refusal {
-                code,
-                reason: text(raw::rd_kafka_event_error_string(event)),
-            });
-        }
         let result = raw::rd_kafka_event_DescribeConfigs_result(event);
         if result.is_null() {
             return Err(invalid("an answer of another kind"));
@@ -120,7 +95,6 @@ struct Requests(Vec<*mut raw::rd_kafka_ConfigResource_t>);
 
 impl Requests {
     fn push(&mut self, topic: &str) -> Result<(), Refusal> {
-        let zero_ended = |text: &str| CString::new(text).map_err(|_| invalid("a name with a zero byte"));
         let (name, setting) = (zero_ended(topic)?, zero_ended(SETTING)?);
         // SAFETY: both texts end with a zero byte and are copied; the resource is destroyed in `drop`.
         unsafe {
