@@ -202,6 +202,11 @@ impl KafkaSink {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
         self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+        self.make_missing(topics)
+    }
+
+    /// Makes those of `topics` that `existing` lacks.
+    fn make_missing(&mut self, topics: &[TopicSpec]) -> Result<(), Fault> {
         let new = topics::missing(
             &self.existing,
             topics,
@@ -272,13 +277,13 @@ impl Sink for KafkaSink {
         if !refused.is_empty() {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
+        // A broker that does not answer is told more clearly by this request than by a transactional call.
+        self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
         if self.routes.is_empty() {
-            // A broker that does not answer is told more clearly by the first request than by a transactional call.
-            self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
             self.fit_batches(topics)?;
             self.take_over()?;
         }
-        self.look_up(topics)?;
+        self.make_missing(topics)?;
         self.positions_topic()?;
         for topic in topics {
             self.route(&Arc::from(topic.name.as_str()))?;

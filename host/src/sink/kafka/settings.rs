@@ -53,6 +53,12 @@ pub(super) fn transactional_id(name: &str) -> String {
 /// A producer's configuration.
 pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
     let sink = &config.sink;
+    // librdkafka wants a transaction to last at least as long as a delivery.
+    let transaction = sink
+        .properties
+        .iter()
+        .find(|(name, _)| transactional && name == "transaction.timeout.ms");
+    let longest_delivery = transaction.map_or(DELIVERY_TIMEOUT_MS, |(_, ms)| ms.reveal());
     let mut client = ClientConfig::new();
     client.set_log_level(RDKafkaLogLevel::Info);
     client
@@ -62,7 +68,7 @@ pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
         .set("batch.num.messages", "100000")
         .set("batch.size", "1000000")
         // A broker that is away longer than this is the pipeline's business: it starts again at the checkpoint.
-        .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
+        .set("delivery.timeout.ms", longest_delivery)
         .set("socket.keepalive.enable", "true");
     for (name, value) in &sink.properties {
         // librdkafka takes both names in no particular order, so that a default under the other one might win.
@@ -86,20 +92,10 @@ pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
         .set("statistics.interval.ms", "0");
     if transactional {
         client.set("transactional.id", transactional_id(&config.name));
-        // librdkafka wants a transaction to last at least as long as a delivery.
-        let given = |name: &str| sink.properties.iter().any(|(given, _)| given == name);
-        let delivery = client.get("delivery.timeout.ms").unwrap_or(DELIVERY_TIMEOUT_MS).to_owned();
-        match client.get("transaction.timeout.ms").map(str::to_owned) {
-            None => client.set("transaction.timeout.ms", delivery),
-            Some(_)
-                if ALIASES
-                    .iter()
-                    .any(|(alias, name)| *name == "delivery.timeout.ms" && (given(alias) || given(name))) =>
-            {
-                &mut client
-            }
-            Some(transaction) => client.set("delivery.timeout.ms", transaction),
-        };
+        if transaction.is_none() {
+            let delivery = client.get("delivery.timeout.ms").unwrap_or(DELIVERY_TIMEOUT_MS).to_owned();
+            client.set("transaction.timeout.ms", delivery);
+        }
     }
     client
 }

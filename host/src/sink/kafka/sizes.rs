@@ -8,7 +8,6 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::failure::Failure;
 use super::native::{Producer, Refusal};
-use super::topics::Existing;
 use super::{KafkaSink, settings};
 use crate::fault::Fault;
 use crate::sink::TopicSpec;
@@ -34,12 +33,8 @@ pub(super) struct Sizes {
 impl KafkaSink {
     /// Before the first record: makes batches small enough for every topic that is there already.
     pub(super) fn fit_batches(&mut self, topics: &[TopicSpec]) -> Result<(), Fault> {
-        let is_there = |topic: &&TopicSpec, existing: &Existing| existing.contains_key(&topic.name);
-        let there: Vec<&str> = topics
-            .iter()
-            .filter(|topic| is_there(topic, &self.existing))
-            .map(|topic| topic.name.as_str())
-            .collect();
+        let names = topics.iter().map(|topic| topic.name.as_str());
+        let there: Vec<&str> = names.filter(|name| self.existing.contains_key(*name)).collect();
         self.learn_sizes(&there)?;
         let usual = settings::batch_bytes(&self.client_config());
         if let Some(smallest) = self.sizes.smallest.filter(|smallest| *smallest < usual) {
