@@ -22,6 +22,7 @@ use self::markers::Marked;
 use self::split::Split;
 use super::letters::Letter;
 use super::queue::{CloseOnDrop, Popped, Queue};
+use super::stages::End;
 use super::{STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{Checkpoint, Inside};
@@ -161,20 +162,6 @@ pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, 
             }
             Err(fault)
         }
-    }
-}
-
-/// Why the stage ends early.
-enum End {
-    /// The next stage has left; the reason is its own.
-    Left,
-    /// This stage met a fault.
-    Fault(Fault),
-}
-
-impl From<Fault> for End {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
     }
 }
 

@@ -8,6 +8,7 @@ use super::counters::Counters;
 use super::decode::Job;
 use super::letters::{Letter, Rules};
 use super::queue::{CloseOnDrop, Popped, Queue};
+use super::stages::End;
 use crate::batch::{Batch, Records};
 use crate::checkpoint::Checkpoint;
 use crate::config::OnError;
@@ -28,12 +29,6 @@ pub(super) enum Delivery {
     /// Everything before it may be committed with this checkpoint.
     Commit(Box<Checkpoint>),
 }
-
-/// The sink has left; the reason is its own.
-struct Left;
-
-/// Rows that were not taken, and the batch that they are from.
-type NotTaken = (Vec<Rejected>, Arc<Batch>);
 
 /// Runs until the input ends or the sink has left.
 pub(super) fn run(
@@ -58,11 +53,13 @@ pub(super) fn run(
             Popped::Item(Job::Topic(spec)) => mill.push(Delivery::Topic(spec), 0),
             Popped::Item(Job::Commit(checkpoint)) => mill.push(Delivery::Commit(checkpoint), 0),
             Popped::Item(Job::Letter(letter)) => mill.letter(letter),
-            Popped::Item(Job::Control(event, topics)) => mill.control(&event, &topics)?,
-            Popped::Item(Job::Batch(batch, topic)) => mill.encode(batch, &topic)?,
+            Popped::Item(Job::Control(event, topics)) => mill.control(&event, &topics),
+            Popped::Item(Job::Batch(batch, topic)) => mill.encode(&Arc::from(batch), &topic),
         };
-        if done.is_err() {
-            return Ok(());
+        match done {
+            Ok(()) => {}
+            Err(End::Left) => return Ok(()),
+            Err(End::Fault(fault)) => return Err(fault),
         }
     }
 }
@@ -75,41 +72,43 @@ struct Mill<'a> {
 }
 
 impl Mill<'_> {
-    fn push(&self, delivery: Delivery, bytes: usize) -> Result<(), Left> {
-        if self.output.push(delivery, bytes) { Ok(()) } else { Err(Left) }
-    }
-
-    fn encode(&mut self, batch: Box<Batch>, topic: &Arc<str>) -> Result<Result<(), Left>, Fault> {
+    fn encode(&mut self, batch: &Arc<Batch>, topic: &Arc<str>) -> Result<(), End> {
         let started = Instant::now();
-        let rows = batch.rows.num_rows();
-        let done = if self.rules.sink == OnError::Stop {
-            let output = self.output;
-            let mut taken = true;
-            let rejected = self.chain.run(&batch, topic, &mut |records| {
-                let bytes = records.bytes();
-                taken = taken && output.push(Delivery::Records(Box::new(records)), bytes);
-                Ok(())
-            })?;
-            let done = if taken { Ok(()) } else { Err(Left) };
-            done.map(|()| (rejected, Arc::from(batch)))
+        let rejected = if self.rules.sink == OnError::Stop {
+            self.encode_records(batch, topic)?
         } else {
-            self.encode_rows(Arc::from(batch), topic)?
+            self.encode_rows(batch, topic)?
         };
-        self.counters.milled(rows, started.elapsed());
-        let Ok((rejected, batch)) = done else { return Ok(Err(Left)) };
-        self.letters(&batch, rejected)
+        self.counters.milled(batch.rows.num_rows(), started.elapsed());
+        for rejected in rejected {
+            let letter = Letter::of_row(batch, rejected.seq, rejected.into())?;
+            self.letter(Box::new(letter))?;
+        }
+        Ok(())
     }
 
-    /// As `encode`, with whole rows in each delivery: what a row has become goes, or stays, together.
-    fn encode_rows(&mut self, batch: Arc<Batch>, topic: &Arc<str>) -> Result<Result<NotTaken, Left>, Fault> {
-        let (output, bytes_of_batch) = (self.output, batch.bytes);
+    /// Hands over what the batch has become; the rows that were not taken.
+    fn encode_records(&mut self, batch: &Batch, topic: &Arc<str>) -> Result<Vec<Rejected>, End> {
+        let mut outlet = Outlet::to(self.output);
+        let rejected = self.chain.run(batch, topic, &mut |records| {
+            outlet.records(records);
+            Ok(())
+        })?;
+        outlet.end()?;
+        Ok(rejected)
+    }
+
+    /// The same with whole rows in each delivery: what a row has become goes, or stays, together.
+    fn encode_rows(&mut self, batch: &Arc<Batch>, topic: &Arc<str>) -> Result<Vec<Rejected>, End> {
+        let mut outlet = Outlet::to(self.output);
         let mut open: Vec<Records> = Vec::new();
-        let mut taken = true;
         let mut hand_over = |records: Vec<Records>| {
-            let bytes = records.iter().map(Records::bytes).sum::<usize>() + bytes_of_batch;
-            taken = taken && (records.is_empty() || output.push(Delivery::Rows(records, Arc::clone(&batch)), bytes));
+            let bytes = records.iter().map(Records::bytes).sum::<usize>() + batch.bytes;
+            if !records.is_empty() {
+                outlet.push(Delivery::Rows(records, Arc::clone(batch)), bytes);
+            }
         };
-        let rejected = self.chain.run(&batch, topic, &mut |records| {
+        let rejected = self.chain.run(batch, topic, &mut |records| {
             let last = open.last().and_then(|last| last.sequence(last.len().checked_sub(1)?));
             if last.is_some() && last != records.sequence(0) {
                 hand_over(std::mem::take(&mut open));
@@ -118,20 +117,11 @@ impl Mill<'_> {
             Ok(())
         })?;
         hand_over(open);
-        Ok(if taken { Ok((rejected, batch)) } else { Err(Left) })
+        outlet.end()?;
+        Ok(rejected)
     }
 
-    fn letters(&self, batch: &Batch, rejected: Vec<Rejected>) -> Result<Result<(), Left>, Fault> {
-        for rejected in rejected {
-            let letter = Letter::of_row(batch, rejected.seq, rejected.into())?;
-            if self.letter(Box::new(letter)).is_err() {
-                return Ok(Err(Left));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    fn letter(&self, letter: Box<Letter>) -> Result<(), Left> {
+    fn letter(&self, letter: Box<Letter>) -> Result<(), End> {
         if !self.counters.rejected(&letter) {
             return Ok(());
         }
@@ -140,16 +130,45 @@ impl Mill<'_> {
     }
 
     /// What plugins hold back goes out before the event.
-    fn control(&mut self, event: &serde_json::Value, topics: &[Arc<str>]) -> Result<Result<(), Left>, Fault> {
-        let output = self.output;
-        let mut taken = true;
-        let mut deliver = |records: Records| {
-            let bytes = records.bytes();
-            taken = taken && output.push(Delivery::Records(Box::new(records)), bytes);
+    fn control(&mut self, event: &serde_json::Value, topics: &[Arc<str>]) -> Result<(), End> {
+        let mut outlet = Outlet::to(self.output);
+        let mut deliver = |records| {
+            outlet.records(records);
             Ok(())
         };
         self.chain.flush(FlushReason::Barrier, &mut deliver)?;
         self.chain.control(event, topics, &mut deliver)?;
-        Ok(if taken { Ok(()) } else { Err(Left) })
+        outlet.end()
+    }
+
+    fn push(&self, delivery: Delivery, bytes: usize) -> Result<(), End> {
+        let mut outlet = Outlet::to(self.output);
+        outlet.push(delivery, bytes);
+        outlet.end()
+    }
+}
+
+/// Hands over to the next stage until that has left: a plugin's call is not ended for it.
+struct Outlet<'a> {
+    output: &'a Queue<Delivery>,
+    is_open: bool,
+}
+
+impl<'a> Outlet<'a> {
+    fn to(output: &'a Queue<Delivery>) -> Self {
+        Self { output, is_open: true }
+    }
+
+    fn push(&mut self, delivery: Delivery, bytes: usize) {
+        self.is_open = self.is_open && self.output.push(delivery, bytes);
+    }
+
+    fn records(&mut self, records: Records) {
+        let bytes = records.bytes();
+        self.push(Delivery::Records(Box::new(records)), bytes);
+    }
+
+    fn end(self) -> Result<(), End> {
+        if self.is_open { Ok(()) } else { Err(End::Left) }
     }
 }

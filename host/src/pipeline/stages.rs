@@ -37,6 +37,20 @@ pub(super) struct Stages<'a> {
     pub(super) counters: &'a Counters,
 }
 
+/// Why a stage ends early.
+pub(super) enum End {
+    /// The next stage has left; the reason is its own.
+    Left,
+    /// This stage met a fault.
+    Fault(Fault),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// Runs until the source ends, `stop` is requested, or a stage meets a fault: the first one is returned.
 pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
     let Stages {
