@@ -256,6 +256,6 @@ pub(super) fn null_bits<'a>(image: &Image, columns: usize, cursor: &mut Cursor<'
 
 /// Whether the bit `at` is set; one past the end is not.
 #[inline]
-pub(super) fn is_set(bits: &[u8], at: usize) -> bool {
+pub fn is_set(bits: &[u8], at: usize) -> bool {
     bits.get(at / 8).is_some_and(|byte| byte & (1 << (at % 8)) != 0)
 }

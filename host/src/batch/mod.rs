@@ -36,6 +36,7 @@ pub use batcher::Batcher;
 pub use fields::describe_columns;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use fuzzing::{Slice, check_batch, check_events, check_json, check_partial_json, check_row_image, check_same_rows, check_table};
+pub use image::is_set;
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
 pub use undecoded::Undecoded;

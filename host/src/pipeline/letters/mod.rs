@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use self::values::Image;
 use super::decode::now_ms;
-use crate::batch::{Batch, Undecoded, describe_columns};
+use crate::batch::{Batch, Undecoded, describe_columns, is_set};
 use crate::config::{Config, OnError};
 use crate::fault::Fault;
 use crate::plugin::Rejected;
@@ -270,7 +270,7 @@ fn bytes_of_number(table: &Table, ordinal: usize, undecoded: &Undecoded, image: 
 /// The names of the columns that each image holds.
 fn held(table: &Table, op: RowOp, first: &source::Image, second: &source::Image) -> Value {
     let names = |image: &source::Image| -> Value {
-        let is_held = |ordinal: usize| image.whole || image.present.get(ordinal / 8).is_some_and(|byte| byte & (1 << (ordinal % 8)) != 0);
+        let is_held = |ordinal: usize| image.whole || is_set(&image.present, ordinal);
         let columns = table.columns.iter().enumerate();
         columns
             .filter(|(ordinal, _)| is_held(*ordinal))

@@ -8,6 +8,7 @@ use arrow::datatypes::{
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value, json};
 
+use crate::batch::is_set;
 use crate::sink::base64;
 
 /// One image of a row: column names and values, in the table's order. None where the row has no such image.
@@ -24,8 +25,7 @@ pub(super) fn image(rows: &RecordBatch, name: &str, row: usize) -> Option<Image>
     let present = present.filter(|present| present.is_valid(row)).map(|present| present.value(row));
     let mut image = Map::new();
     for (ordinal, (field, column)) in side.fields().iter().zip(side.columns()).enumerate() {
-        let bit = |bits: &[u8]| bits.get(ordinal / 8).is_some_and(|byte| byte & (1 << (ordinal % 8)) != 0);
-        if present.is_none_or(bit) {
+        if present.is_none_or(|present| is_set(present, ordinal)) {
             let odd = || odd_date(rows, row, u8::from(name == "after"), ordinal);
             let found = if column.is_null(row) {
                 odd().map(Value::from)
