@@ -91,8 +91,7 @@ impl Connection {
     /// # Errors
     /// As `query`'s.
     pub(super) fn value(&mut self, sql: &str) -> Result<Option<String>, Fault> {
-        let rows = self.query(sql)?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+        Ok(in_first_row(self.query(sql)?, 0))
     }
 
     /// The value of a global variable; `None` where the server does not know it.
@@ -100,9 +99,18 @@ impl Connection {
     /// # Errors
     /// `Retry` for a lost connection.
     pub(super) fn global(&mut self, name: &str) -> Result<Option<String>, Fault> {
-        let rows = self.query(&format!("SHOW GLOBAL VARIABLES WHERE variable_name = '{name}'"))?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten())
+        Ok(in_first_row(self.query(&show_global(name))?, 1))
     }
+}
+
+/// The value in this column of the first row.
+pub(super) fn in_first_row(rows: Vec<TextRow>, column: usize) -> Option<String> {
+    rows.into_iter().next()?.into_iter().nth(column)?
+}
+
+/// What shows a global variable: its name and its value, in no row where the server does not know it.
+pub(super) fn show_global(name: &str) -> String {
+    format!("SHOW GLOBAL VARIABLES WHERE variable_name = '{name}'")
 }
 
 async fn connect(source: &Source) -> Result<Conn, Error> {

@@ -87,7 +87,7 @@ impl Parser<'_> {
     fn after_common_tables(&mut self) -> Option<Vec<Id>> {
         loop {
             match self.tokens.next()? {
-                Token::Mark('(') => self.skip_group()?,
+                Token::Mark('(') => self.tokens.group()?,
                 Token::Word(word)
                     if ["UPDATE", "DELETE", "INSERT", "REPLACE"]
                         .iter()
@@ -147,7 +147,7 @@ impl Parser<'_> {
         }
         while let Some(token) = self.tokens.next() {
             match token {
-                Token::Mark('(') => self.skip_group()?,
+                Token::Mark('(') => self.tokens.group()?,
                 Token::Mark(',') => return Some(true),
                 token if ends(&token) => return Some(false),
                 _ => {}
@@ -216,7 +216,7 @@ impl Parser<'_> {
                         groups += 1;
                         continue;
                     }
-                    self.skip_group()?;
+                    self.tokens.group()?;
                     found.push(Reference {
                         alias: String::new(),
                         table: None,
@@ -233,7 +233,7 @@ impl Parser<'_> {
             };
             match &token {
                 Token::Mark(',') => wanted = true,
-                Token::Mark('(') => self.skip_group()?,
+                Token::Mark('(') => self.tokens.group()?,
                 Token::Mark(')') => groups = groups.checked_sub(1)?,
                 Token::Word(_) if token.is_word("JOIN") || token.is_word("STRAIGHT_JOIN") => wanted = true,
                 token if groups == 0 && ends(token) => {
@@ -256,7 +256,7 @@ impl Parser<'_> {
     fn reference(&mut self) -> Option<Reference> {
         self.tokens.word("LATERAL");
         if self.tokens.mark('(') {
-            self.skip_group()?;
+            self.tokens.group()?;
             return Some(Reference {
                 alias: String::new(),
                 table: None,
@@ -264,7 +264,7 @@ impl Parser<'_> {
         }
         let table = self.tokens.table(self.database)?;
         if table.1.eq_ignore_ascii_case("JSON_TABLE") && self.tokens.mark('(') {
-            self.skip_group()?;
+            self.tokens.group()?;
             return Some(Reference {
                 alias: String::new(),
                 table: None,
@@ -282,19 +282,6 @@ impl Parser<'_> {
         while ahead.mark('(') {}
         let first = ahead.next();
         first.is_some_and(|token| ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|word| token.is_word(word)))
-    }
-
-    /// Passes over all up to the parenthesis that closes the one that was taken.
-    fn skip_group(&mut self) -> Option<()> {
-        let mut depth = 1_u32;
-        while depth > 0 {
-            match self.tokens.next()? {
-                Token::Mark('(') => depth += 1,
-                Token::Mark(')') => depth -= 1,
-                _ => {}
-            }
-        }
-        Some(())
     }
 
     /// Passes over these words.

@@ -155,10 +155,7 @@ impl Dump {
 
     /// The stream of one file from its first event on.
     pub(super) fn of_file(config: &Config, file: &str) -> Result<Self, Fault> {
-        let mut wire = Wire::open(&config.source)?;
-        wire.query(CHECKSUMS_ARE_KNOWN)?;
-        wire.query(GTIDS_PLEASE)?;
-        name_replica(&mut wire, &config.name)?;
+        let wire = reader(config, &config.name)?;
         Self::ask(wire, config, Origin::Place { file, pos: FIRST })
     }
 
@@ -167,10 +164,7 @@ impl Dump {
     pub(super) fn look(config: &Config, file: &str, pos: u32, wanted: fn(EventKind) -> bool) -> Result<Self, Fault> {
         let name = format!("{} looking ahead", config.name);
         let server_id = own_id(&replica_uuid(&name), config.source.server_id);
-        let mut wire = Wire::open(&config.source)?;
-        wire.query(CHECKSUMS_ARE_KNOWN)?;
-        wire.query(GTIDS_PLEASE)?;
-        name_replica(&mut wire, &name)?;
+        let wire = reader(config, &name)?;
         let address = wire.address().to_owned();
         let register = ComRegisterSlave::new(server_id).with_hostname(&b"rowmill"[..]);
         let dump = ComBinlogDump::new(server_id)
@@ -286,6 +280,15 @@ fn name_replica(wire: &mut Wire, name: &str) -> Result<(), Fault> {
     let uuid = replica_uuid(name);
     wire.query(&format!("SET @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"))?;
     Ok(())
+}
+
+/// A connection that is fit to read a part of the log, under this name.
+fn reader(config: &Config, name: &str) -> Result<Wire, Fault> {
+    let mut wire = Wire::open(&config.source)?;
+    wire.query(CHECKSUMS_ARE_KNOWN)?;
+    wire.query(GTIDS_PLEASE)?;
+    name_replica(&mut wire, name)?;
+    Ok(wire)
 }
 
 /// Makes the session fit for a dump.

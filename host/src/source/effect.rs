@@ -288,7 +288,7 @@ impl Parser<'_> {
     fn value(&mut self) -> Option<()> {
         while !self.at_clause_end() {
             match self.tokens.next()? {
-                Token::Mark('(') => self.brackets()?,
+                Token::Mark('(') => self.tokens.group()?,
                 token if token.is_word("PARTITION") => self.everything()?,
                 _ => {}
             }
@@ -305,19 +305,6 @@ impl Parser<'_> {
     fn rest(&mut self, steps: Vec<Step>) -> Option<Vec<Step>> {
         self.everything()?;
         Some(steps)
-    }
-
-    /// Passes over what is left of brackets, the closing one included.
-    fn brackets(&mut self) -> Option<()> {
-        let mut depth = 1_u32;
-        while depth > 0 {
-            match self.tokens.next()? {
-                Token::Mark('(') => depth += 1,
-                Token::Mark(')') => depth -= 1,
-                _ => {}
-            }
-        }
-        Some(())
     }
 
     fn at_clause_end(&mut self) -> bool {

@@ -121,9 +121,7 @@ impl Schemas {
         let found = match self.present(id, at)? {
             Some(present) => match present.misfit(map) {
                 None => Ok(present),
-                Some(misfit) => Err(format!(
-                    "{misfit}, and no ddl statement in the log tells why (it may have run with sql_log_bin=0)"
-                )),
+                Some(misfit) => Err(unexplained(&misfit)),
             },
             None => self.past(id, at, map)?,
         };
@@ -242,9 +240,7 @@ impl Schemas {
             if trail.changes.is_empty() {
                 return match definition.misfit(map) {
                     None => Ok(Arc::clone(definition)),
-                    Some(misfit) => Err(format!(
-                        "{misfit}, and no ddl statement in the log tells why (it may have run with sql_log_bin=0)"
-                    )),
+                    Some(misfit) => Err(unexplained(&misfit)),
                 };
             }
             let mut sketch = Sketch::new(definition);
@@ -398,6 +394,11 @@ fn between<'a>(statements: &'a VecDeque<Logged>, from: &Spot, to: &Spot) -> impl
 /// A doubt with the statement that it is about.
 fn since(logged: &Logged, doubt: &str) -> String {
     format!("the ddl statement at {} came after them ({}): {doubt}", logged.at, logged.shown)
+}
+
+/// Why a table that no statement has changed since can't be what the log shows.
+fn unexplained(misfit: &str) -> String {
+    format!("{misfit}, and no ddl statement in the log tells why (it may have run with sql_log_bin=0)")
 }
 
 fn untold((database, table): &Id, at: &Spot, doubt: &str) -> Fault {

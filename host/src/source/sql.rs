@@ -155,6 +155,19 @@ impl<'a> Tokens<'a> {
         Some((default.to_owned(), first))
     }
 
+    /// Passes over all up to the parenthesis that closes the one that was taken; `None` where none does.
+    pub(super) fn group(&mut self) -> Option<()> {
+        let mut depth = 1_u32;
+        while depth > 0 {
+            match self.next()? {
+                Token::Mark('(') => depth += 1,
+                Token::Mark(')') => depth -= 1,
+                _ => {}
+            }
+        }
+        Some(())
+    }
+
     fn take(&mut self, wanted: impl Fn(&Token<'_>) -> bool) -> bool {
         let before = self.clone();
         if self.next().is_some_and(|token| wanted(&token)) {

@@ -184,7 +184,7 @@ impl Parser<'_> {
         while !self.at_clause_end() {
             let token = self.tokens.next()?;
             match &token {
-                Token::Mark('(') => self.brackets()?,
+                Token::Mark('(') => self.tokens.group()?,
                 Token::Word(_) if token.is_word("FIRST") => moved = true,
                 Token::Word(_) if token.is_word("AFTER") => {
                     self.tokens.part()?;

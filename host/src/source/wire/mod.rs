@@ -20,7 +20,7 @@ use mysql_common::proto::MySerialize;
 
 use self::answer::First;
 use self::channel::Channel;
-use super::connection::{TextRow, classify_request};
+use super::connection::{TextRow, classify_request, in_first_row, show_global};
 use crate::config::Source;
 use crate::fault::Fault;
 
@@ -98,8 +98,7 @@ impl Wire {
     /// # Errors
     /// As `query`'s.
     pub(super) fn value(&mut self, sql: &str) -> Result<Option<String>, Fault> {
-        let rows = self.query(sql)?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+        Ok(in_first_row(self.query(sql)?, 0))
     }
 
     /// The value of a global variable; `None` where the server does not know it.
@@ -107,8 +106,7 @@ impl Wire {
     /// # Errors
     /// `Retry` for a lost connection.
     pub(super) fn global(&mut self, name: &str) -> Result<Option<String>, Fault> {
-        let rows = self.query(&format!("SHOW GLOBAL VARIABLES WHERE variable_name = '{name}'"))?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten())
+        Ok(in_first_row(self.query(&show_global(name))?, 1))
     }
 
     /// Sends two commands, `register` and then, when the server has agreed to it, `dump`, to which it answers with events.
