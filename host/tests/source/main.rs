@@ -6,16 +6,13 @@
 mod login;
 mod server;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use rowmill::config::{
-    BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, Secret, Sink, SinkKind, Snapshot, Source as SourceConfig, SourceKind,
-    Start, TableFilter, TlsMode, Topics, Transactions,
-};
+use rowmill::config::{self, Config, Secret, Start, Surroundings, TlsMode};
 use rowmill::fault::Fault;
 use rowmill::position::Position;
 use rowmill::source::{self, Catalog, Change, Interpreter, Level, MysqlSource, Read, RowOp, Source, Table};
@@ -39,12 +36,7 @@ impl Mysql {
         let (host, port) = address.rsplit_once(':').unwrap();
         let port = port.parse().unwrap();
         let log = LOG.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let options = mysql_async::OptsBuilder::default()
-            .ip_or_hostname(host)
-            .tcp_port(port)
-            .user(Some("root"));
-        let conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
+        let (runtime, conn) = server::connect(host, port);
         let config = config(host, port, database, tables);
         let mut mysql = Self {
             _log: log,
@@ -80,73 +72,30 @@ impl Drop for Mysql {
 fn config(host: &str, port: u16, database: &str, tables: &str) -> Config {
     static NEXT_ID: AtomicU32 = AtomicU32::new(0);
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed) + std::process::id() * 100;
-    Config {
-        name: format!("test-{id}"),
-        source: SourceConfig {
-            kind: SourceKind::Mysql,
-            host: host.to_owned(),
-            port,
-            user: "root".to_owned(),
-            password: Secret::new(""),
-            databases: vec![database.to_owned()],
-            tables: TableFilter {
-                named: tables
-                    .split(',')
-                    .filter(|t| !t.is_empty())
-                    .map(|t| (database.to_owned(), t.to_owned()))
-                    .collect(),
-                databases: vec![database.to_owned()],
-                auto_add: None,
-            },
-            server_id: 10_000 + id,
-            start: Start::Latest,
-            snapshot: Snapshot::Never,
-            tls: TlsMode::Preferred,
-            tls_ca: None,
-            tls_cert: None,
-            tls_key: None,
-            heartbeat_interval: Duration::ZERO,
-            ddl: Ddl::Ignore,
-            resume_past_ddl: None,
-            transaction_markers: false,
-            statements: OnLoss::Stop,
-            lost_xa: OnLoss::Stop,
-            on_error: OnError::Stop,
-        },
-        snapshot_assumed_never: false,
-        batch: BatchLimits {
-            max_rows: 8192,
-            max_bytes: 1 << 20,
-            max_delay: Duration::from_millis(20),
-        },
-        plugins: Vec::new(),
-        sink: Sink {
-            kind: SinkKind::Stdout,
-            brokers: String::new(),
-            topics: Topics {
-                prefix: String::new(),
-                pattern: String::new(),
-                partitions_with_key: 6,
-                partitions_without_key: 1,
-                replication: -1,
-            },
-            transactions: Transactions::Off,
-            commit_interval: Duration::from_millis(25),
-            transaction_max_bytes: 256 << 20,
-            transaction_max_time: Duration::from_secs(10),
-            compression: Compression::None,
-            dead_letter_topic: String::new(),
-            on_error: OnError::Stop,
-            properties: Vec::new(),
-        },
-        limits: Limits {
-            memory: 1 << 27,
-            row: 1 << 26,
-            prepared: 1000,
-        },
-        cache_dir: PathBuf::new(),
-        shutdown_timeout: Duration::from_secs(10),
-    }
+    let text = format!(
+        "name = \"test-{id}\"
+        [source]
+        host = \"{host}\"
+        port = {port}
+        user = \"root\"
+        database = \"{database}\"
+        auto_add = \".*\"
+        server_id = {}
+        snapshot = \"never\"
+        heartbeat_interval_ms = 0
+        [sink]
+        kind = \"stdout\"",
+        10_000 + id
+    );
+    let surroundings = Surroundings {
+        folder: Path::new(""),
+        variable: &|_| None,
+    };
+    let mut config = config::parse(&text, &surroundings).unwrap();
+    let named = tables.split(',').filter(|table| !table.is_empty());
+    config.source.tables.named = named.map(|table| (database.to_owned(), table.to_owned())).collect();
+    config.source.tables.auto_add = None;
+    config
 }
 
 /// What a stream brought, owned.

@@ -14,6 +14,17 @@ pub(super) struct Server {
     conn: mysql_async::Conn,
 }
 
+/// A session of root, and what drives it.
+pub(super) fn connect(host: &str, port: u16) -> (tokio::runtime::Runtime, mysql_async::Conn) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options = mysql_async::OptsBuilder::default()
+        .ip_or_hostname(host)
+        .tcp_port(port)
+        .user(Some("root"));
+    let conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
+    (runtime, conn)
+}
+
 impl Server {
     /// The one that all tests share: its global settings are left alone. `None` where nobody runs tests with servers.
     pub(super) fn shared() -> Option<Self> {
@@ -31,12 +42,7 @@ impl Server {
     fn at(address: &str, own: Option<(PathBuf, tempfile::TempDir)>) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap();
         let port = port.parse().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let options = mysql_async::OptsBuilder::default()
-            .ip_or_hostname(host)
-            .tcp_port(port)
-            .user(Some("root"));
-        let conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
+        let (runtime, conn) = connect(host, port);
         Self {
             own,
             host: host.to_owned(),

@@ -1,7 +1,7 @@
 //! What stands in a log beside plain transactions of rows: savepoints, files that end, checksums that change, comments, statements
 //! over several tables, and what the server itself does to rows.
 
-mod own;
+pub(crate) mod own;
 
 use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server};
 

@@ -1,21 +1,11 @@
 //! MySQL 5.6: what its log has in other forms than that of newer servers arrives the same, and positions hold.
 
-use pipeline_tests::{Connector, Database, Kafka, Kind as ServerKind, Server, Session};
+use pipeline_tests::{Connector, Database, Kafka, Kind as ServerKind, Server};
 
+use crate::log::own::ids_once;
 use crate::oracle::Kind::{Bytes, Decimal, Double, Instant, LargeBytes, LargeText, Long, Text, WallClock};
 use crate::oracle::{column, compare_in};
-
-/// Ids of the rows of `t`, each once, in the order of the log; a repeated change has the number that it had.
-fn ids_once(kafka: &Kafka, connector: &Connector) -> Vec<i64> {
-    let mut rows: Vec<(u64, i64)> = kafka
-        .read_to_end(&connector.topic("t"))
-        .iter()
-        .map(|message| (message.sequence(), message.integer("id")))
-        .collect();
-    rows.sort_unstable();
-    rows.dedup();
-    rows.into_iter().map(|(_, id)| id).collect()
-}
+use crate::xa::prepare;
 
 fn wait_for(kafka: &Kafka, connector: &Connector, id: i64) {
     let key = format!("{{\"id\":{id}}}");
@@ -168,16 +158,6 @@ fn labels_that_the_catalogue_does_not_show_stop_the_connector_and_are_named() {
     rowmill.terminate().assert_code(0);
     assert_eq!(message.column("mood").as_deref(), Some("\"?\""));
     assert_eq!(message.column("s").as_deref(), Some("\"a?,\u{20ac}\""));
-}
-
-/// Ends an XA transaction's statements, and prepares it.
-fn prepare(session: &mut Session, xid: &str, sql: &[&str]) {
-    session.exec(&format!("XA START {xid}"));
-    for sql in sql {
-        session.exec(sql);
-    }
-    session.exec(&format!("XA END {xid}"));
-    session.exec(&format!("XA PREPARE {xid}"));
 }
 
 /// This server logs them when they are committed, as transactions like others.

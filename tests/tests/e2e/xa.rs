@@ -10,7 +10,7 @@ fn xid(database: &Database, name: &str) -> String {
 }
 
 /// Prepares `sql` as an XA transaction. The session is free for the next one.
-fn prepare(session: &mut Session, xid: &str, sql: &[&str]) {
+pub(crate) fn prepare(session: &mut Session, xid: &str, sql: &[&str]) {
     session.exec(&format!("XA START {xid}"));
     for sql in sql {
         session.exec(sql);

@@ -5,7 +5,7 @@ use pipeline_tests::{Connector, Kafka, Kind, Server, until};
 use super::{LAST, run_to_last, wait_for_last};
 
 /// Ids of the rows of `t`, each once, in the order of the log; a repeated change has the number that it had.
-fn ids_once(kafka: &Kafka, connector: &Connector) -> Vec<i64> {
+pub(crate) fn ids_once(kafka: &Kafka, connector: &Connector) -> Vec<i64> {
     let mut rows: Vec<(u64, i64)> = kafka
         .read_to_end(&connector.topic("t"))
         .iter()

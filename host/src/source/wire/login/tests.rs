@@ -4,40 +4,37 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mysql_common::scramble::{scramble_native, scramble_sha256};
 
 use super::{CapabilityFlags, Fault, Link, Source, TlsMode, log_in};
-use crate::config::{Ddl, OnError, OnLoss, Secret, Snapshot, SourceKind, Start, TableFilter};
+use crate::config::{self, Surroundings};
 
 const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 const OTHER: &[u8; 20] = b"ABCDEFGHIJKLMNOPQRST";
 
 fn source(port: u16, tls: TlsMode) -> Source {
-    Source {
-        kind: SourceKind::Mysql,
-        host: "127.0.0.1".to_owned(),
-        port,
-        user: "somebody".to_owned(),
-        password: Secret::new("secret"),
-        databases: Vec::new(),
-        tables: TableFilter::default(),
-        server_id: 7,
-        start: Start::Latest,
-        snapshot: Snapshot::Never,
-        tls,
-        tls_ca: None,
-        tls_cert: None,
-        tls_key: None,
-        heartbeat_interval: Duration::ZERO,
-        ddl: Ddl::Ignore,
-        resume_past_ddl: None,
-        lost_xa: OnLoss::Stop,
-        on_error: OnError::Stop,
-        statements: OnLoss::Stop,
-        transaction_markers: false,
-    }
+    let text = format!(
+        "name = \"c\"
+        [source]
+        host = \"127.0.0.1\"
+        port = {port}
+        user = \"somebody\"
+        password = \"secret\"
+        database = \"d\"
+        tables = \"t\"
+        [sink]
+        kind = \"stdout\""
+    );
+    let surroundings = Surroundings {
+        folder: Path::new(""),
+        variable: &|_| None,
+    };
+    let mut source = config::parse(&text, &surroundings).unwrap().source;
+    source.tls = tls;
+    source
 }
 
 fn packet(number: u8, payload: &[u8]) -> Vec<u8> {
