@@ -45,7 +45,6 @@ struct Current {
     /// What it is; stale between two transactions.
     about: Transaction,
     is_open: bool,
-    rows: u64,
     /// Versions of the tables whose open batch has entered it, each with its rows so far.
     entered: Vec<(u32, Arc<Table>, u64)>,
     /// Rows by database and table that are left out, because they were delivered before.
@@ -149,7 +148,6 @@ impl Batcher {
                 self.transaction.last = Some(rows.table.version);
             }
             *sequence += 1;
-            self.transaction.rows += 1;
             row += 1;
             if builder.rows() >= self.limits.max_rows || builder.bytes() >= self.limits.max_bytes {
                 self.bytes = self.bytes.saturating_sub(builder.bytes());
@@ -289,7 +287,6 @@ impl Batcher {
         if !current.is_open || current.about != *transaction {
             current.about.clone_from(transaction);
             current.is_open = true;
-            current.rows = 0;
             current.last = None;
             current.entered.clear();
             current.passed.clear();
@@ -325,7 +322,6 @@ impl Current {
         if *left == 0 {
             self.passed.remove(&name);
         }
-        self.rows += u64::try_from(row).unwrap_or(u64::MAX);
         self.count(rows.table.version, row);
         Ok(row)
     }
