@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::Batch;
-use super::builder::{Builder, FIRST_OF_TRANSACTION, Stamp};
+use super::builder::{Builder, FIRST_OF_TRANSACTION, OF_SNAPSHOT, Stamp};
 use super::cursor::Cursor;
 use super::image::Place;
 use super::undecoded::{About, Refused, Undecoded, Unfit};
@@ -55,6 +55,8 @@ struct Current {
     before: u64,
     /// Number of its first row, once a row has come.
     first: Option<u64>,
+    /// Its rows were read from a table.
+    is_snapshot: bool,
 }
 
 impl Batcher {
@@ -116,7 +118,11 @@ impl Batcher {
         }
         let first = row;
         while !cursor.rest().is_empty() {
-            let flags = if self.transaction.is_first() { FIRST_OF_TRANSACTION } else { 0 };
+            let flags = match (self.transaction.is_snapshot, self.transaction.is_first()) {
+                (true, _) => OF_SNAPSHOT,
+                (false, true) => FIRST_OF_TRANSACTION,
+                (false, false) => 0,
+            };
             let first_sequence = self.transaction.first.unwrap_or(*sequence);
             if builder.has_no_transaction() {
                 builder.enter(transaction, first_sequence);
@@ -184,6 +190,19 @@ impl Batcher {
     /// Rows of the open transaction so far, by table; those that were left out included.
     pub fn transaction_rows(&self) -> impl Iterator<Item = (&Table, u64)> {
         self.transaction.entered.iter().map(|(_, table, rows)| (&**table, *rows))
+    }
+
+    /// The same for rows that were read from their table, between two transactions. `read` says when, in a transaction's place.
+    ///
+    /// # Errors
+    /// As `add`.
+    pub fn add_existing(&mut self, rows: &Rows<'_>, read: &Transaction, sequence: &mut u64) -> Result<(), Fault> {
+        // Rows of the next one may have to be passed over.
+        let next = std::mem::take(&mut self.transaction);
+        self.transaction.is_snapshot = true;
+        let added = self.add(rows, read, sequence);
+        self.transaction = next;
+        added
     }
 
     /// The transaction of the rows added last has ended: its last row is marked and its id noted in the batches that are still

@@ -24,6 +24,7 @@ use crate::source::{RowOp, Rows, Server, Table, Transaction};
 pub(super) const FIRST_OF_TRANSACTION: u8 = 1;
 pub(super) const LAST_OF_TRANSACTION: u8 = 2;
 const KEY_CHANGED: u8 = 4;
+pub(super) const OF_SNAPSHOT: u8 = 8;
 
 /// What the rows of one event share.
 #[derive(Debug, Clone, Copy)]

@@ -156,7 +156,7 @@ pub(super) fn kind_and_type(kind: &ColumnType) -> (&'static str, DataType) {
         }
         ColumnType::Enum { .. } => ("enum", DataType::UInt16),
         ColumnType::Set { .. } => ("set", DataType::UInt64),
-        ColumnType::Json { .. } => ("json", DataType::Utf8),
+        ColumnType::Json { .. } | ColumnType::JsonText => ("json", DataType::Utf8),
         // Refused before a schema is made.
         ColumnType::Unsupported(_) => ("unsupported", DataType::Null),
     }

@@ -44,7 +44,7 @@ impl From<Flaw> for Place {
 }
 
 /// Bytes of a hidden column.
-const HIDDEN_BYTES: usize = 8;
+pub(super) const HIDDEN_BYTES: usize = 8;
 
 /// Bytes of the key's columns in one image, in ordinal order.
 pub(super) type KeyBytes<'a> = Vec<(usize, &'a [u8])>;

@@ -21,6 +21,7 @@ mod odd_dates;
 mod fields;
 mod transactions;
 mod records;
+mod keys;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzzing;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use fields::describe_columns;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use fuzzing::{Slice, check_batch, check_events, check_json, check_partial_json, check_row_image, check_same_rows, check_table};
 pub use image::is_set;
+pub use keys::{Keys, Told};
 pub use records::{Entry, Records};
 pub use transactions::Transactions;
 pub use undecoded::Undecoded;

@@ -151,6 +151,10 @@ impl Decoder {
             },
             ColumnType::Set { bytes, .. } => return Err(format!("a SET of {bytes} bytes")),
             ColumnType::Json { length_bytes } => Self::Json(prefix(length_bytes)?),
+            ColumnType::JsonText => Self::Text {
+                charset: Charset::Utf8mb4,
+                prefix: 4,
+            },
             ColumnType::Unsupported(ref text) => return Err(format!("the type {text}")),
         })
     }

@@ -390,7 +390,8 @@ impl Session {
     }
 }
 
-fn quoted(name: &str) -> String {
+/// A name between backticks.
+pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 

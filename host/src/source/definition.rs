@@ -145,7 +145,6 @@ impl Definition {
     }
 
     /// Which columns may be NULL, as a table map has it.
-    #[cfg(test)]
     pub(super) fn nullable_bits(&self) -> Vec<u8> {
         let mut bits = vec![0; self.columns.len().div_ceil(8)];
         for (at, _) in self.columns.iter().enumerate().filter(|(_, column)| column.nullable) {
@@ -319,7 +318,6 @@ impl Form {
     }
 
     /// Type code and metadata.
-    #[cfg(test)]
     pub(super) fn coded(&self) -> (TypeCode, u16) {
         (self.code, self.metadata)
     }

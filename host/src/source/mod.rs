@@ -40,6 +40,7 @@ mod zone;
 mod discovery;
 mod grants;
 mod preflight;
+mod snapshot;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzzing;
 
@@ -57,6 +58,7 @@ pub use fuzzing::{bytes_of, check_compressed, check_gtids, check_table_map, even
 pub use payload::{Packed, Payload};
 pub use preflight::{Finding, Level, demand, preflight};
 pub use schema::{Column, ColumnType, Flavor, Former, Server, Spelling, Table};
+pub use snapshot::{Begun, Copier, Goal, KeyPlace, Layout, Lot, Mark, settled_start};
 pub use start::resolve_start;
 pub use stream::{Change, Image, Interpreter, RowOp, Rows, Transaction};
 pub use xa::{Again, Held, Holding, Release, Released};

@@ -161,6 +161,8 @@ pub enum ColumnType {
         /// Bytes of the length before the value.
         length_bytes: u8,
     },
+    /// JSON as the text that the server prints: of rows that were read, not logged.
+    JsonText,
     /// A type that is not decoded yet: a table that has one is refused by table, column and this text.
     Unsupported(String),
 }

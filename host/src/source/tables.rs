@@ -12,7 +12,7 @@ use anyhow::anyhow;
 
 use super::catalog::Catalog;
 use super::columns::columns;
-use super::definition::refine;
+use super::definition::{Definition, refine};
 use super::effect::Id;
 use super::logged::Logged;
 use super::place::Place;
@@ -194,6 +194,34 @@ impl Tables {
         }
         Ok(version)
     }
+}
+
+/// A table as the catalogue defines it: what its table map would mean.
+///
+/// # Errors
+/// `Stop` for a column that can't be decoded.
+pub(super) fn defined(id: &Id, definition: &Definition, mariadb: bool) -> Result<Table, Fault> {
+    let (nullable, signs) = (definition.nullable_bits(), definition.signs());
+    let map = Description {
+        columns: definition.columns.iter().map(|column| column.form.coded()).collect(),
+        width: definition.columns.len(),
+        nullable: &nullable,
+        ..Description::default()
+    };
+    let name = Name {
+        table_id: 0,
+        database: &id.0,
+        table: &id.1,
+        identity: &[],
+        rest: &[],
+        mariadb,
+    };
+    let mut table = parse(&name, &definition.fill(&map, &signs))?;
+    for (column, known) in table.columns.iter_mut().zip(&definition.columns) {
+        refine(column, &known.type_text);
+    }
+    table.version = NEXT_VERSION.fetch_add(1, Ordering::Relaxed);
+    Ok(table)
 }
 
 /// What a table map means, and whether some of that is not in it; the version is left open.

@@ -8,11 +8,13 @@ mod input;
 mod key;
 mod link;
 mod login;
+mod result;
 mod tls;
 
 pub(super) use answer::{END, END_LEN, ERROR, OK, error};
 pub(super) use input::Input;
 pub(super) use link::{FULL, HEAD, Link, length};
+pub(super) use result::Patience;
 
 use std::time::{Duration, Instant};
 
@@ -35,6 +37,8 @@ const QUERY: u8 = 3;
 pub(super) struct Wire {
     link: Link,
     address: String,
+    /// The statement that is prepared.
+    statement: Option<[u8; 4]>,
 }
 
 impl Wire {
@@ -52,7 +56,11 @@ impl Wire {
             Ok(link)
         };
         let link = connect().map_err(|fault: Fault| fault.context(format!("connecting to MySQL at {address} as {}", source.user)))?;
-        Ok(Self { link, address })
+        Ok(Self {
+            link,
+            address,
+            statement: None,
+        })
     }
 
     /// `host:port`.
@@ -114,7 +122,7 @@ impl Wire {
     /// # Errors
     /// `Retry` for a lost connection, `Stop` where the server refuses.
     pub(super) fn dump(self, register: &impl MySerialize, dump: &impl MySerialize) -> Result<Link, Fault> {
-        let Self { mut link, address } = self;
+        let Self { mut link, address, .. } = self;
         let mut ask = || {
             let bytes = |command: &dyn Fn(&mut Vec<u8>)| {
                 let mut payload = Vec::new();
