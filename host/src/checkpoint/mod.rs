@@ -3,10 +3,12 @@
 //! While a connector runs its checkpoints go through the sink, after (later: with) the records; the stores here are for
 //! loading one at the start and for setting one while the connector stands.
 
+mod copying;
 mod file;
 mod inside;
 mod topic;
 
+pub use copying::Left;
 pub use file::FileCheckpoints;
 pub use inside::{Inside, TableRows};
 pub use topic::TopicCheckpoints;
@@ -17,9 +19,10 @@ use crate::position::{Position, Prepared};
 use crate::sink;
 
 /// Version of the stored form. A program that finds a higher one refuses it.
-const VERSION: u32 = 3;
-/// What programs before `inside` know, and those before `prepared`. They are written where there is nothing that those would
-/// lose.
+const VERSION: u32 = 4;
+/// What programs before `copying` know, those before `inside`, and those before `prepared`. They are written where there is
+/// nothing that those would lose.
+const WITHOUT_COPYING: u32 = 3;
 const WITHOUT_INSIDE: u32 = 2;
 const WITHOUT_PREPARED: u32 = 1;
 
@@ -42,6 +45,9 @@ pub struct Checkpoint {
     /// What has been delivered of a transaction after `position`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inside: Option<Inside>,
+    /// Tables of which rows from before the first start are not all delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "copying")]
+    pub copying: Vec<Left>,
 }
 
 #[derive(serde::Serialize)]
@@ -66,6 +72,19 @@ impl Checkpoint {
         u64::try_from(now_ms).unwrap_or(0).saturating_mul(SEQUENCES_PER_MS)
     }
 
+    /// The lowest that says all of it.
+    fn version(&self) -> u32 {
+        if !self.copying.is_empty() {
+            VERSION
+        } else if self.inside.is_some() {
+            WITHOUT_COPYING
+        } else if self.prepared.is_empty() {
+            WITHOUT_PREPARED
+        } else {
+            WITHOUT_INSIDE
+        }
+    }
+
     /// The stored form: a JSON object with `version`.
     ///
     /// # Errors
@@ -76,17 +95,6 @@ impl Checkpoint {
             checkpoint: self,
         };
         serde_json::to_vec(&stored).map_err(|error| Fault::stop(anyhow::Error::new(error).context("encoding a checkpoint")))
-    }
-
-    /// The oldest version that says all of it.
-    fn version(&self) -> u32 {
-        if self.inside.is_some() {
-            VERSION
-        } else if self.prepared.is_empty() {
-            WITHOUT_PREPARED
-        } else {
-            WITHOUT_INSIDE
-        }
     }
 
     /// Reads the stored form; members it does not know are ignored.
@@ -145,6 +153,7 @@ mod tests {
             skip_before_ms: None,
             prepared: Vec::new(),
             inside: None,
+            copying: Vec::new(),
         }
     }
 
@@ -160,10 +169,10 @@ mod tests {
         let stored = String::from_utf8(checkpoint().encode().unwrap()).unwrap();
         let with_more = stored.replacen('{', "{\"later\":[1],", 1);
         assert_eq!(Checkpoint::decode(with_more.as_bytes()).unwrap(), checkpoint());
-        let newer = stored.replacen("\"version\":1", "\"version\":4", 1);
+        let newer = stored.replacen("\"version\":1", "\"version\":5", 1);
         let refused = Checkpoint::decode(newer.as_bytes()).unwrap_err();
         assert!(
-            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 4"),
+            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 5"),
             "{refused}"
         );
     }
@@ -201,6 +210,23 @@ mod tests {
         let stored = with_one.encode().unwrap();
         assert!(stored.starts_with(b"{\"version\":3,"), "{stored:?}");
         assert_eq!(Checkpoint::decode(&stored).unwrap(), with_one);
+    }
+
+    #[test]
+    fn what_is_left_to_copy_is_stored_and_older_programs_refuse_what_they_would_lose() {
+        let mut with_some = checkpoint();
+        with_some.copying.push(Left {
+            after: Some(vec!["42".to_owned(), "_utf8mb4 x'c3a4'".to_owned()]),
+            order: Some("`id` int ".to_owned()),
+            ..Left::all_of("shop", "orders")
+        });
+        with_some
+            .copying
+            .extend((0..10_000).map(|n| Left::all_of("shop", &format!("items_{n:05}"))));
+        let stored = with_some.encode().unwrap();
+        assert!(stored.starts_with(b"{\"version\":4,"), "{stored:?}");
+        assert!(stored.len() < 200_000, "a record of {} bytes", stored.len());
+        assert_eq!(Checkpoint::decode(&stored).unwrap(), with_some);
     }
 
     #[test]

@@ -51,14 +51,6 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
         text: format!("{} is sound", file.display()),
         mend: String::new(),
     }];
-    if config.snapshot_assumed_never {
-        lines.push(Line {
-            level: Level::Warn,
-            name: "source.snapshot".to_owned(),
-            text: "existing rows are not copied: this version has no snapshot".to_owned(),
-            mend: "write snapshot = \"never\" if that is meant".to_owned(),
-        });
-    }
     lines.push(plugins(&config));
     lines.extend(wiring::check_source(&config));
     lines.extend(wiring::check_sink(&config));

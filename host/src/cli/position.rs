@@ -31,9 +31,11 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-    let next_sequence = checkpoints
-        .load()?
-        .map_or_else(|| Checkpoint::first_sequence(now_ms), |found| found.next_sequence);
+    let found = checkpoints.load()?;
+    let (next_sequence, copying) = found.map_or_else(
+        || (Checkpoint::first_sequence(now_ms), Vec::new()),
+        |found| (found.next_sequence, found.copying),
+    );
     let checkpoint = Checkpoint {
         position: place,
         next_sequence,
@@ -42,6 +44,7 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
         // What was prepared before the new place is looked for in the log when it is committed.
         prepared: Vec::new(),
         inside: None,
+        copying,
     };
     checkpoints.save(&checkpoint)?;
     output::print_json(&json(Some(&checkpoint))?)

@@ -241,9 +241,22 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Choice(&["initial", "never", "only"]),
         Some("initial"),
         "\"initial\"",
-        "Existing rows: `never` copies none; `initial` copies them first. This version copies none: with `initial`, too, the start warns and the stream begins at `start`.",
-    )
-    .later(&["only"]),
+        "Rows that the tables have when the connector starts for the first time: `initial` copies them while the stream of changes begins, `never` copies none, `only` ends the run once they are copied. With `kind = \"file\"` none are copied.",
+    ),
+    key(
+        "source.snapshot_threads",
+        Kind::Integer(1, 64),
+        Some("2"),
+        "2",
+        "Connections that copy tables side by side, each a table.",
+    ),
+    key(
+        "source.snapshot_chunk_rows",
+        Kind::Integer(1, 1_000_000),
+        Some("8192"),
+        "8192",
+        "Rows that one SELECT copies.",
+    ),
     key(
         "source.tls",
         Kind::Choice(TLS),

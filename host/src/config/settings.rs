@@ -10,9 +10,6 @@ pub struct Config {
     pub name: String,
     /// Where changes come from.
     pub source: Source,
-    /// Existing rows are expected (`snapshot` is not written, or is "initial"), but this version copies none, so that
-    /// `source.snapshot` stands at `Never`: the start and `check` warn.
-    pub snapshot_assumed_never: bool,
     /// When a batch is cut.
     pub batch: BatchLimits,
     /// The chain: transforms, then one encoder. Never empty.
@@ -60,6 +57,10 @@ pub struct Source {
     pub start: Start,
     /// Existing rows.
     pub snapshot: Snapshot,
+    /// Connections that read tables side by side.
+    pub snapshot_threads: usize,
+    /// Rows that one statement reads.
+    pub snapshot_chunk_rows: usize,
     /// Encryption of the connection.
     pub tls: TlsMode,
     /// PEM file of certificate authorities.
@@ -136,11 +137,11 @@ pub enum Start {
 /// Existing rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snapshot {
-    /// First, then the stream.
+    /// Copied while the stream begins.
     Initial,
-    /// Not at all.
+    /// Not copied.
     Never,
-    /// Nothing else.
+    /// Copied, and the run ends with them.
     Only,
 }
 

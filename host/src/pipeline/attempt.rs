@@ -1,18 +1,20 @@
 //! One attempt of a connector: from the checkpoint to the first fault.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
 use super::Stop;
+use super::copy::Crew;
 use super::counters::Counters;
-use super::decode::{Part, Parts, Policy, Pulse, now_ms};
+use super::decode::{Existing, Part, Parts, Policy, Pulse, now_ms};
 use super::letters::Rules;
 use super::ownership::Claim;
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
-use crate::checkpoint::{self, Checkpoint};
-use crate::config::{Config, OnLoss, SourceKind, Start};
+use crate::checkpoint::{self, Checkpoint, Left};
+use crate::config::{Config, OnLoss, Snapshot, SourceKind, Start};
 use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::position::Position;
@@ -28,6 +30,8 @@ struct Origin {
     again: Again,
 }
 
+/// Share of `limits.memory` for rows that were read from tables and can't go out yet.
+const COPIED_SHARE: usize = 12;
 /// Share of `limits.memory` for rows of XA transactions that are not committed yet.
 const HELD_SHARE: usize = 16;
 
@@ -50,7 +54,11 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     let Some(chain) = chain.as_mut() else { return Ok(()) };
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
-    let checkpoint = load_or_create(config)?;
+    let checkpoint = load_or_create(config, &origin.tables, stop)?;
+    if config.source.snapshot == Snapshot::Only && checkpoint.copying.is_empty() {
+        info!(connector = %config.name, "all rows were copied before; source.snapshot = \"initial\" goes on with the changes since");
+        return Ok(());
+    }
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
     origin.source.open(&checkpoint.position)?;
     let holding = Holding {
@@ -66,6 +74,23 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }
+    let names = checkpoint
+        .copying
+        .iter()
+        .map(|left| (left.database.clone(), left.table.clone()))
+        .collect();
+    let existing = Existing::new(
+        checkpoint.copying,
+        config.limits.memory / COPIED_SHARE,
+        config.source.snapshot == Snapshot::Only,
+    );
+    let (existing, desk) = existing.unzip();
+    let crew = desk.map(|desk| Crew {
+        config: config.clone(),
+        desk,
+        names: Arc::new(names),
+        stop: stop.clone(),
+    });
     let clock = (config.source.kind == SourceKind::Mysql).then(|| Clock::of_server(config));
     let decode = Parts {
         policy: Policy::new(config, &origin.server),
@@ -80,6 +105,7 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         commit_interval: config.sink.commit_interval,
         part: part(config),
         inside: checkpoint.inside,
+        existing,
     };
     let stages = Stages {
         source: origin.source,
@@ -90,6 +116,7 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         shutdown_timeout: config.shutdown_timeout,
         rules: Rules::of(config),
         counters,
+        crew: crew.map(|crew| (crew, config.source.snapshot_threads)),
     };
     stages::run(stages, stop)
 }
@@ -136,14 +163,15 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
 
 /// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves
 /// the start nor changes the sequence numbers.
-fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
+fn load_or_create(config: &Config, tables: &[TableRef], stop: &Stop) -> Result<Checkpoint, Fault> {
     let mut store = checkpoint::open(config);
     if let Some(found) = store.load()? {
         return Ok(found);
     }
     let now = now_ms();
+    let copies = config.source.snapshot != Snapshot::Never;
     let first = Checkpoint {
-        position: first_position(config)?,
+        position: first_position(config, copies, stop)?,
         next_sequence: Checkpoint::first_sequence(now),
         saved_at_ms: now,
         skip_before_ms: match config.source.start {
@@ -152,13 +180,19 @@ fn load_or_create(config: &Config) -> Result<Checkpoint, Fault> {
         },
         prepared: Vec::new(),
         inside: None,
+        copying: tables
+            .iter()
+            .filter(|_| copies)
+            .map(|table| Left::all_of(&table.database, &table.name))
+            .collect(),
     };
     store.save(&first)?;
     Ok(first)
 }
 
-fn first_position(config: &Config) -> Result<Position, Fault> {
+fn first_position(config: &Config, copies: bool, stop: &Stop) -> Result<Position, Fault> {
     match &config.source.kind {
+        SourceKind::Mysql if copies => source::settled_start(config, &stop.flag()),
         SourceKind::Mysql => source::resolve_start(config),
         SourceKind::File(_) => Ok(Position::default()),
     }
@@ -173,7 +207,7 @@ fn topics(config: &Config, tables: &[TableRef]) -> Vec<TopicSpec> {
     tables.iter().map(spec).chain(sink::dead_letter_topic(config)).collect()
 }
 
-fn owners(config: &Config, tables: &[TableRef]) -> HashMap<std::sync::Arc<str>, (String, String)> {
+fn owners(config: &Config, tables: &[TableRef]) -> HashMap<Arc<str>, (String, String)> {
     let owner = |table: &TableRef| {
         let name = config.sink.topics.name(&table.database, &table.name);
         (name.into(), (table.database.clone(), table.name.clone()))

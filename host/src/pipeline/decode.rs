@@ -1,12 +1,14 @@
 //! Second stage: events → batches, and the points at which everything so far may be committed.
 
 mod ddl;
+mod existing;
 mod markers;
 mod pulse;
 mod rejects;
 mod release;
 mod split;
 
+pub(super) use self::existing::Existing;
 pub(super) use self::pulse::Pulse;
 pub(super) use self::split::Part;
 
@@ -37,6 +39,8 @@ use crate::source::{Change, Event, Interpreter, Packed, Server, Transaction};
 const PAUSE: Duration = Duration::from_millis(1);
 /// While the connector is behind, commit points move apart up to this, so that batches fill.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(500);
+/// While tables are copied and nothing else comes, commit points are so far apart: what a crash has read again.
+const COPY_INTERVAL: Duration = Duration::from_millis(200);
 /// Changes older than this mean that the connector is behind.
 const BEHIND_MS: i64 = 2_000;
 /// A position that moved without any row of a chosen table is committed this often.
@@ -73,6 +77,8 @@ pub(super) struct Parts {
     /// What a row does that can't be decoded.
     pub(super) on_error: OnError,
     pub(super) pulse: Pulse,
+    /// Tables whose rows are being copied; none where there is nothing to copy.
+    pub(super) existing: Option<Existing>,
 }
 
 /// What becomes of events that are not rows.
@@ -172,12 +178,18 @@ impl Stage<'_> {
             if self.output.is_closed() {
                 return Err(End::Left);
             }
-            let waiting = self.first_uncommitted.is_some();
+            self.copy(ending)?;
+            if self.is_copied() {
+                return self.commit_point();
+            }
+            let waiting = self.first_uncommitted.is_some() || self.is_copying();
             match input.pop(if waiting { PAUSE } else { STOP_CHECK }) {
                 Popped::Item(events) => {
                     self.parts.pulse.hear();
+                    self.hear();
                     for event in &events {
                         self.event(event)?;
+                        self.copy(ending)?;
                         if ending.stop.requested() && !self.in_transaction {
                             return self.commit_point();
                         }
@@ -236,6 +248,11 @@ impl Stage<'_> {
                 self.begin_part();
             }
             Change::Rows(rows) => {
+                if let Some(existing) = &mut self.parts.existing
+                    && existing.leaves_out(&rows, &self.transaction)
+                {
+                    return Ok(Rest::Nothing);
+                }
                 let before = self.parts.next_sequence;
                 if self.parts.policy.markers {
                     self.marked.take(&mut self.parts.next_sequence);
@@ -303,6 +320,9 @@ impl Stage<'_> {
         if self.in_transaction {
             return Ok(());
         }
+        if self.is_copying() && self.last_commit.elapsed() < COPY_INTERVAL {
+            return Ok(());
+        }
         if self.first_uncommitted.is_some() || (self.moved && self.last_commit.elapsed() >= QUIET_INTERVAL) {
             self.commit_point()?;
         }
@@ -363,6 +383,7 @@ impl Stage<'_> {
             skip_before_ms: self.parts.interpreter.skips_before(),
             prepared: self.parts.interpreter.prepared(),
             inside: self.split.delivered(),
+            copying: self.parts.existing.as_ref().map(Existing::left).unwrap_or_default(),
         }
     }
 

@@ -104,9 +104,11 @@ fn stream(
         commit_interval: config.sink.commit_interval,
         part: attempt::part(config),
         inside: None,
+        existing: None,
     };
     let stages = Stages {
         source: Box::new(Replay::new(capture.events, rows, Arc::clone(shown))),
+        crew: None,
         decode,
         chain,
         sink: sink::connect(config, stop.flag())?,

@@ -8,6 +8,7 @@ mod ownership;
 mod queue;
 mod letters;
 mod counters;
+mod copy;
 mod read;
 mod decode;
 mod mill;
@@ -49,9 +50,6 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// # Errors
 /// `Stop` or `Reject` with the reason. `Retry` is handled here, unless the stop was requested meanwhile.
 pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
-    if config.snapshot_assumed_never {
-        warn!(connector = %config.name, "existing rows are not copied: source.snapshot is not set, and this version has no snapshot");
-    }
     let counters = counters::Counters::default();
     let mut chain: Option<Chain> = None;
     let mut wait = BACKOFF_MIN;

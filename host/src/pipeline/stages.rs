@@ -11,7 +11,7 @@ use super::decode::{self, Ending, Job, Parts};
 use super::letters::Rules;
 use super::mill::{self, Delivery};
 use super::queue::Queue;
-use super::{STOP_CHECK, Stop, deliver, read};
+use super::{STOP_CHECK, Stop, copy, deliver, read};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::plugin::Chain;
@@ -35,6 +35,8 @@ pub(super) struct Stages<'a> {
     pub(super) shutdown_timeout: Duration,
     pub(super) rules: Rules,
     pub(super) counters: &'a Counters,
+    /// Those who read tables, and how many there are to be.
+    pub(super) crew: Option<(copy::Crew, usize)>,
 }
 
 /// Why a stage ends early.
@@ -62,6 +64,7 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         shutdown_timeout,
         rules,
         counters,
+        crew,
     } = stages;
     let events: Queue<Vec<Event>> = Queue::new(limits.memory / EVENTS_SHARE);
     let jobs: Queue<Job> = Queue::new(limits.memory / BATCHES_SHARE);
@@ -92,13 +95,29 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
                 keep(deliver::run(sink.as_mut(), &deliveries, shutdown_timeout, (&rules, counters)))
             }),
         ];
-        if threads.iter().any(Result::is_err) {
+        let readers: Vec<_> = crew
+            .iter()
+            .flat_map(|(crew, readers)| std::iter::repeat_n(crew, *readers))
+            .map(|crew| {
+                let read = || {
+                    // A reader that fails lets everybody go.
+                    let outcome = copy::run(crew);
+                    if outcome.is_err() {
+                        keep(outcome);
+                        events.close();
+                    }
+                };
+                spawn().name("copy".into()).spawn_scoped(scope, read)
+            })
+            .collect();
+        if threads.iter().chain(&readers).any(Result::is_err) {
             // Without one stage the others would wait for ever.
             events.close();
             jobs.close();
             deliveries.close();
         }
-        for (thread, name) in threads.into_iter().zip(["read", "decode", "mill", "deliver"]) {
+        let names = ["read", "decode", "mill", "deliver"].into_iter().chain(std::iter::repeat("copy"));
+        for (thread, name) in threads.into_iter().chain(readers).zip(names) {
             match thread {
                 Ok(handle) => keep(wait(handle, name, &ending, shutdown_timeout)),
                 Err(error) => keep(Err(Fault::retry(

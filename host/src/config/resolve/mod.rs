@@ -18,7 +18,6 @@ const MAX_NAME_CHARACTERS: usize = 48;
 pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
     let name = name(&mut reader);
     let source = source::resolve(&mut reader, &name);
-    let snapshot_assumed_never = reader.choice("source.snapshot") == Some("initial");
     let batch = BatchLimits {
         max_rows: usize::try_from(reader.integer("batch.max_rows")).unwrap_or(1),
         max_bytes: reader.bytes("batch.max_bytes"),
@@ -38,7 +37,6 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
         Ok(Config {
             name,
             source,
-            snapshot_assumed_never,
             batch,
             plugins,
             sink,

@@ -51,7 +51,15 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         databases,
         server_id: if written_id == 0 { derived_server_id(name) } else { written_id },
         start: start(reader),
-        snapshot: Snapshot::Never,
+        snapshot: match reader.choice("source.snapshot") {
+            // Files are all there is.
+            _ if is_file => Snapshot::Never,
+            Some("never") => Snapshot::Never,
+            Some("only") => Snapshot::Only,
+            _ => Snapshot::Initial,
+        },
+        snapshot_threads: usize::try_from(reader.integer("source.snapshot_threads")).unwrap_or(1),
+        snapshot_chunk_rows: usize::try_from(reader.integer("source.snapshot_chunk_rows")).unwrap_or(1),
         tls,
         tls_ca,
         tls_cert,

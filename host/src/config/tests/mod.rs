@@ -66,13 +66,12 @@ fn a_small_configuration_gets_the_documented_defaults() {
 }
 
 #[test]
-fn existing_rows_are_never_promised_in_silence() {
-    let config = read(SMALL).unwrap();
-    assert_eq!((config.source.snapshot, config.snapshot_assumed_never), (Snapshot::Never, true));
-    let config = read(&format!("{SMALL}snapshot = \"initial\"\n")).unwrap();
-    assert_eq!((config.source.snapshot, config.snapshot_assumed_never), (Snapshot::Never, true));
-    let config = read(&format!("{SMALL}snapshot = \"never\"\n")).unwrap();
-    assert_eq!((config.source.snapshot, config.snapshot_assumed_never), (Snapshot::Never, false));
+fn existing_rows_are_copied_unless_they_are_not_wanted() {
+    let snapshot = |line: &str| read(&format!("{SMALL}{line}\n")).unwrap().source.snapshot;
+    assert_eq!(snapshot(""), Snapshot::Initial);
+    assert_eq!(snapshot("snapshot = \"initial\""), Snapshot::Initial);
+    assert_eq!(snapshot("snapshot = \"never\""), Snapshot::Never);
+    assert_eq!(snapshot("snapshot = \"only\""), Snapshot::Only);
 }
 
 #[test]
@@ -123,7 +122,7 @@ fn defaults_of_the_table_are_within_its_bounds() {
     assert_eq!(schema.pointer("/properties/batch/properties/max_rows/default"), Some(&8192.into()));
     assert_eq!(
         schema.pointer("/properties/source/properties/snapshot/anyOf/0/enum"),
-        Some(&serde_json::json!(["initial", "never"]))
+        Some(&serde_json::json!(["initial", "never", "only"]))
     );
     assert_eq!(schema.pointer("/properties/plugin/items/additionalProperties"), Some(&false.into()));
 }

@@ -145,12 +145,6 @@ fn tables_whose_topics_kafka_takes_for_one_or_that_are_rowmills_own_are_refused(
 }
 
 #[test]
-fn what_is_not_in_this_version_is_refused_by_name() {
-    let text = findings("source", "snapshot = \"only\"");
-    assert!(text.contains("is not in this version; write "), "{text}");
-}
-
-#[test]
 fn an_unknown_key_is_named_with_the_nearest_known_one() {
     for (section, line, expected) in [
         (

@@ -107,6 +107,7 @@ impl Outcome {
             commit_interval: config.sink.commit_interval,
             part: attempt::part(&config),
             inside: None,
+            existing: None,
             policy: Policy::new(&config, &server),
             pulse: Pulse::new(Duration::ZERO, None),
         };

@@ -36,6 +36,11 @@ impl Stage<'_> {
             self.fail(arrived, &chosen)?;
         }
         self.close_batches()?;
+        if let Some(existing) = self.parts.existing.as_mut().filter(|_| statement.operation != Operation::Query) {
+            for (database, table) in statement.tables.iter().chain(&chosen) {
+                existing.changed(database, table);
+            }
+        }
         self.join(statement, &chosen)?;
         if self.parts.policy.ddl == Ddl::Forward {
             for (database, table) in &chosen {

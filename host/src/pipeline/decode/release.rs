@@ -18,9 +18,14 @@ impl Stage<'_> {
                 Released::Busy if self.give_up.requested() => return Err(End::Left),
                 Released::Busy => {}
                 Released::Rows(held) => {
+                    let rows = held.rows();
+                    if let Some(existing) = &mut self.parts.existing
+                        && existing.leaves_out(&rows, &self.transaction)
+                    {
+                        continue;
+                    }
                     let before = self.parts.next_sequence;
                     self.take_begin_number();
-                    let rows = held.rows();
                     let bytes = rows.data.len();
                     let added = self.parts.batcher.add(&rows, &self.transaction, &mut self.parts.next_sequence);
                     self.open_rows += self.parts.next_sequence - before;
