@@ -19,6 +19,8 @@ pub struct Connector {
     pub tables: String,
     /// Where a first start begins: TOML.
     pub start: String,
+    /// `source.snapshot`; none by default, so that tests read nothing but what they write.
+    pub snapshot: String,
     /// More lines of `[source]`.
     pub source: String,
     /// `source.heartbeat_interval_ms`; off by default, so that tests read nothing but rows.
@@ -49,6 +51,7 @@ impl Connector {
             prefix,
             tables: tables.to_owned(),
             start: database.here(),
+            snapshot: "never".to_owned(),
             source: String::new(),
             heartbeat_interval_ms: 0,
             plugin: "builtin = \"envelope\"\nconfig = { time_zone = \"+00:00\" }".to_owned(),
@@ -80,6 +83,7 @@ impl Connector {
             prefix,
             tables,
             start,
+            snapshot,
             source,
             heartbeat_interval_ms,
             plugin,
@@ -93,7 +97,7 @@ impl Connector {
         let (host, port) = &self.address;
         format!(
             "name = \"{name}\"\n{top}\n[source]\nhost = \"{host}\"\nport = {port}\nuser = \"{user}\"\npassword = \"${{env:{PASSWORD}}}\"\n\
-             database = \"{database}\"\ntables = \"{tables}\"\nstart = {start}\nsnapshot = \"never\"\nheartbeat_interval_ms = {heartbeat_interval_ms}\n{source}\n\
+             database = \"{database}\"\ntables = \"{tables}\"\nstart = {start}\nsnapshot = \"{snapshot}\"\nheartbeat_interval_ms = {heartbeat_interval_ms}\n{source}\n\
              [[plugin]]\n{plugin}\n[sink]\ntopic_prefix = \"{prefix}\"\n{sink}\n{sections}\n"
         )
     }

@@ -60,6 +60,7 @@ mod random;
 mod refusals;
 mod schemas;
 mod shapes;
+mod snapshot;
 mod statements;
 mod streams;
 mod swap;
