@@ -215,6 +215,7 @@ mod tests {
             type_text: String::new(),
             kind,
             nullable: true,
+            width_unknown: None,
         };
         Arc::new(Table {
             version: 1,
