@@ -114,11 +114,6 @@ impl Key {
         self
     }
 
-    const fn later(mut self, values: &'static [&'static str]) -> Self {
-        self.later = values;
-        self
-    }
-
     /// The part after the last dot.
     pub(super) fn name(&self) -> &'static str {
         self.path.rsplit('.').next().unwrap_or(self.path)
