@@ -3,6 +3,7 @@
 //! The rooms stand in the order in which data flows through them. `docs/ARCHITECTURE.md` says what each may use.
 
 pub mod allocator;
+pub mod failpoint;
 pub mod config;
 pub mod position;
 pub mod fault;

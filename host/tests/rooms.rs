@@ -6,19 +6,30 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room of the library, in flow order, and what it may use.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("allocator", &[]),
+    ("failpoint", &[]),
     ("config", &["position"]),
     ("position", &[]),
     ("fault", &[]),
     ("source", &["config", "position", "fault"]),
     ("batch", &["config", "source", "position", "fault"]),
     ("plugin", &["config", "source", "batch", "fault"]),
-    ("sink", &["config", "batch", "fault"]),
+    ("sink", &["failpoint", "config", "batch", "fault"]),
     ("checkpoint", &["config", "position", "fault", "sink"]),
     (
         "pipeline",
-        &["config", "position", "fault", "source", "batch", "plugin", "sink", "checkpoint"],
+        &[
+            "failpoint",
+            "config",
+            "position",
+            "fault",
+            "source",
+            "batch",
+            "plugin",
+            "sink",
+            "checkpoint",
+        ],
     ),
 ];
 

@@ -37,6 +37,8 @@ pub struct Connector {
     pub sections: String,
     /// Keys before the first section.
     pub top: String,
+    /// More variables of its processes.
+    pub environment: Vec<(String, String)>,
     database: String,
     address: (String, u16),
     folder: tempfile::TempDir,
@@ -60,6 +62,7 @@ impl Connector {
             user: database.user.clone(),
             sections: String::new(),
             top: String::new(),
+            environment: Vec::new(),
             database: database.name.clone(),
             address: (database.server.host.clone(), database.server.port),
             folder: tempfile::tempdir().unwrap(),
@@ -111,6 +114,7 @@ impl Connector {
             .arg("-c")
             .arg(path)
             .env(PASSWORD, &self.password)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
         Rowmill::spawn(command)
     }

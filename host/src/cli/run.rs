@@ -17,6 +17,10 @@ pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>) -> Result<(), Fail
         ));
     }
     config.source.resume_past_ddl = resume_past_ddl.map(str::to_owned);
+    #[cfg(debug_assertions)]
+    if let Ok(step) = std::env::var("ROWMILL_DIE_AT") {
+        wiring::die_at(&step).map_err(Failure::usage)?;
+    }
     let stop = wiring::Stop::new();
     let request = stop.clone();
     signals::watch(Some(config.shutdown_timeout), move || request.request())?;

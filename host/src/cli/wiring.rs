@@ -15,6 +15,12 @@ use super::check::{Level, Line};
 
 pub(super) use rowmill::pipeline::{DeadLetter, Outcome, Stop};
 
+/// Has this process die at a step of the pipeline, where a test asks for it and the build can.
+#[cfg(debug_assertions)]
+pub(super) fn die_at(step: &str) -> Result<(), String> {
+    rowmill::failpoint::arm(step)
+}
+
 pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
     pipeline::run(config, stop)
 }

@@ -15,6 +15,7 @@ use super::stages::{self, Stages};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint, Left};
 use crate::config::{Config, OnLoss, Snapshot, SourceKind, Start};
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::position::Position;
@@ -45,9 +46,11 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     if !claim.wait()? {
         return Ok(());
     }
+    reach(Point::Owned);
     let mut origin = open_origin(config, stop)?;
     let mut sink = sink::connect(config, stop.flag())?;
     sink.prepare(&topics(config, &origin.tables))?;
+    reach(Point::TakenOver);
     if chain.is_none() {
         *chain = Some(Chain::load(config, &origin.server)?);
     }
@@ -55,6 +58,7 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
     let checkpoint = load_or_create(config, &origin.tables, stop)?;
+    reach(Point::Loaded);
     if config.source.snapshot == Snapshot::Only && checkpoint.copying.is_empty() {
         info!(connector = %config.name, "all rows were copied before; source.snapshot = \"initial\" goes on with the changes since");
         return Ok(());

@@ -29,6 +29,7 @@ use super::{STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{Checkpoint, Inside};
 use crate::config::{Config, Ddl, OnError, SourceKind, TableFilter, Topics};
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::position::Position;
 use crate::sink::TopicSpec;
@@ -337,6 +338,7 @@ impl Stage<'_> {
     }
 
     fn send(&mut self, batch: Batch) -> Result<(), End> {
+        reach(Point::Batched);
         let table = &batch.table;
         let topic = self.topic(&table.database, &table.name, !table.key.is_empty())?;
         self.mark_begin(&topic)?;
@@ -366,6 +368,7 @@ impl Stage<'_> {
         self.close_batches()?;
         if self.moved {
             let checkpoint = self.checkpoint(position);
+            reach(Point::Decided);
             if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
                 return Err(End::Left);
             }

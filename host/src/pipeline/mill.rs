@@ -12,6 +12,7 @@ use super::stages::End;
 use crate::batch::{Batch, Records};
 use crate::checkpoint::Checkpoint;
 use crate::config::OnError;
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::plugin::{Chain, FlushReason, Rejected};
 use crate::sink::TopicSpec;
@@ -79,6 +80,7 @@ impl Mill<'_> {
         } else {
             self.encode_rows(batch, topic)?
         };
+        reach(Point::Encoded);
         self.counters.milled(batch.rows.num_rows(), started.elapsed());
         for rejected in rejected {
             let letter = Letter::of_row(batch, rejected.seq, rejected.into())?;

@@ -2,6 +2,7 @@
 
 use super::STOP_CHECK;
 use super::queue::{CloseOnDrop, Queue};
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::source::{Event, Read, Source};
 
@@ -15,6 +16,7 @@ pub(super) fn run(source: &mut dyn Source, output: &Queue<Vec<Event>>) -> Result
         let mut events = Vec::new();
         let read = source.read(&mut events, STOP_CHECK)?;
         if !events.is_empty() {
+            reach(Point::Read);
             let bytes = events.iter().map(|event| event.body.len() + EVENT_OVERHEAD).sum();
             if !output.push(events, bytes) {
                 return Ok(());

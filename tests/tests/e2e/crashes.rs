@@ -1,5 +1,7 @@
 //! Crashes, stops and lost connections: nothing is lost, order holds, and a repeated change is the same change.
 
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline_tests::{Chance, Connector, Database, Kafka, Message, Server, Session, until};

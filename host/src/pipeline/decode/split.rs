@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use super::{End, Job, Stage};
 use crate::batch::Batcher;
 use crate::checkpoint::{Inside, TableRows};
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::source::Transaction;
 
@@ -95,6 +96,7 @@ impl Stage<'_> {
         self.split.delivered = Some(self.inside());
         self.split.is_open = true;
         let checkpoint = self.checkpoint(self.parts.interpreter.position().clone());
+        reach(Point::PartDecided);
         if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
             return Err(End::Left);
         }

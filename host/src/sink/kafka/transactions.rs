@@ -12,6 +12,7 @@ use super::native::{Producer, Refusal, Trouble};
 use super::topics::POSITIONS;
 use super::{Commit, KafkaSink, settings};
 use crate::config::Transactions;
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 
 /// How long one call waits before the stop signal is looked at.
@@ -70,14 +71,18 @@ impl KafkaSink {
         }
         self.producer
             .begin_transaction()
-            .map_err(|trouble| self.fail(trouble.refusal, "beginning a transaction".to_owned()))
+            .map_err(|trouble| self.fail(trouble.refusal, "beginning a transaction".to_owned()))?;
+        reach(Point::Begun);
+        Ok(())
     }
 
     /// Commits everything written so far together with its checkpoint, and waits for that.
     pub(super) fn commit_transaction(&mut self, commit: Commit) -> Result<(), Fault> {
         self.begin()?;
         self.store(&commit.checkpoint)?;
+        reach(Point::Stored);
         self.end_transaction()?;
+        reach(Point::Committed);
         self.commits.committed(commit.number);
         Ok(())
     }
@@ -93,6 +98,7 @@ impl KafkaSink {
         // What a flush has waited for may have failed.
         let served = self.producer.poll(Duration::ZERO);
         self.note(served)?;
+        reach(Point::Flushed);
         loop {
             let Err(Trouble { refusal, retriable }) = self.producer.commit_transaction(CALL) else {
                 return Ok(());

@@ -9,6 +9,7 @@ use super::native::{Message, Refusal};
 use super::settings::MESSAGE_OVERHEAD;
 use super::{KafkaSink, LOOK, Route};
 use crate::batch::Records;
+use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::sink::headers::record_headers;
 use crate::sink::murmur2;
@@ -37,6 +38,7 @@ impl KafkaSink {
         let sent = self.send_all(lot, &records, &routes);
         // Also after a failure: what was sent is still on its way, and its buffer with it.
         self.producer.close_lot(lot);
+        reach(Point::Sent);
         sent
     }
 

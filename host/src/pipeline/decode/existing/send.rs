@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use super::{Existing, Rest};
+use crate::failpoint::{Point, reach};
 use crate::pipeline::STOP_CHECK;
 use crate::pipeline::copy::{Chunk, Ended, Step, Task, Until};
 use crate::pipeline::decode::{End, Ending, Parts, Stage};
@@ -149,6 +150,7 @@ impl Stage<'_> {
             (Rest::All, Some(layout)) => self.add_existing(&chunk, layout, (&chunk.lot.images, chunk.lot.rows), &whole)?,
             (Rest::Some(images, rows), Some(layout)) => self.add_existing(&chunk, layout, (images, *rows), &whole)?,
         };
+        reach(Point::Copied);
         self.moved = true;
         self.first_uncommitted.get_or_insert_with(Instant::now);
         let Some(existing) = &mut self.parts.existing else { return Ok(()) };
@@ -163,6 +165,7 @@ impl Stage<'_> {
             table.left.order.clone_from(&layout.order);
         }
         if let Some(ended) = chunk.end {
+            reach(Point::TableCopied);
             self.end_table(number, ended);
         }
         if !self.is_copying() {
