@@ -1,6 +1,7 @@
 //! A connector's configuration as a file, and the commands that take it.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::process::{Ended, Rowmill, command};
 use crate::{Database, Kafka};
@@ -37,8 +38,6 @@ pub struct Connector {
     pub sections: String,
     /// Keys before the first section.
     pub top: String,
-    /// More variables of its processes.
-    pub environment: Vec<(String, String)>,
     database: String,
     address: (String, u16),
     folder: tempfile::TempDir,
@@ -62,7 +61,6 @@ impl Connector {
             user: database.user.clone(),
             sections: String::new(),
             top: String::new(),
-            environment: Vec::new(),
             database: database.name.clone(),
             address: (database.server.host.clone(), database.server.port),
             folder: tempfile::tempdir().unwrap(),
@@ -107,6 +105,10 @@ impl Connector {
 
     /// Writes the file and starts a command with `-c` and its path at the end.
     pub fn spawn(&self, arguments: &[&str]) -> Rowmill {
+        Rowmill::spawn(self.command(arguments))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let path = self.file("connector.toml");
         std::fs::write(&path, self.toml()).unwrap();
         let mut command = command(arguments);
@@ -114,14 +116,24 @@ impl Connector {
             .arg("-c")
             .arg(path)
             .env(PASSWORD, &self.password)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
-        Rowmill::spawn(command)
+        command
     }
 
     /// `rowmill run`.
     pub fn start(&self) -> Rowmill {
         self.spawn(&["run"])
+    }
+
+    /// `rowmill run` that dies at a step of `host/src/failpoint` when it comes to it for the so-manieth time, to its end.
+    ///
+    /// # Panics
+    /// Where it ends by itself.
+    pub fn dies_at(&self, step: &str, count: u64) {
+        let mut command = self.command(&["run"]);
+        command.env("ROWMILL_DIE_AT", format!("{step}:{count}"));
+        let ended = Rowmill::spawn(command).wait();
+        assert_eq!(ended.code, None, "at {step}:{count} it was to die; it wrote:\n{}", ended.output());
     }
 
     /// `rowmill check`, to its end.

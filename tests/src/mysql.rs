@@ -276,6 +276,18 @@ impl Database {
         format!("{{ file = \"{file}\", pos = {pos} }}")
     }
 
+    /// The log's events from a place on, as `SHOW BINLOG EVENTS` has them, in all files since: other tests may begin new ones.
+    pub fn log_events(&mut self, file: &str, pos: u64) -> Vec<Vec<Option<String>>> {
+        let logs = self.query("SHOW BINARY LOGS").into_iter().filter_map(|row| row[0].clone());
+        let logs: Vec<String> = logs.skip_while(|name| name != file).collect();
+        let mut events = Vec::new();
+        for log in logs {
+            let from = if log == file { pos } else { 4 };
+            events.extend(self.query(&format!("SHOW BINLOG EVENTS IN '{log}' FROM {from}")));
+        }
+        events
+    }
+
     /// Binlog file and offset of its end.
     pub fn log_end(&mut self) -> (String, u64) {
         let statement = match self.server.kind {

@@ -112,7 +112,7 @@ fn what_the_log_itself_takes_back_does_not_arrive(server: Server) {
     ] {
         database.exec(sql);
     }
-    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {pos}"));
+    let events = database.log_events(&file, pos);
     let taken_back = events
         .iter()
         .filter(|row| row[5].as_ref().is_some_and(|info| info.contains("ROLLBACK")));
@@ -282,7 +282,7 @@ fn the_statement_that_is_logged_beside_its_rows_changes_nothing(server: Server) 
         database.exec(&format!("INSERT INTO t VALUES (1{id}, REPEAT('x', 70000))"));
         database.exec("COMMIT");
     }
-    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {pos}"));
+    let events = database.log_events(&file, pos);
     assert!(events.iter().any(|row| row[2].as_deref() == Some(event)), "no {event} in the log");
     run_to_last(&kafka, &connector, &mut database);
     let ids: Vec<i64> = changes(&kafka, &connector, &["t"]).iter().map(|change| change.2).collect();
@@ -311,7 +311,7 @@ fn a_row_larger_than_a_packet_arrives_whole(server: Server) {
     };
     insert(&mut database, 0, sizes[0]);
     // An event that fills a packet to its last byte (one is the protocol's own): an empty one follows.
-    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {pos}"));
+    let events = database.log_events(&file, pos);
     let number = |text: &Option<String>| text.as_ref().unwrap().parse::<usize>().unwrap();
     let rows = events
         .iter()

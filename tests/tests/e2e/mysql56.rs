@@ -37,7 +37,7 @@ fn rows_in_events_of_version_1_without_checksums_are_what_the_server_says() {
         ],
         |_, _| (),
     );
-    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {pos}"));
+    let events = database.log_events(&file, pos);
     let kinds: Vec<&str> = events
         .iter()
         .map(|row| row[2].as_deref().unwrap())

@@ -157,7 +157,7 @@ fn load_data_stops_or_warns(kind: Kind) {
     // Where the session logs rows, there is nothing to lose.
     database.exec("LOAD DATA INFILE 'rows.txt' REPLACE INTO TABLE t");
     database.exec("INSERT INTO t VALUES (3, 3)");
-    let events = database.query(&format!("SHOW BINLOG EVENTS IN '{log}' FROM {pos}"));
+    let events = database.log_events(&log, pos);
     for event in ["Begin_load_query", "Execute_load_query"] {
         let count = events.iter().filter(|row| row[2].as_deref() == Some(event)).count();
         assert_eq!(count, 2, "{event} in {events:?}");

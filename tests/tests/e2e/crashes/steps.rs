@@ -32,16 +32,8 @@ fn steps() -> Vec<&'static str> {
     steps
 }
 
-/// Starts the connector, which is to die at a step, and waits until it has.
-fn dies(connector: &mut Connector, step: &str, count: u64) {
-    connector.environment = vec![("ROWMILL_DIE_AT".to_owned(), format!("{step}:{count}"))];
-    let ended = connector.start().wait();
-    connector.environment.clear();
-    assert_eq!(ended.code, None, "at {step}:{count} it was to die; it wrote:\n{}", ended.output());
-}
-
-/// The same while transactions are committed.
-fn dies_under_load(connector: &mut Connector, step: (&str, u64), session: &mut Session, world: (&mut Chance, &mut History, &mut i64)) {
+/// Has the connector die while transactions are committed.
+fn dies_under_load(connector: &Connector, step: (&str, u64), session: &mut Session, world: (&mut Chance, &mut History, &mut i64)) {
     let is_dead = AtomicBool::new(false);
     let (chance, history, next) = world;
     std::thread::scope(|scope| {
@@ -51,7 +43,7 @@ fn dies_under_load(connector: &mut Connector, step: (&str, u64), session: &mut S
                 load(session, chance, history, next);
             }
         });
-        dies(connector, step.0, step.1);
+        connector.dies_at(step.0, step.1);
         is_dead.store(true, Ordering::Release);
         loader.join().unwrap();
     });
@@ -71,8 +63,8 @@ fn at_each_step_between_reading_and_commit_it_can_die_without_a_trace(server: Se
     let (mut history, mut next) = (History::new(), 0);
 
     for step in OF_COPIES {
-        dies(&mut connector, step, 1);
-        dies(&mut connector, step, 2);
+        connector.dies_at(step, 1);
+        connector.dies_at(step, 2);
     }
     let rowmill = connector.start();
     rowmill.wait_for_log("the last table", |line| line.contains("tables_left=0"));
@@ -84,16 +76,16 @@ fn at_each_step_between_reading_and_commit_it_can_die_without_a_trace(server: Se
         .filter(|step| ![&OF_COPIES[..], &OF_PARTS].concat().contains(step));
     for step in streamed {
         let world = (&mut chance, &mut history, &mut next);
-        dies_under_load(&mut connector, (step, 1), &mut session, world);
+        dies_under_load(&connector, (step, 1), &mut session, world);
         if !OF_STARTS.contains(&step) {
             let later = 2 + chance.below(20);
-            dies_under_load(&mut connector, (step, later), &mut session, (&mut chance, &mut history, &mut next));
+            dies_under_load(&connector, (step, later), &mut session, (&mut chance, &mut history, &mut next));
         }
     }
     for step in OF_PARTS {
         large(&mut database, &mut history);
-        dies(&mut connector, step, 1);
-        dies(&mut connector, step, 2);
+        connector.dies_at(step, 1);
+        connector.dies_at(step, 2);
     }
     let rowmill = connector.start();
     wait_for_last(&kafka, &connector, &mut database, &mut history);

@@ -317,8 +317,11 @@ fn columns_that_are_added_meanwhile_are_in_the_rows_that_follow(server: Server) 
     connector.source = "snapshot_chunk_rows = 20".to_owned();
     connector.sink.push_str("\npartitions_with_key = 1");
     let rowmill = connector.start();
-    kafka.read_until(&[&connector.topic("t")], |messages| messages.len() > 200);
+    rowmill.wait_for_log("the copy", |line| line.contains("copying a table"));
+    // So that it is not done before the statement is.
+    rowmill.signal("STOP");
     database.exec("ALTER TABLE t ADD COLUMN more INT DEFAULT 7");
+    rowmill.signal("CONT");
     rowmill.wait_for_log("the last table", |line| {
         line.contains("tables_left=0") || line.contains("\"tables_left\":0")
     });
