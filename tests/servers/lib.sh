@@ -32,19 +32,31 @@ free_port() {
 # When a process began, in clock ticks since boot: with its id it names one process for good.
 began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
-# Ends the process in state file $1 by signal $2 and starts the same command again within $3, its output into $4.
-restart_process() {
-  local state=$1 pid data command
-  pid=$(sed -n 's/^pid=//p' "$state"); data=$(sed -n 's/^data=//p' "$state")
+# Ends the process in state file $1 by signal $2 (TERM, or KILL for a crash); what it was started with is kept for `up_process`.
+down_process() {
+  local state=$1 pid data
+  pid=$(sed -n 's/^pid=//p' "$state")
   [ "$(began "$pid")" = "$(sed -n 's/^began=//p' "$state")" ] || die "the server of $state does not run"
-  mapfile -d '' -t command <"/proc/$pid/cmdline"
+  cp "/proc/$pid/cmdline" "$state.command"
+  data=$(sed -n 's/^data=//p' "$state")
+  # Whoever sweeps up after servers that are gone leaves it alone.
+  [ -z "$data" ] || touch "$data/down"
   [ "$2" = TERM ] || kill "-$2" "$pid"
   end_process "$state"
+}
+
+# Starts what `down_process` ended, by the same command within $2, its output into $3.
+up_process() {
+  local state=$1 data command
+  [ -f "$state.command" ] || die "the server of $state was not ended"
+  mapfile -d '' -t command <"$state.command"
+  data=$(sed -n 's/^data=//p' "$state")
   # A process that has ended is there as long as nobody asks how; a server that finds its id in the lock file would not start.
   [ -z "$data" ] || rm -f "$data/socket.lock"
-  setsid chroot "$3" "${command[@]}" </dev/null >>"$4" 2>&1 &
+  setsid chroot "$2" "${command[@]}" </dev/null >>"$3" 2>&1 &
   sed -i "s/^pid=.*/pid=$!/; s/^began=.*/began=$(began $!)/" "$state"
-  [ -z "$data" ] || cp "$state" "$data/state"
+  [ -z "$data" ] || { cp "$state" "$data/state"; rm -f "$data/down"; }
+  rm -f "$state.command"
 }
 
 # Ends the process in state file $1 (lines `pid=…`, `began=…`) and waits until it is gone; another process that got its id is left alone.
