@@ -38,8 +38,9 @@ pub struct Connector {
     pub sections: String,
     /// Keys before the first section.
     pub top: String,
+    /// Host and port of the server, or of a proxy before it.
+    pub address: (String, u16),
     database: String,
-    address: (String, u16),
     folder: tempfile::TempDir,
 }
 

@@ -2,7 +2,7 @@
 //! every wait has a deadline. Nothing here uses rowmill's own code: what it does is judged from outside.
 //!
 //! `tests/run` starts the servers and sets `ROWMILL_TEST_MYSQL`, `ROWMILL_TEST_MARIADB`, `ROWMILL_TEST_MYSQL56`, `ROWMILL_TEST_KAFKA`
-//! (host:port) and `ROWMILL_TEST_BIN`.
+//! (host:port), `ROWMILL_TEST_BIN`, and `ROWMILL_TEST_RUN`: a folder in which tests may start servers that it ends.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,19 +16,23 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod chance;
+mod cluster;
 mod connector;
 mod json;
 mod kafka;
 mod mysql;
 mod process;
+mod proxy;
 mod wait;
 
 pub use chance::{Chance, seed};
+pub use cluster::Cluster;
 pub use connector::Connector;
 pub use json::{array_items, object_members};
 pub use kafka::{Kafka, Message};
 pub use mysql::{Database, Kind, Server, Session};
 pub use process::{Ended, Rowmill, binary, command, run_command};
+pub use proxy::{Cut, Direction, Proxy, Traffic};
 pub use wait::{DEADLINE, until};
 
 /// The value of an environment variable that `tests/run` sets.

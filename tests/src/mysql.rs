@@ -6,7 +6,7 @@ use std::process::Command;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Row, Value};
 
-use crate::{environment, unique};
+use crate::{environment, unique, until};
 
 /// A running MySQL server.
 #[derive(Debug)]
@@ -119,6 +119,91 @@ impl Server {
             String::from_utf8_lossy(&output.stderr)
         );
         Self::at(kind, String::from_utf8(output.stdout).unwrap().trim(), Some(dir))
+    }
+
+    /// Ends the server, which this handle has started, by SIGTERM or SIGKILL; its data stays.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn down(&self, signal: &str) {
+        self.command("down", &[signal]);
+    }
+
+    /// Starts it again at its port, and waits until it serves.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn up(&self) {
+        self.command("up", &[]);
+    }
+
+    fn command(&self, command: &str, arguments: &[&str]) {
+        let dir = self.own.as_ref().expect("the server is this test's own").path();
+        let status = Command::new(script(self.kind)).arg(command).arg(dir).args(arguments).status();
+        assert!(status.unwrap().success(), "{command} of {:?} {arguments:?}", self.kind);
+    }
+
+    /// Starts a server that replicates all that this one's log has: by GTID where this one has them, else by file and offset.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    #[must_use]
+    pub fn replica(&self, options: &[&str]) -> Self {
+        // What it applies has to be in its own log.
+        let logs = if self.kind == Kind::Mysql {
+            "--log-replica-updates"
+        } else {
+            "--log-slave-updates"
+        };
+        let replica = Self::start_of(self.kind, &[&[logs], options].concat());
+        let (host, port) = (&self.host, self.port);
+        let mut session = replica.session();
+        match self.kind {
+            Kind::Mysql => {
+                let by = if self.session().value("SELECT @@global.gtid_mode") == "ON" {
+                    "SOURCE_AUTO_POSITION = 1"
+                } else {
+                    "SOURCE_LOG_FILE = 'binlog.000001', SOURCE_LOG_POS = 4"
+                };
+                session.exec(&format!(
+                    "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{host}', SOURCE_PORT = {port}, SOURCE_USER = 'root', \
+                     GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, {by}"
+                ));
+                session.exec("START REPLICA");
+            }
+            Kind::Mariadb | Kind::Mysql56 => {
+                let by = if self.kind == Kind::Mariadb {
+                    "MASTER_USE_GTID = slave_pos"
+                } else {
+                    "MASTER_AUTO_POSITION = 1"
+                };
+                session.exec(&format!(
+                    "CHANGE MASTER TO MASTER_HOST = '{host}', MASTER_PORT = {port}, MASTER_USER = 'root', MASTER_CONNECT_RETRY = 1, {by}"
+                ));
+                session.exec("START SLAVE");
+            }
+        }
+        replica
+    }
+
+    /// Makes a replica a server of its own, once it has applied all that it has got.
+    ///
+    /// # Panics
+    /// Where it does not get so far.
+    pub fn promote(&self) {
+        let mut session = self.session();
+        let (word, done) = match self.kind {
+            Kind::Mysql => ("REPLICA", "Replica has read all relay log"),
+            Kind::Mariadb | Kind::Mysql56 => ("SLAVE", "Slave has read all relay log"),
+        };
+        session.exec(&format!("STOP {word} IO_THREAD"));
+        until("the replica to apply what it has got", || {
+            let states = session.query("SELECT state FROM information_schema.processlist");
+            let is_done = |row: &Vec<Option<String>>| row[0].as_ref().is_some_and(|state| state.starts_with(done));
+            states.iter().any(is_done).then_some(())
+        });
+        session.exec(&format!("STOP {word}"));
+        session.exec(&format!("RESET {word} ALL"));
     }
 
     fn at(kind: Kind, address: &str, own: Option<tempfile::TempDir>) -> Self {
@@ -238,15 +323,21 @@ impl Database {
     /// # Panics
     /// Where it does not come up again.
     pub fn restart(&mut self, signal: &str) {
-        let dir = self.server.own.as_ref().expect("the server is this test's own").path();
-        let status = Command::new(script(self.server.kind))
-            .arg("restart")
-            .arg(dir)
-            .arg(signal)
-            .status()
-            .unwrap();
-        assert!(status.success(), "restarting {:?}", self.server.kind);
+        self.server.command("restart", &[signal]);
         self.session = self.session();
+    }
+
+    /// The same database and account on another server: a replica.
+    pub fn on(&self, server: Server) -> Self {
+        let mut session = server.session();
+        session.exec(&format!("USE `{}`", self.name));
+        Self {
+            name: self.name.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+            session,
+            server,
+        }
     }
 
     /// Another session of root, with this database as the default.
@@ -313,6 +404,14 @@ impl Session {
     /// # Panics
     /// Where the server refuses.
     pub fn connect(host: &str, port: u16, user: &str, password: &str) -> Self {
+        Self::try_connect(host, port, user, password).unwrap_or_else(|e| panic!("connecting to MySQL at {host}:{port}: {e}"))
+    }
+
+    /// Connects to a server that may be away.
+    ///
+    /// # Errors
+    /// Why it can't be reached.
+    pub fn try_connect(host: &str, port: u16, user: &str, password: &str) -> Result<Self, mysql_async::Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let options = OptsBuilder::default()
             .ip_or_hostname(host)
@@ -321,10 +420,8 @@ impl Session {
             .pass(Some(password))
             .prefer_socket(false)
             .init(vec!["SET NAMES utf8mb4"]);
-        let conn = runtime
-            .block_on(Conn::new(options))
-            .unwrap_or_else(|e| panic!("connecting to MySQL at {host}:{port}: {e}"));
-        Self { conn, runtime }
+        let conn = runtime.block_on(Conn::new(options))?;
+        Ok(Self { conn, runtime })
     }
 
     /// Runs a statement.
