@@ -12,6 +12,7 @@ use crate::config::OnError;
 pub(super) struct Counters {
     rows: AtomicU64,
     records: AtomicU64,
+    commits: AtomicU64,
     plugin_nanos: AtomicU64,
     dead_letters: AtomicU64,
     skipped: AtomicU64,
@@ -28,6 +29,11 @@ impl Counters {
     /// Records that the sink took over.
     pub(super) fn written(&self, records: usize) {
         add(&self.records, u64::try_from(records).unwrap_or(0));
+    }
+
+    /// Commits that became durable.
+    pub(super) fn committed(&self, commits: u64) {
+        add(&self.commits, commits);
     }
 
     /// A row that was not taken. Whether it becomes a letter; else it is only counted.
@@ -56,6 +62,11 @@ impl Counters {
     /// Records to the sink.
     pub(super) fn records(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
+    }
+
+    /// Durable commits.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Time in plugins, handing over included.

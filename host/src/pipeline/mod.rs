@@ -4,6 +4,7 @@
 //! them down and starts again at the checkpoint: the one path that a crash takes too.
 
 mod stop;
+mod backoff;
 mod ownership;
 mod queue;
 mod letters;
@@ -28,18 +29,13 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
+use self::backoff::Backoff;
 use self::ownership::Claim;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::plugin::Chain;
 use crate::source::is_collision;
 
-/// Wait before the first retry; it doubles up to [`BACKOFF_MAX`].
-const BACKOFF_MIN: Duration = Duration::from_millis(250);
-/// Longest wait between two retries: a server that comes back is noticed within this time.
-const BACKOFF_MAX: Duration = Duration::from_secs(15);
-/// An attempt that ran this long was a success, and the next retry starts with the short wait again.
-const BACKOFF_RESET: Duration = Duration::from_secs(60);
 /// Within this time a process that is not the owner any more has heard of it.
 const HEARD: Duration = Duration::from_secs(8);
 /// How often a waiting stage looks whether it should stop.
@@ -52,17 +48,15 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
     let counters = counters::Counters::default();
     let mut chain: Option<Chain> = None;
-    let mut wait = BACKOFF_MIN;
+    let mut backoff = Backoff::default();
     loop {
-        let started = Instant::now();
+        let (started, commits) = (Instant::now(), counters.commits());
         match owned_attempt(config, stop, &mut chain, &counters) {
             Err(Fault::Retry(reason)) if !stop.requested() => {
-                if started.elapsed() >= BACKOFF_RESET {
-                    wait = BACKOFF_MIN;
-                }
-                warn!(connector = %config.name, reason = format!("{reason:#}"), wait_ms = wait.as_millis(), "starting again");
+                let (attempt, wait) = backoff.next(started.elapsed(), counters.commits() > commits);
+                let reason = format!("{reason:#}");
+                warn!(connector = %config.name, reason, attempt, wait_ms = wait.as_millis(), "starting again");
                 sleep_unless_stopped(wait, stop);
-                wait = (wait * 2).min(BACKOFF_MAX);
             }
             Ok(()) => {
                 info!(connector = %config.name, "stopped");

@@ -5,6 +5,7 @@ use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use tracing::info;
 
 use super::counters::Counters;
 use super::decode::{self, Ending, Job, Parts};
@@ -128,7 +129,18 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
     });
     match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(fault) => Err(fault),
-        None => Ok(()),
+        None => {
+            // Said only here: the last stage ends as well when another one met a fault.
+            info!(
+                rows = counters.rows(),
+                records = counters.records(),
+                commits = counters.commits(),
+                dead_letters = counters.dead_letters(),
+                skipped = counters.skipped(),
+                "everything is delivered"
+            );
+            Ok(())
+        }
     }
 }
 

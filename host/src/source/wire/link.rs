@@ -50,10 +50,12 @@ impl Link {
     pub(in crate::source) fn fill(&mut self, wait: Duration) -> Result<bool, Fault> {
         let Self { channel, input, .. } = self;
         match input.fill(|room| channel.read(room, wait)) {
-            Ok(0) => Err(Fault::retry(anyhow!("the server closed the connection"))),
+            Ok(0) => Err(closed()),
             Ok(_) => Ok(true),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(false),
+                // Below TLS, without its goodbye: a server that died.
+                ErrorKind::UnexpectedEof => Err(closed()),
                 _ => Err(Fault::retry(error)),
             },
         }
@@ -140,4 +142,8 @@ pub(in crate::source) fn length(head: &[u8]) -> usize {
 /// Something that no server sends at this place.
 pub(super) fn senseless() -> Fault {
     Fault::retry(anyhow!("what the server sent makes no sense here: is it MySQL?"))
+}
+
+fn closed() -> Fault {
+    Fault::retry(anyhow!("the server closed the connection"))
 }
