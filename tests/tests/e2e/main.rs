@@ -57,6 +57,7 @@ mod ownership;
 mod packed;
 mod partial_json;
 mod random;
+mod recovery;
 mod refusals;
 mod schemas;
 mod shapes;
