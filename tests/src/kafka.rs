@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
@@ -146,11 +147,31 @@ impl Kafka {
         read
     }
 
+    /// Opens a transaction of somebody else's, with one record in partition 0 of a topic.
+    pub fn open_transaction(&self, topic: &str, key: &str) -> OpenTransaction {
+        let producer: BaseProducer = self.settings().set("transactional.id", crate::unique("open")).create().unwrap();
+        producer.init_transactions(REQUEST).unwrap();
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::to(topic).partition(0).key(key).payload("{}")).unwrap();
+        producer.flush(REQUEST).unwrap();
+        OpenTransaction(producer)
+    }
+
     /// Deletes topics, those that are missing too.
     pub fn delete_topics(&self, topics: &[&str]) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let admin: AdminClient<DefaultClientContext> = self.settings().create().unwrap();
         runtime.block_on(admin.delete_topics(topics, &AdminOptions::new())).unwrap();
+    }
+}
+
+/// A transaction that nobody has ended.
+pub struct OpenTransaction(BaseProducer);
+
+impl OpenTransaction {
+    /// Ends it without its record.
+    pub fn abort(self) {
+        self.0.abort_transaction(REQUEST).unwrap();
     }
 }
 

@@ -29,7 +29,7 @@ pub use chance::{Chance, seed};
 pub use cluster::Cluster;
 pub use connector::Connector;
 pub use json::{array_items, object_members};
-pub use kafka::{Kafka, Message};
+pub use kafka::{Kafka, Message, OpenTransaction};
 pub use mysql::{Database, Kind, Server, Session};
 pub use process::{Ended, Rowmill, binary, command, run_command};
 pub use proxy::{Cut, Direction, Proxy, Traffic};

@@ -35,6 +35,31 @@ fn waits(rowmill: &Rowmill) {
     rowmill.wait_for_log("that it waits", |log| log.contains("waiting for the connector"));
 }
 
+/// Readers see nothing that was committed behind a transaction that is open, such as one of a connector that was just killed.
+#[test]
+fn a_transaction_that_another_connector_left_open_hides_no_position() {
+    let kafka = Kafka::shared();
+    let mut database = Server::shared().database("hidden");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
+    let connector = Connector::new(&mut database, &kafka, "t");
+    let rowmill = connector.start();
+    database.exec("INSERT INTO t VALUES (1)");
+    kafka.read(&[&connector.topic("t")], 1);
+    let open = kafka.open_transaction("rowmill_positions", "somebody-else");
+    database.exec("INSERT INTO t VALUES (2)");
+    kafka.read(&[&connector.topic("t")], 2);
+    rowmill.terminate().assert_code(0);
+    let rowmill = connector.start();
+    rowmill.wait_for_log("the wait", |line| line.contains("waiting for the end of a transaction"));
+    open.abort();
+    database.exec("INSERT INTO t VALUES (3)");
+    kafka.read_until(&[&connector.topic("t")], |read| {
+        read.iter().any(|message| message.integer("id") == 3)
+    });
+    rowmill.terminate().assert_code(0);
+    assert_eq!(kafka.records(&connector.topic("t")), 3, "nothing came again");
+}
+
 #[test]
 fn a_second_process_waits_and_takes_over_when_the_first_dies() {
     let kafka = Kafka::shared();

@@ -19,6 +19,13 @@ use crate::sink::{Commit, Sink};
 const REACH: Duration = Duration::from_secs(10);
 /// How long the reading may stand still.
 const STILL: Duration = Duration::from_secs(15);
+/// How long another connector's transaction may be open: a broker ends those of the dead after `transaction.timeout.ms`, which is 60 s here
+/// unless it is set.
+const OPEN: Duration = Duration::from_secs(90);
+/// After this time the log is told of the wait.
+const NOTICE: Duration = Duration::from_secs(1);
+/// Between two looks at its end.
+const LOOK: Duration = Duration::from_millis(5);
 /// Offsets that are read first, from the end; each further window is this many times larger.
 const FIRST_WINDOW: i64 = 2_000;
 const GROWTH: i64 = 16;
@@ -44,7 +51,7 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
     }
     let client = settings::reader(&config.sink.brokers, &config.sink.properties, true);
     let reader: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
-    let (low, high) = reader.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
+    let (low, high) = decided(config, &reader, &tried)?;
     let (mut end, mut window) = (high, FIRST_WINDOW);
     while end > low {
         let start = end.saturating_sub(window).max(low);
@@ -61,6 +68,35 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
         (end, window) = (start, window.saturating_mul(GROWTH));
     }
     Ok(None)
+}
+
+/// The offsets of the topic, once everything that is written by now is committed or aborted: behind a transaction that is still open, such
+/// as one that another connector left when it was killed, no record is shown, however long ago it was committed.
+fn decided(config: &Config, reader: &BaseConsumer<Logs>, tried: &dyn Fn() -> String) -> Result<(i64, i64), Fault> {
+    let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
+    let client = settings::reader(&config.sink.brokers, &config.sink.properties, false);
+    let all: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
+    let (_, written) = all.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
+    let started = Instant::now();
+    let mut told = false;
+    loop {
+        let (low, high) = reader.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
+        if high >= written {
+            return Ok((low, high));
+        }
+        if started.elapsed() > OPEN {
+            let text = format!(
+                "a transaction that somebody left in topic {POSITIONS:?} has been open for {} s",
+                OPEN.as_secs()
+            );
+            return Err(Fault::retry(anyhow::Error::msg(text).context(tried())));
+        }
+        if !told && started.elapsed() > NOTICE {
+            told = true;
+            tracing::info!(connector = %config.name, "waiting for the end of a transaction that another connector has open in the topic of positions");
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// The last record of the key in these offsets: nothing, a tombstone, or a value. The error is none when nothing came.
