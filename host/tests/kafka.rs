@@ -116,6 +116,7 @@ fn commit(number: u64) -> Commit {
     Commit {
         number,
         checkpoint: checkpoint(number).encode().unwrap(),
+        heeded: Vec::new(),
     }
 }
 

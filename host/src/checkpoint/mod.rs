@@ -6,11 +6,13 @@
 mod copying;
 mod file;
 mod inside;
+mod requests;
 mod topic;
 
 pub use copying::Left;
 pub use file::FileCheckpoints;
 pub use inside::{Inside, TableRows};
+pub use requests::{Request, Requests, request_snapshot};
 pub use topic::TopicCheckpoints;
 
 use crate::config::Config;
@@ -45,7 +47,7 @@ pub struct Checkpoint {
     /// What has been delivered of a transaction after `position`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inside: Option<Inside>,
-    /// Tables of which rows from before the first start are not all delivered.
+    /// Tables of which existing rows are not all delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "copying")]
     pub copying: Vec<Left>,
 }
@@ -218,11 +220,13 @@ mod tests {
         with_some.copying.push(Left {
             after: Some(vec!["42".to_owned(), "_utf8mb4 x'c3a4'".to_owned()]),
             order: Some("`id` int ".to_owned()),
+            rows: 17,
             ..Left::all_of("shop", "orders")
         });
         with_some
             .copying
             .extend((0..10_000).map(|n| Left::all_of("shop", &format!("items_{n:05}"))));
+        with_some.copying.push(Left::again("shop", "stock"));
         let stored = with_some.encode().unwrap();
         assert!(stored.starts_with(b"{\"version\":4,"), "{stored:?}");
         assert!(stored.len() < 200_000, "a record of {} bytes", stored.len());

@@ -89,6 +89,10 @@ pub(super) enum Command {
     /// Prints a topic's messages as JSON lines: topic, partition, offset, timestamp, key, headers, value.
     Tail(Tail),
 
+    /// Has a connector copy all rows of tables that it has, once more or for the first time: at once where it runs, else at its next start.
+    /// Prints the request as JSON; the connector's log and `position show` tell of the copy.
+    Snapshot(Snapshot),
+
     /// Reads or moves the position of a connector that is not running.
     #[command(subcommand)]
     Position(Position),
@@ -184,9 +188,20 @@ impl From {
     }
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Snapshot {
+    /// The connector's configuration.
+    #[arg(short, long, value_name = "CONNECTOR.toml")]
+    pub(super) config: PathBuf,
+
+    /// Tables, separated by commas, written as in source.tables; may be repeated.
+    #[arg(long = "table", required = true, value_name = "T[,T…]")]
+    pub(super) tables: Vec<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Position {
-    /// Prints the stored position as JSON; `null` where there is none yet.
+    /// Prints the stored position as JSON, with what is left to copy; `null` where there is none yet.
     Show {
         /// The connector's configuration.
         #[arg(short, long, value_name = "CONNECTOR.toml")]

@@ -12,6 +12,7 @@ mod output;
 mod position;
 mod run;
 mod signals;
+mod snapshot;
 mod tail;
 mod wiring;
 
@@ -48,6 +49,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Run { config, resume_past_ddl } => run::run(&config, resume_past_ddl.as_deref()),
         Command::Check { config } => check::check(&config),
         Command::Tail(request) => tail::tail(&request),
+        Command::Snapshot(request) => snapshot::snapshot(&request),
         Command::Position(action) => position::position(&action),
         Command::DeadLetters(action) => deadletters::deadletters(&action),
         Command::Config(action) => configuration::configuration(&action),

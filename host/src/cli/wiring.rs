@@ -22,7 +22,7 @@ pub(super) fn die_at(step: &str) -> Result<(), String> {
 }
 
 pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
-    pipeline::run(config, stop)
+    pipeline::run(config, stop, &pipeline::Progress::new())
 }
 
 pub(super) fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
@@ -107,6 +107,11 @@ pub(super) fn tail(
         decode: request.decode,
     };
     sink::tail(&what, stop, out)
+}
+
+/// Asks the connector to copy tables; the request's id.
+pub(super) fn request_snapshot(config: &Config, tables: &[(String, String)]) -> Result<String, Fault> {
+    checkpoint::request_snapshot(config, tables)
 }
 
 pub(super) fn checkpoints(config: &Config) -> Box<dyn Checkpoints> {

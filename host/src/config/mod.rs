@@ -3,6 +3,7 @@
 //! Two stages: `written` is what stands in the text, laid out by the key table; `resolve` checks it and fills in what the
 //! program needs. Both gather every finding instead of stopping at the first.
 
+mod chosen;
 mod error;
 mod example;
 mod keys;

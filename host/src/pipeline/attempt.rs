@@ -11,6 +11,8 @@ use super::counters::Counters;
 use super::decode::{Existing, Part, Parts, Policy, Pulse, now_ms};
 use super::letters::Rules;
 use super::ownership::Claim;
+use super::progress::Progress;
+use super::requests::Watch;
 use super::stages::{self, Stages};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint, Left};
@@ -41,7 +43,12 @@ const HELD_SHARE: usize = 16;
 ///
 /// Only an owner connects its sink, which takes the connector's transactions over, and only then reads the checkpoint: a former
 /// owner can't move it any more.
-pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, counters: &Counters) -> Result<(), Fault> {
+pub(super) fn run(
+    config: &Config,
+    claim: &Claim,
+    chain: &mut Option<Chain>,
+    (counters, progress): (&Counters, &Progress),
+) -> Result<(), Fault> {
     let stop = &claim.halt;
     if !claim.wait()? {
         return Ok(());
@@ -57,9 +64,11 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     let Some(chain) = chain.as_mut() else { return Ok(()) };
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
-    let checkpoint = load_or_create(config, &origin.tables, stop)?;
+    let checkpoint = load_or_create(config, &origin.tables)?;
     reach(Point::Loaded);
-    if config.source.snapshot == Snapshot::Only && checkpoint.copying.is_empty() {
+    let mut watch = (config.source.kind == SourceKind::Mysql).then(|| Watch::new(config));
+    let is_over = config.source.snapshot == Snapshot::Only && checkpoint.copying.is_empty();
+    if is_over && !asked(&mut watch, stop)? {
         info!(connector = %config.name, "all rows were copied before; source.snapshot = \"initial\" goes on with the changes since");
         return Ok(());
     }
@@ -78,21 +87,15 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }
-    let names = checkpoint
-        .copying
-        .iter()
-        .map(|left| (left.database.clone(), left.table.clone()))
-        .collect();
-    let existing = Existing::new(
-        checkpoint.copying,
-        config.limits.memory / COPIED_SHARE,
-        config.source.snapshot == Snapshot::Only,
-    );
-    let (existing, desk) = existing.unzip();
-    let crew = desk.map(|desk| Crew {
+    let existing = watch.as_ref().map(|watch| {
+        let bounds = (config.limits.memory / COPIED_SHARE, config.source.snapshot == Snapshot::Only);
+        Existing::new(checkpoint.copying, bounds, progress.clone(), watch.inbox())
+    });
+    let crew = existing.as_ref().map(|existing| Crew {
         config: config.clone(),
-        desk,
-        names: Arc::new(names),
+        desk: existing.desk(),
+        from: interpreter.position().clone(),
+        progress: progress.clone(),
         stop: stop.clone(),
     });
     let clock = (config.source.kind == SourceKind::Mysql).then(|| Clock::of_server(config));
@@ -121,8 +124,16 @@ pub(super) fn run(config: &Config, claim: &Claim, chain: &mut Option<Chain>, cou
         rules: Rules::of(config),
         counters,
         crew: crew.map(|crew| (crew, config.source.snapshot_threads)),
+        watch,
     };
     stages::run(stages, stop)
+}
+
+/// Whether somebody asks for copies now.
+fn asked(watch: &mut Option<Watch>, stop: &Stop) -> Result<bool, Fault> {
+    let Some(watch) = watch else { return Ok(false) };
+    watch.look(stop)?;
+    Ok(watch.inbox().has_some())
 }
 
 /// The largest part of a source transaction that is committed at once.
@@ -167,7 +178,7 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
 
 /// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves
 /// the start nor changes the sequence numbers.
-fn load_or_create(config: &Config, tables: &[TableRef], stop: &Stop) -> Result<Checkpoint, Fault> {
+fn load_or_create(config: &Config, tables: &[TableRef]) -> Result<Checkpoint, Fault> {
     let mut store = checkpoint::open(config);
     if let Some(found) = store.load()? {
         return Ok(found);
@@ -175,7 +186,7 @@ fn load_or_create(config: &Config, tables: &[TableRef], stop: &Stop) -> Result<C
     let now = now_ms();
     let copies = config.source.snapshot != Snapshot::Never;
     let first = Checkpoint {
-        position: first_position(config, copies, stop)?,
+        position: first_position(config, copies)?,
         next_sequence: Checkpoint::first_sequence(now),
         saved_at_ms: now,
         skip_before_ms: match config.source.start {
@@ -194,9 +205,9 @@ fn load_or_create(config: &Config, tables: &[TableRef], stop: &Stop) -> Result<C
     Ok(first)
 }
 
-fn first_position(config: &Config, copies: bool, stop: &Stop) -> Result<Position, Fault> {
+fn first_position(config: &Config, copies: bool) -> Result<Position, Fault> {
     match &config.source.kind {
-        SourceKind::Mysql if copies => source::settled_start(config, &stop.flag()),
+        SourceKind::Mysql if copies => source::settled_start(config),
         SourceKind::Mysql => source::resolve_start(config),
         SourceKind::File(_) => Ok(Position::default()),
     }

@@ -57,8 +57,8 @@ pub(super) enum Job {
     Control(Box<serde_json::Value>, Vec<Arc<str>>),
     /// A row that could not be decoded.
     Letter(Box<Letter>),
-    /// Everything before it may be committed with this checkpoint.
-    Commit(Box<Checkpoint>),
+    /// Everything before it may be committed with this checkpoint, with which these requests are taken away.
+    Commit(Box<Checkpoint>, Vec<String>),
 }
 
 /// What the stage is made from.
@@ -179,6 +179,7 @@ impl Stage<'_> {
             if self.output.is_closed() {
                 return Err(End::Left);
             }
+            self.take_requests()?;
             self.copy(ending)?;
             if self.is_copied() {
                 return self.commit_point();
@@ -190,6 +191,7 @@ impl Stage<'_> {
                     self.hear();
                     for event in &events {
                         self.event(event)?;
+                        self.take_requests()?;
                         self.copy(ending)?;
                         if ending.stop.requested() && !self.in_transaction {
                             return self.commit_point();
@@ -369,7 +371,8 @@ impl Stage<'_> {
         if self.moved {
             let checkpoint = self.checkpoint(position);
             reach(Point::Decided);
-            if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
+            let heeded = self.heeded();
+            if !self.output.push(Job::Commit(Box::new(checkpoint), heeded), 0) {
                 return Err(End::Left);
             }
         }

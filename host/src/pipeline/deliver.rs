@@ -39,11 +39,12 @@ pub(super) fn run(
             }
             Popped::Item(Delivery::Rows(records, batch)) => rows(sink, records, &batch, (rules, counters))?,
             Popped::Item(Delivery::Letter(letter)) => letters::send(sink, &letter, rules)?,
-            Popped::Item(Delivery::Commit(checkpoint)) => {
+            Popped::Item(Delivery::Commit(checkpoint, heeded)) => {
                 number += 1;
                 sink.commit(Commit {
                     number,
                     checkpoint: checkpoint.encode()?,
+                    heeded,
                 })?;
             }
         }

@@ -109,6 +109,7 @@ fn stream(
     let stages = Stages {
         source: Box::new(Replay::new(capture.events, rows, Arc::clone(shown))),
         crew: None,
+        watch: None,
         decode,
         chain,
         sink: sink::connect(config, stop.flag())?,

@@ -27,8 +27,8 @@ pub(super) enum Delivery {
     Rows(Vec<Records>, Arc<Batch>),
     /// A row that was not taken.
     Letter(Box<Letter>),
-    /// Everything before it may be committed with this checkpoint.
-    Commit(Box<Checkpoint>),
+    /// Everything before it may be committed with this checkpoint, with which these requests are taken away.
+    Commit(Box<Checkpoint>, Vec<String>),
 }
 
 /// Runs until the input ends or the sink has left.
@@ -52,7 +52,7 @@ pub(super) fn run(
             Popped::Empty => continue,
             Popped::Closed => return Ok(()),
             Popped::Item(Job::Topic(spec)) => mill.push(Delivery::Topic(spec), 0),
-            Popped::Item(Job::Commit(checkpoint)) => mill.push(Delivery::Commit(checkpoint), 0),
+            Popped::Item(Job::Commit(checkpoint, heeded)) => mill.push(Delivery::Commit(checkpoint, heeded), 0),
             Popped::Item(Job::Letter(letter)) => mill.letter(letter),
             Popped::Item(Job::Control(event, topics)) => mill.control(&event, &topics),
             Popped::Item(Job::Batch(batch, topic)) => mill.encode(&Arc::from(batch), &topic),

@@ -9,6 +9,8 @@ mod ownership;
 mod queue;
 mod letters;
 mod counters;
+mod progress;
+mod requests;
 mod copy;
 mod read;
 mod decode;
@@ -23,6 +25,7 @@ mod damage;
 
 pub use demo::demo;
 pub use letters::{DeadLetter, Outcome, Replayed, dead_letters, replay};
+pub use progress::{Copied, CopiedTable, CopyState, Progress};
 pub use stop::Stop;
 
 use std::time::{Duration, Instant};
@@ -41,17 +44,17 @@ const HEARD: Duration = Duration::from_secs(8);
 /// How often a waiting stage looks whether it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
-/// Runs one connector until `stop` is requested or a fault needs a person.
+/// Runs one connector until `stop` is requested or a fault needs a person. `progress` tells meanwhile how far the copy of existing rows is.
 ///
 /// # Errors
 /// `Stop` or `Reject` with the reason. `Retry` is handled here, unless the stop was requested meanwhile.
-pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
+pub fn run(config: &Config, stop: &Stop, progress: &Progress) -> Result<(), Fault> {
     let counters = counters::Counters::default();
     let mut chain: Option<Chain> = None;
     let mut backoff = Backoff::default();
     loop {
         let (started, commits) = (Instant::now(), counters.commits());
-        match owned_attempt(config, stop, &mut chain, &counters) {
+        match owned_attempt(config, stop, &mut chain, (&counters, progress)) {
             Err(Fault::Retry(reason)) if !stop.requested() => {
                 let (attempt, wait) = backoff.next(started.elapsed(), counters.commits() > commits);
                 let reason = format!("{reason:#}");
@@ -76,11 +79,11 @@ pub fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
 }
 
 /// One attempt, beside which the claim on the connector is kept alive; ends when it is lost.
-fn owned_attempt(config: &Config, stop: &Stop, chain: &mut Option<Chain>, counters: &counters::Counters) -> Result<(), Fault> {
+fn owned_attempt(config: &Config, stop: &Stop, chain: &mut Option<Chain>, watched: (&counters::Counters, &Progress)) -> Result<(), Fault> {
     let over = Stop::new();
     std::thread::scope(|scope| {
         let claim = Claim::new(scope, config, stop, &over)?;
-        let outcome = attempt::run(config, &claim, chain, counters);
+        let outcome = attempt::run(config, &claim, chain, watched);
         // A process that stood still for long meets its successor at the server before it hears of it.
         let succeeded = matches!(&outcome, Err(fault) if is_collision(fault)) && !stop.requested();
         let lost = claim.lost(if succeeded { HEARD } else { Duration::ZERO });

@@ -12,6 +12,7 @@ use super::decode::{self, Ending, Job, Parts};
 use super::letters::Rules;
 use super::mill::{self, Delivery};
 use super::queue::Queue;
+use super::requests::Watch;
 use super::{STOP_CHECK, Stop, copy, deliver, read};
 use crate::config::Limits;
 use crate::fault::Fault;
@@ -38,6 +39,8 @@ pub(super) struct Stages<'a> {
     pub(super) counters: &'a Counters,
     /// Those who read tables, and how many there are to be.
     pub(super) crew: Option<(copy::Crew, usize)>,
+    /// Who looks for requests.
+    pub(super) watch: Option<Watch>,
 }
 
 /// Why a stage ends early.
@@ -66,6 +69,7 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         rules,
         counters,
         crew,
+        watch,
     } = stages;
     let events: Queue<Vec<Event>> = Queue::new(limits.memory / EVENTS_SHARE);
     let jobs: Queue<Job> = Queue::new(limits.memory / BATCHES_SHARE);
@@ -80,6 +84,7 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
             first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
         }
     };
+    let over = Stop::new();
     std::thread::scope(|scope| {
         let spawn = std::thread::Builder::new;
         let threads = [
@@ -111,20 +116,29 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
                 spawn().name("copy".into()).spawn_scoped(scope, read)
             })
             .collect();
-        if threads.iter().chain(&readers).any(Result::is_err) {
+        let watch = watch.map(|watch| {
+            let over = &over;
+            spawn().name("requests".into()).spawn_scoped(scope, move || watch.run(over))
+        });
+        if threads.iter().chain(&readers).chain(&watch).any(Result::is_err) {
             // Without one stage the others would wait for ever.
             events.close();
             jobs.close();
             deliveries.close();
         }
         let names = ["read", "decode", "mill", "deliver"].into_iter().chain(std::iter::repeat("copy"));
+        let end = |thread: std::io::Result<ScopedJoinHandle<'_, ()>>, name: &str| match thread {
+            Ok(handle) => keep(wait(handle, name, &ending, shutdown_timeout)),
+            Err(error) => keep(Err(Fault::retry(
+                anyhow::Error::from(error).context(format!("starting the thread of stage {name}")),
+            ))),
+        };
         for (thread, name) in threads.into_iter().chain(readers).zip(names) {
-            match thread {
-                Ok(handle) => keep(wait(handle, name, &ending, shutdown_timeout)),
-                Err(error) => keep(Err(Fault::retry(
-                    anyhow::Error::from(error).context(format!("starting the thread of stage {name}")),
-                ))),
-            }
+            end(thread, name);
+        }
+        over.request();
+        if let Some(thread) = watch {
+            end(thread, "requests");
         }
     });
     match first.into_inner().unwrap_or_else(PoisonError::into_inner) {

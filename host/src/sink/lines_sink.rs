@@ -103,6 +103,9 @@ impl LinesSink {
         });
         self.written(flushed)?;
         super::replace_file(&self.position, &commit.checkpoint)?;
+        for id in &commit.heeded {
+            super::notes::take_away(&self.position, id)?;
+        }
         self.committed = commit.number;
         Ok(())
     }
@@ -227,6 +230,7 @@ mod tests {
         sink.commit(Commit {
             number: 4,
             checkpoint: b"{}".to_vec(),
+            heeded: Vec::new(),
         })
         .unwrap();
         assert_eq!(sink.committed(Duration::ZERO).unwrap(), 4);

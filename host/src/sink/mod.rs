@@ -9,6 +9,7 @@ mod lines_sink;
 mod mock;
 mod murmur2;
 mod names;
+mod notes;
 mod ownership;
 mod reading;
 mod replace_file;
@@ -19,6 +20,7 @@ pub use finding::{Finding, Level};
 pub use kafka::Resend;
 pub use lines_sink::position_file;
 pub use mock::{Broker, Reader, Received};
+pub use notes::{Note, Notes, leave_note};
 pub use ownership::{Ownership, Standstill};
 pub use reading::{Message, read_topic};
 pub use replace_file::replace_file;
@@ -49,13 +51,16 @@ pub struct Commit {
     pub number: u64,
     /// The checkpoint as it is stored.
     pub checkpoint: Vec<u8>,
+    /// Notes that are taken away with it.
+    pub heeded: Vec<String>,
 }
 
 /// Where records go.
 ///
 /// Contract: `write` keeps order per key. A commit covers every record written before it; its checkpoint is durable only
 /// with or after the acknowledgement of all of them. A Kafka implementation may put both in one transaction, which is why
-/// the checkpoint goes through the sink.
+/// the checkpoint goes through the sink. The notes that a commit takes away are gone with its checkpoint, or, without
+/// transactions, after it.
 pub trait Sink: Send {
     /// Makes the topics that are missing: checks all before any is made; if one can't be made, none is.
     ///

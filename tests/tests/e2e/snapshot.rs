@@ -2,6 +2,7 @@
 //! changes.
 
 mod moving;
+mod requested;
 mod values;
 
 use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server};

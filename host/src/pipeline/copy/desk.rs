@@ -68,13 +68,17 @@ pub(in crate::pipeline) enum Next {
     Urgent(Task, Position),
     /// Forget its table: others have it, or it is to be read anew.
     Leave,
-    /// Nothing is left.
+    /// Nothing is left for now: connections are not needed.
+    Rest,
+    /// Nobody wants rows any more.
     Over,
 }
 
 /// What is known of a table.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
+    /// Its database, its name.
+    name: Arc<(String, String)>,
     epoch: u64,
     /// A reader has it.
     busy: bool,
@@ -115,15 +119,14 @@ pub(in crate::pipeline) struct Desk {
 }
 
 impl Desk {
-    /// With these tasks, one a table, in order of their numbers.
-    pub(in crate::pipeline) fn new(tasks: Vec<Task>, room: usize) -> Self {
-        let tables = tasks.iter().map(|_| Table::default()).collect();
+    /// Without a table. So many bytes may wait.
+    pub(in crate::pipeline) fn new(room: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 closed: false,
-                open: tasks.len(),
-                tables,
-                todo: tasks.into(),
+                open: 0,
+                tables: Vec::new(),
+                todo: VecDeque::new(),
                 arrivals: VecDeque::new(),
                 bytes: 0,
                 urgent: None,
@@ -135,13 +138,36 @@ impl Desk {
         }
     }
 
+    /// One more table, which gets the next number. What is before `position` is settled before it is read.
+    pub(in crate::pipeline) fn add(&self, task: Task, name: (String, String), position: Option<Position>) {
+        let mut state = self.lock();
+        state.tables.push(Table {
+            name: Arc::new(name),
+            epoch: 0,
+            busy: false,
+            reading: false,
+            paused: false,
+            pending: 0,
+            barrier: position,
+        });
+        state.open += 1;
+        state.todo.push_back(task);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Database and name of a table.
+    pub(super) fn name(&self, table: usize) -> Option<Arc<(String, String)>> {
+        self.lock().tables.get(table).map(|table| Arc::clone(&table.name))
+    }
+
     /// Bytes of one lot.
     pub(super) fn lot_bytes(&self) -> usize {
         (self.room / 4).max(1)
     }
 
-    /// What a reader is to do that has this table.
-    pub(super) fn next(&self, current: Option<&Task>) -> Next {
+    /// What a reader is to do that has this table, and connections or none.
+    pub(super) fn next(&self, current: Option<&Task>, is_connected: bool) -> Next {
         let mut state = self.lock();
         if let Some(task) = current
             && let Some(table) = state.tables.get_mut(task.table)
@@ -173,7 +199,7 @@ impl Desk {
                         return Next::Go(table.barrier.take());
                     }
                 }
-                None if state.open == 0 => return Next::Over,
+                None if state.open == 0 && is_connected => return Next::Rest,
                 None if has_room => {
                     let talks = state.talk.is_some();
                     let tables = &state.tables;
@@ -282,6 +308,20 @@ impl Desk {
         drop(state);
         self.changed.notify_all();
         epoch
+    }
+
+    /// Once more all of a table, after what is before `position` is settled: as one that is to be copied, though it may be done.
+    pub(in crate::pipeline) fn afresh(&self, task: Task, position: Position, is_done: bool) {
+        let mut state = self.lock();
+        let Some(epoch) = state.new_epoch(task.table) else { return };
+        if let Some(table) = state.tables.get_mut(task.table) {
+            table.barrier = Some(position);
+        }
+        state.open += usize::from(is_done);
+        state.todo.retain(|other| other.table != task.table);
+        state.todo.push_back(Task { epoch, ..task });
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// After an urgent lot: the rest of the table.

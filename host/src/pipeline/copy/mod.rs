@@ -15,9 +15,11 @@ use tracing::{debug, info};
 use self::desk::Next;
 use super::Stop;
 use super::decode::now_ms;
+use super::progress::Progress;
 use crate::batch::Keys;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::position::Position;
 use crate::source::{Begun, Copier, Layout, Lot};
 
 /// How often a table that can't be read as its own definition says is looked at again, and after which wait.
@@ -31,8 +33,9 @@ const MOST_TRIES: usize = 1000;
 pub(super) struct Crew {
     pub(super) config: Config,
     pub(super) desk: Arc<Desk>,
-    /// Databases and tables, by number.
-    pub(super) names: Arc<Vec<(String, String)>>,
+    /// Where the stream begins: what is before is settled before anything is read.
+    pub(super) from: Position,
+    pub(super) progress: Progress,
     pub(super) stop: Stop,
 }
 
@@ -45,12 +48,13 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// Reads until nothing is left.
+/// Reads what there is to read, until nobody wants rows any more.
 pub(super) fn run(crew: &Crew) -> Result<(), Fault> {
     let closing = Closing(&crew.desk);
     let mut reader = Reader {
         crew,
-        copier: Copier::open(&crew.config, &crew.stop.flag())?,
+        copier: None,
+        is_settled: false,
         open: None,
     };
     reader.serve()?;
@@ -61,29 +65,33 @@ pub(super) fn run(crew: &Crew) -> Result<(), Fault> {
 
 struct Reader<'a> {
     crew: &'a Crew,
-    copier: Copier,
+    /// While there is something to read.
+    copier: Option<Copier>,
+    /// What is before the stream's beginning is.
+    is_settled: bool,
     open: Option<(Task, Arc<Layout>)>,
 }
 
 impl Reader<'_> {
     fn serve(&mut self) -> Result<(), Fault> {
         loop {
-            match self.crew.desk.next(self.open.as_ref().map(|(task, _)| task)) {
+            match self.crew.desk.next(self.open.as_ref().map(|(task, _)| task), self.copier.is_some()) {
                 Next::Over => return Ok(()),
+                Next::Rest => self.copier = None,
                 Next::Leave => self.open = None,
                 Next::Urgent(task, position) => {
-                    self.copier.settle(&position)?;
+                    self.copier()?.settle(&position)?;
                     self.urgent(task)?;
                 }
                 Next::Begin(task, barrier) => {
                     if let Some(position) = barrier {
-                        self.copier.settle(&position)?;
+                        self.copier()?.settle(&position)?;
                     }
                     self.begin(task)?;
                 }
                 Next::Go(barrier) => {
                     if let Some(position) = barrier {
-                        self.copier.settle(&position)?;
+                        self.copier()?.settle(&position)?;
                     }
                     self.go()?;
                 }
@@ -91,17 +99,38 @@ impl Reader<'_> {
         }
     }
 
+    /// Connects where that is not done. A transaction before the stream's beginning was told earlier, or never will be, so that every
+    /// reading has to see it.
+    fn copier(&mut self) -> Result<&mut Copier, Fault> {
+        let copier = match self.copier.take() {
+            Some(copier) => copier,
+            None => Copier::open(&self.crew.config, &self.crew.stop.flag())?,
+        };
+        let copier = self.copier.insert(copier);
+        if !self.is_settled {
+            copier.settle(&self.crew.from)?;
+            self.is_settled = true;
+        }
+        Ok(copier)
+    }
+
     fn begin(&mut self, mut task: Task) -> Result<(), Fault> {
-        let Some((database, table)) = self.crew.names.get(task.table).cloned() else {
+        let Some(name) = self.crew.desk.name(task.table) else {
             return Ok(());
         };
+        let (database, table) = &*name;
         let Some(layout) = self.layout(&mut task)? else {
             self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
             return Ok(());
         };
+        let rows_about = self.copier()?.estimate(database, table);
+        self.crew.progress.begin(database, table, rows_about);
         if task.after.is_none() {
-            let estimate = self.copier.estimate(&database, &table).unwrap_or(0);
-            info!(table = format!("{database}.{table}"), rows_about = estimate, "copying a table");
+            info!(
+                table = format!("{database}.{table}"),
+                rows_about = rows_about.unwrap_or(0),
+                "copying a table"
+            );
         } else {
             info!(table = format!("{database}.{table}"), "going on with the copy of a table");
         }
@@ -115,10 +144,11 @@ impl Reader<'_> {
     /// What the table of a task is now. Where its key has another order than before, it is read from the start. `None`: it is gone,
     /// which the stage is told.
     fn layout(&mut self, task: &mut Task) -> Result<Option<Arc<Layout>>, Fault> {
-        let Some((database, table)) = self.crew.names.get(task.table) else {
+        let Some(name) = self.crew.desk.name(task.table) else {
             return Ok(None);
         };
-        let Some(layout) = self.copier.layout(database, table)? else {
+        let (database, table) = &*name;
+        let Some(layout) = self.copier()?.layout(database, table)? else {
             return Ok(None);
         };
         task.whole |= layout.order.is_none() || Keys::of(&layout.table).is_none();
@@ -136,7 +166,7 @@ impl Reader<'_> {
         };
         let limit = self.crew.config.source.snapshot_chunk_rows;
         for _ in 0..MOST_CHANGES {
-            match self.copier.begin(&layout, task.after.as_ref(), limit)? {
+            match self.copier()?.begin(&layout, task.after.as_ref(), limit)? {
                 Begun::Changed => {
                     self.wait_for_change()?;
                     match self.layout(&mut task)? {
@@ -159,13 +189,14 @@ impl Reader<'_> {
 
     /// The rows of a statement that has begun.
     fn lots(&mut self, mut task: Task, layout: Arc<Layout>, limit: usize) -> Result<(), Fault> {
+        let bytes = self.crew.desk.lot_bytes();
         let (mut rows, mut mark) = (0, None);
         loop {
-            let lot = self.copier.lot(&layout, limit, self.crew.desk.lot_bytes())?;
+            let lot = self.copier()?.lot(&layout, limit, bytes)?;
             // Read after the first row: before that the server may not have begun to look.
             let until = match &mark {
                 Some(mark) => Clone::clone(mark),
-                None => self.copier.mark()?,
+                None => self.copier()?.mark()?,
             };
             mark = Some(until.clone());
             rows += lot.rows;
@@ -195,11 +226,12 @@ impl Reader<'_> {
                 return Ok(());
             };
             let limit = self.crew.config.source.snapshot_chunk_rows;
-            if let Begun::Changed = self.copier.begin(&layout, task.after.as_ref(), limit)? {
+            if let Begun::Changed = self.copier()?.begin(&layout, task.after.as_ref(), limit)? {
                 self.wait_for_change()?;
                 continue;
             }
-            let lot = self.copier.lot(&layout, limit, self.crew.desk.lot_bytes())?;
+            let bytes = self.crew.desk.lot_bytes();
+            let lot = self.copier()?.lot(&layout, limit, bytes)?;
             let end = (lot.is_last && lot.rows < limit).then_some(Ended::Done);
             self.push(&task, Some(&layout), (lot, Until::Now), end);
             return Ok(());
@@ -219,8 +251,8 @@ impl Reader<'_> {
                 desk.leave(task.table);
                 return Ok(());
             };
-            self.copier.settle(&position)?;
-            let (begun, goal) = self.copier.begin_whole(&layout)?;
+            self.copier()?.settle(&position)?;
+            let (begun, goal) = self.copier()?.begin_whole(&layout)?;
             let is_there = match begun {
                 Begun::Rows => desk.reach(&task, goal),
                 Begun::Changed => Some(false),
@@ -229,12 +261,12 @@ impl Reader<'_> {
                 Some(true) => return self.whole_lots(&task, &layout),
                 Some(false) => debug!(attempt, "a table was changed while it was being read, once more"),
                 None => {
-                    self.copier.end_whole()?;
+                    self.copier()?.end_whole()?;
                     desk.leave(task.table);
                     return Ok(());
                 }
             }
-            self.copier.end_whole()?;
+            self.copier()?.end_whole()?;
             if let Begun::Changed = begun {
                 self.wait_for_change()?;
                 match self.layout(&mut task)? {
@@ -252,7 +284,7 @@ impl Reader<'_> {
     fn whole_lots(&mut self, task: &Task, layout: &Arc<Layout>) -> Result<(), Fault> {
         let desk = &self.crew.desk;
         while desk.room(task) {
-            let lot = self.copier.lot(layout, usize::MAX, desk.lot_bytes())?;
+            let lot = self.copier()?.lot(layout, usize::MAX, desk.lot_bytes())?;
             let end = lot.is_last.then_some(Ended::Done);
             self.push(task, Some(layout), (lot, Until::Now), end);
             if end.is_some() {
@@ -260,7 +292,7 @@ impl Reader<'_> {
             }
         }
         desk.leave(task.table);
-        self.copier.end_whole()
+        self.copier()?.end_whole()
     }
 
     fn push(&self, task: &Task, layout: Option<&Arc<Layout>>, (lot, until): (Lot, Until), end: Option<Ended>) {
@@ -285,11 +317,7 @@ impl Reader<'_> {
     }
 
     fn changes_too_fast(&self, task: &Task) -> Fault {
-        let name = self
-            .crew
-            .names
-            .get(task.table)
-            .map(|(database, table)| format!("{database}.{table}"));
+        let name = self.crew.desk.name(task.table).map(|name| format!("{}.{}", name.0, name.1));
         Fault::retry(anyhow!(
             "copying table {}: it changes faster than it can be read as a whole; give it a primary key, or copy it while it is quiet",
             name.unwrap_or_default()

@@ -131,7 +131,7 @@ impl Outcome {
                     self.batches.push(*batch);
                 }
                 Popped::Item(Job::Control(event, _)) => self.controls.push(*event),
-                Popped::Item(Job::Commit(checkpoint)) => self.commits.push((checkpoint.position.to_string(), self.rows())),
+                Popped::Item(Job::Commit(checkpoint, _)) => self.commits.push((checkpoint.position.to_string(), self.rows())),
                 Popped::Item(Job::Topic(_)) => {}
                 Popped::Item(Job::Letter(_)) => panic!("a letter, though a row at fault stops the connector"),
                 Popped::Empty | Popped::Closed => return,

@@ -4,19 +4,22 @@
 //! of meanwhile are left out of it: they were told better. So what goes out is right at the place where it does. See
 //! `docs/decisions/snapshot.md`.
 
+mod noting;
+mod report;
+mod requested;
 mod send;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::batch::{Keys, Told};
+use crate::batch::Keys;
 use crate::checkpoint::Left;
-use crate::pipeline::copy::{Chunk, Desk, Step, Talk, Task, Until};
-use crate::source::{Image, Rows, Transaction};
-
-/// Bytes that a key takes in a set beside its own.
-const KEY_OVERHEAD: usize = 48;
+use crate::pipeline::copy::{Chunk, Desk, Task, Until};
+use crate::pipeline::progress::Progress;
+use crate::pipeline::requests::Inbox;
+use crate::position::Position;
+use crate::source::Image;
 
 /// What the stage knows of the tables that are being copied.
 pub(in crate::pipeline) struct Existing {
@@ -39,6 +42,13 @@ pub(in crate::pipeline) struct Existing {
     /// The run ends with the last row.
     ends: bool,
     conflict: bool,
+    progress: Progress,
+    /// When the log was last told of it.
+    reported: Instant,
+    /// What others ask for.
+    inbox: Inbox,
+    /// Requests that were taken up: they go with the next commit.
+    heeded: Vec<String>,
 }
 
 /// A table that is being copied.
@@ -59,34 +69,22 @@ struct Copied {
     /// Its reader is to pause, so that what is noted may be forgotten.
     pauses: bool,
     waiting: VecDeque<Chunk>,
+    /// Rows that were sent, and chunks, since then.
     rows: u64,
+    chunks: u64,
     since: Instant,
 }
 
 impl Existing {
-    /// Of what is left; `None` where nothing is.
-    pub(in crate::pipeline) fn new(left: Vec<Left>, room: usize, ends: bool) -> Option<(Self, Arc<Desk>)> {
-        if left.is_empty() {
-            return None;
-        }
-        let task = |(table, left): (usize, &Left)| Task {
-            table,
-            after: left.after.clone(),
-            order: left.order.clone(),
-            whole: false,
-            epoch: 0,
-        };
-        let desk = Arc::new(Desk::new(left.iter().enumerate().map(task).collect(), room));
-        let numbers = left
-            .iter()
-            .enumerate()
-            .map(|(at, left)| ((left.database.clone(), left.table.clone()), at));
-        let existing = Self {
-            desk: Arc::clone(&desk),
-            numbers: numbers.collect(),
+    /// Of what is left.
+    pub(in crate::pipeline) fn new(left: Vec<Left>, (room, ends): (usize, bool), progress: Progress, inbox: Inbox) -> Self {
+        progress.plan(&left);
+        let mut existing = Self {
+            desk: Arc::new(Desk::new(room)),
+            numbers: HashMap::new(),
             versions: HashMap::new(),
-            open: left.len(),
-            tables: left.into_iter().map(Copied::new).collect(),
+            open: 0,
+            tables: Vec::new(),
             waiting: BTreeSet::new(),
             heard: false,
             noted: 0,
@@ -94,8 +92,32 @@ impl Existing {
             pauses: false,
             ends,
             conflict: false,
+            progress,
+            reported: Instant::now(),
+            inbox,
+            heeded: Vec::new(),
         };
-        Some((existing, desk))
+        for left in left {
+            // What is before the stream's beginning the readers settle by themselves.
+            existing.add(left, None);
+        }
+        existing
+    }
+
+    /// What those who read tables have in common with the stage.
+    pub(in crate::pipeline) fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
+    }
+
+    /// One more table. What is before the place is settled before it is read.
+    fn add(&mut self, left: Left, settled: Option<Position>) {
+        let (number, name) = (self.tables.len(), (left.database.clone(), left.table.clone()));
+        let table = Copied::new(left);
+        self.desk.add(table.task(number), name.clone(), settled);
+        self.numbers.insert(name, number);
+        self.versions.clear();
+        self.tables.push(table);
+        self.open += 1;
     }
 
     /// What is left now.
@@ -105,99 +127,6 @@ impl Existing {
             .filter(|table| !table.is_done)
             .map(|table| table.left.clone())
             .collect()
-    }
-
-    fn number(&mut self, rows: &Rows<'_>) -> Option<usize> {
-        let Self { versions, numbers, .. } = self;
-        let look_up = || numbers.get(&(rows.table.database.clone(), rows.table.name.clone())).copied();
-        *versions.entry(rows.table.version).or_insert_with(look_up)
-    }
-
-    /// Notes which rows the stream tells of. `true`: they are to be left out, since they are in the table when it is read, and can't be
-    /// told apart there.
-    pub(super) fn leaves_out(&mut self, rows: &Rows<'_>, transaction: &Transaction) -> bool {
-        if self.open == 0 {
-            return false;
-        }
-        let Some(number) = self.number(rows) else { return false };
-        let Some(table) = self.tables.get_mut(number).filter(|table| !table.is_done) else {
-            return false;
-        };
-        let conflict = &mut self.conflict;
-        let is_talked_of = self.desk.talk(|talk| {
-            let talk = talk.as_ref().filter(|talk| talk.table == number);
-            if let Some(Talk {
-                step: Step::Goal(goal), ..
-            }) = talk
-            {
-                *conflict |= !goal.has(&transaction.gtid);
-            }
-            talk.is_some()
-        });
-        let version = rows.table.version;
-        if table.keys.as_ref().is_none_or(|(known, _)| *known != version) {
-            table.keys = Some((version, Keys::of(rows.table)));
-        }
-        let Some((_, Some(keys))) = &table.keys else {
-            if !std::mem::replace(&mut table.whole, true) {
-                table.left.after = None;
-                table.throw(&self.desk);
-                self.waiting.remove(&number);
-                if !is_talked_of {
-                    self.desk.again(table.task(number));
-                }
-            }
-            return true;
-        };
-        let (told, part, noted) = (&mut table.told, &mut table.part, &mut table.noted);
-        let (before, mut has_moved) = (*noted, false);
-        let known = keys.each(rows, |key, how| match how {
-            Told::Whole => {
-                part.remove(key);
-                if !told.contains(key) {
-                    told.insert(key.into());
-                    *noted += key.len() + KEY_OVERHEAD;
-                }
-            }
-            Told::Part | Told::Moved => {
-                // What the row has beside its new key may have been told under the old one, or be still to be read there.
-                has_moved |= how == Told::Moved;
-                if how == Told::Moved {
-                    told.remove(key);
-                }
-                if !told.contains(key) && part.insert(key.into()) {
-                    *noted += key.len() + KEY_OVERHEAD;
-                }
-            }
-        });
-        self.noted += *noted - before;
-        table.blind |= !known;
-        if has_moved && !table.whole {
-            // It may have moved to where the copy has been: the copy begins anew.
-            table.left.after = None;
-            table.throw(&self.desk);
-            self.waiting.remove(&number);
-            if !is_talked_of {
-                self.desk.again(table.task(number));
-            }
-        }
-        false
-    }
-
-    /// A statement changes a table: what was read of it counts no more.
-    pub(super) fn changed(&mut self, database: &str, table: &str) {
-        let Some(number) = self.numbers.get(&(database.to_owned(), table.to_owned())).copied() else {
-            return;
-        };
-        let Some(table) = self.tables.get_mut(number).filter(|table| !table.is_done) else {
-            return;
-        };
-        table.throw(&self.desk);
-        self.waiting.remove(&number);
-        // Keys may be stored in another form from here on, so that the same row can't be told by them.
-        self.noted -= table.forget();
-        table.keys = None;
-        self.desk.again(table.task(number));
     }
 }
 
@@ -215,12 +144,19 @@ impl Copied {
             pauses: false,
             waiting: VecDeque::new(),
             rows: 0,
+            chunks: 0,
             since: Instant::now(),
         }
     }
 
     fn name(&self) -> String {
         format!("{}.{}", self.left.database, self.left.table)
+    }
+
+    /// It is read from the first row on.
+    fn rewind(&mut self) {
+        self.left.after = None;
+        self.left.rows = 0;
     }
 
     fn task(&self, table: usize) -> Task {

@@ -97,7 +97,8 @@ impl Stage<'_> {
         self.split.is_open = true;
         let checkpoint = self.checkpoint(self.parts.interpreter.position().clone());
         reach(Point::PartDecided);
-        if !self.output.push(Job::Commit(Box::new(checkpoint)), 0) {
+        let heeded = self.heeded();
+        if !self.output.push(Job::Commit(Box::new(checkpoint), heeded), 0) {
             return Err(End::Left);
         }
         self.split.begin();

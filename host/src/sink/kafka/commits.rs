@@ -10,8 +10,8 @@ use crate::sink::Commit;
 pub(super) struct Commits {
     /// With the lot that must be the oldest unfinished one before the commit is ready.
     waiting: VecDeque<(u64, Commit)>,
-    /// Number of the commit whose checkpoint is on its way.
-    sent: Option<u64>,
+    /// Number of the commit whose checkpoint is on its way, and how many of its records are.
+    sent: Option<(u64, usize)>,
     durable: u64,
 }
 
@@ -26,18 +26,26 @@ impl Commits {
         if self.sent.is_some() {
             return None;
         }
-        let mut newest = None;
-        while let Some((_, commit)) = self.waiting.pop_front_if(|(barrier, _)| *barrier <= oldest) {
-            newest = Some(commit);
+        let mut newest: Option<Commit> = None;
+        while let Some((_, mut commit)) = self.waiting.pop_front_if(|(barrier, _)| *barrier <= oldest) {
+            // What an older one takes away the newer one does.
+            let mut heeded = newest.map(|older| older.heeded).unwrap_or_default();
+            heeded.append(&mut commit.heeded);
+            newest = Some(Commit { heeded, ..commit });
         }
-        self.sent = newest.as_ref().map(|commit| commit.number);
+        self.sent = newest.as_ref().map(|commit| (commit.number, 1 + commit.heeded.len()));
         newest
     }
 
-    /// The checkpoint on its way is stored.
+    /// One more record of the commit on its way is stored.
     pub(super) fn stored(&mut self) {
-        if let Some(number) = self.sent.take() {
-            self.durable = number;
+        match &mut self.sent {
+            Some((number, 1)) => {
+                self.durable = *number;
+                self.sent = None;
+            }
+            Some((_, left)) => *left -= 1,
+            None => {}
         }
     }
 
@@ -65,6 +73,7 @@ mod tests {
         Commit {
             number,
             checkpoint: vec![],
+            heeded: vec![],
         }
     }
 
@@ -91,5 +100,23 @@ mod tests {
         assert_eq!(commits.take(3), Some(commit(3)));
         commits.stored();
         assert_eq!((commits.durable(), commits.settled()), (3, false));
+    }
+
+    #[test]
+    fn notes_of_commits_that_are_passed_over_are_taken_away_with_the_next_and_counted() {
+        let mut commits = Commits::default();
+        for (number, id) in [(1, "a"), (2, "b")] {
+            let heeded = vec![id.to_owned()];
+            commits.push(1, Commit { heeded, ..commit(number) });
+        }
+        assert_eq!(
+            commits.take(1).map(|commit| commit.heeded),
+            Some(vec!["a".to_owned(), "b".to_owned()])
+        );
+        commits.stored();
+        commits.stored();
+        assert_eq!((commits.durable(), commits.settled()), (0, false));
+        commits.stored();
+        assert_eq!((commits.durable(), commits.settled()), (2, true));
     }
 }

@@ -7,6 +7,7 @@ mod failure;
 mod logs;
 mod lots;
 mod native;
+mod notes;
 mod ownership;
 mod positions;
 mod resend;
@@ -17,6 +18,7 @@ mod transactions;
 mod write;
 
 pub(super) use logs::Logs;
+pub(super) use notes::{KafkaNotes, leave_note};
 pub(super) use ownership::{KafkaOwnership, is_running};
 pub(super) use positions::{load, passing, save};
 pub use resend::Resend;
@@ -154,7 +156,7 @@ impl KafkaSink {
         let Some(commit) = self.commits.take(self.producer.lots().oldest()) else {
             return Ok(());
         };
-        self.store(&commit.checkpoint)
+        self.store(&commit)
     }
 
     fn positions_topic(&mut self) -> Result<TopicId, Fault> {

@@ -149,6 +149,10 @@ pub(in crate::sink) fn passing(error: &KafkaError) -> bool {
 pub(in crate::sink) fn save(config: &Config, checkpoint: Vec<u8>) -> Result<(), Fault> {
     let mut sink = KafkaSink::plain(config)?;
     sink.prepare(&[])?;
-    sink.commit(Commit { number: 1, checkpoint })?;
+    sink.commit(Commit {
+        number: 1,
+        checkpoint,
+        heeded: Vec::new(),
+    })?;
     sink.finish(REACH)
 }

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::native::{Producer, Refusal, Trouble};
 use super::topics::POSITIONS;
-use super::{Commit, KafkaSink, settings};
+use super::{Commit, KafkaSink, notes, settings};
 use crate::config::Transactions;
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
@@ -79,7 +79,7 @@ impl KafkaSink {
     /// Commits everything written so far together with its checkpoint, and waits for that.
     pub(super) fn commit_transaction(&mut self, commit: Commit) -> Result<(), Fault> {
         self.begin()?;
-        self.store(&commit.checkpoint)?;
+        self.store(&commit)?;
         reach(Point::Stored);
         self.end_transaction()?;
         reach(Point::Committed);
@@ -90,14 +90,7 @@ impl KafkaSink {
     /// Commits the open transaction, and waits for that.
     pub(super) fn end_transaction(&mut self) -> Result<(), Fault> {
         let waiting = Instant::now();
-        while !self.producer.flush() {
-            let served = self.producer.poll(Duration::ZERO);
-            self.note(served)?;
-            self.still_wanted(waiting)?;
-        }
-        // What a flush has waited for may have failed.
-        let served = self.producer.poll(Duration::ZERO);
-        self.note(served)?;
+        self.wait_for_reports()?;
         reach(Point::Flushed);
         loop {
             let Err(Trouble { refusal, retriable }) = self.producer.commit_transaction(CALL) else {
@@ -110,13 +103,35 @@ impl KafkaSink {
         }
     }
 
-    /// Sends a checkpoint.
-    pub(super) fn store(&mut self, checkpoint: &[u8]) -> Result<(), Fault> {
+    /// Sends what is queued and waits until the broker has it.
+    pub(super) fn wait_for_reports(&mut self) -> Result<(), Fault> {
+        let waiting = Instant::now();
+        while !self.producer.flush() {
+            let served = self.producer.poll(Duration::ZERO);
+            self.note(served)?;
+            self.still_wanted(waiting)?;
+        }
+        // What a flush has waited for may have failed.
+        let served = self.producer.poll(Duration::ZERO);
+        self.note(served)
+    }
+
+    /// Sends a checkpoint, and behind it what takes notes away.
+    pub(super) fn store(&mut self, commit: &Commit) -> Result<(), Fault> {
+        let name = self.config.name.clone();
+        self.put(&name, Some(&commit.checkpoint))?;
+        for id in &commit.heeded {
+            self.put(&notes::key(&name, id), None)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a record to the topic of positions.
+    pub(super) fn put(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), Fault> {
         let topic = self.positions_topic()?;
-        let key = self.config.name.clone();
         self.send(
-            |producer| producer.send_copy(topic, key.as_bytes(), Some(checkpoint)),
-            || format!("storing a position of {} bytes in topic {POSITIONS:?}", checkpoint.len()),
+            |producer| producer.send_copy(topic, key.as_bytes(), value),
+            || format!("storing {key:?} of {} bytes in topic {POSITIONS:?}", value.map_or(0, <[u8]>::len)),
         )
     }
 

@@ -4,7 +4,6 @@
 //! MySQL counts a GTID as executed after the commit (from 5.7), MariaDB tells the place of the log that belongs to a reading. Other
 //! servers tell neither: there a reading waits for longer than a commit takes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -243,11 +242,12 @@ fn pause(stop: &AtomicBool, time: Duration) -> Result<(), Fault> {
     }
 }
 
-/// Where the stream begins of a connector that copies tables first: what was committed before is seen by every reading after this.
+/// Where the stream begins of a connector that copies tables first: a place that readings can be settled on at once, where the server tells
+/// one.
 ///
 /// # Errors
 /// As `resolve_start`.
-pub fn settled_start(config: &Config, stop: &Arc<AtomicBool>) -> Result<Position, Fault> {
+pub fn settled_start(config: &Config) -> Result<Position, Fault> {
     if config.source.start != Start::Latest {
         return resolve_start(config);
     }
@@ -263,9 +263,5 @@ pub fn settled_start(config: &Config, stop: &Arc<AtomicBool>) -> Result<Position
         });
     }
     // Executed GTIDs come with it where there are some.
-    let latest = resolve_start(config)?;
-    if about.way == Way::Silent {
-        pause(stop, COMMIT_TIME)?;
-    }
-    Ok(latest)
+    resolve_start(config)
 }

@@ -10,6 +10,8 @@ use super::{copying, fill};
 on_each_server!(
     replaying_the_topic_of_a_moving_table_gives_the_table,
     a_moving_table_is_copied_through_crashes,
+    a_moving_table_is_copied_on_request,
+    a_copy_on_request_of_a_moving_table_goes_on_after_crashes,
     more_changes_than_are_remembered_leave_the_copy_right,
     a_moving_table_without_a_key_is_copied_at_one_place_of_the_log,
     columns_that_are_added_meanwhile_are_in_the_rows_that_follow;
@@ -63,8 +65,8 @@ fn change(session: &mut Session, tables: &[&str], (first, rows, own): (u64, u64,
 
 /// Each record of a row is younger than the one before. Where images lack columns a row that is copied is not older than what was told
 /// of it before; but it may be told ahead of changes, which then are told again.
-/// After a crash a row that has not changed since may be told once more.
-fn assert_never_back(messages: &[Message], whole: bool, crashed: bool) {
+/// A row that has not changed since may be told once more after a crash, and where its copy was asked for.
+fn assert_never_back(messages: &[Message], whole: bool, repeats: bool) {
     let mut ages: BTreeMap<String, i64> = BTreeMap::new();
     assert!(messages[0].headers.iter().any(|(name, _)| name == "gtid"));
     for message in messages
@@ -74,7 +76,7 @@ fn assert_never_back(messages: &[Message], whole: bool, crashed: bool) {
         let (key, age) = (message.key.clone().unwrap(), message.integer("age"));
         let before = ages.insert(key.clone(), age);
         let is_copied = message.headers.contains(&("gtid".to_owned(), String::new()));
-        let is_right = |before| before < age || (crashed && before == age) || (!whole && (before == age || !is_copied));
+        let is_right = |before| before < age || (repeats && before == age) || (!whole && (before == age || !is_copied));
         assert!(
             before.is_none_or(is_right),
             "{key} was {before:?}, then {age}; all of it: {:#?}",
@@ -124,18 +126,86 @@ fn table(session: &mut Session, name: &str) -> BTreeMap<i64, Option<String>> {
 }
 
 fn replaying_the_topic_of_a_moving_table_gives_the_table(server: Server) {
-    moving(server, "SET SESSION autocommit = 1", 4000, true, 0);
+    moving(server, 4000, &Case::default());
 }
 
 fn a_moving_table_is_copied_through_crashes(server: Server) {
-    moving(server, "SET SESSION autocommit = 1", 10_000, true, 3);
+    moving(
+        server,
+        10_000,
+        &Case {
+            kills: 3,
+            ..Case::default()
+        },
+    );
+}
+
+fn a_moving_table_is_copied_on_request(server: Server) {
+    moving(
+        server,
+        4000,
+        &Case {
+            requested: true,
+            ..Case::default()
+        },
+    );
+}
+
+fn a_copy_on_request_of_a_moving_table_goes_on_after_crashes(server: Server) {
+    moving(
+        server,
+        10_000,
+        &Case {
+            requested: true,
+            kills: 3,
+            ..Case::default()
+        },
+    );
 }
 
 fn images_that_lack_columns_do_not_bring_old_rows_back(server: Server) {
-    moving(server, "SET SESSION binlog_row_image = MINIMAL", 6000, false, 0);
+    let whole = false;
+    moving(
+        server,
+        6000,
+        &Case {
+            setting: "SET SESSION binlog_row_image = MINIMAL",
+            whole,
+            ..Case::default()
+        },
+    );
 }
 
-fn moving(server: Server, setting: &str, rows: u32, whole: bool, kills: u32) {
+/// What a moving table goes through.
+struct Case {
+    /// Of the writers' sessions.
+    setting: &'static str,
+    /// Images are.
+    whole: bool,
+    /// Of the connector, while it copies.
+    kills: u32,
+    /// The copy is asked for while the connector streams; else it is that of a first start.
+    requested: bool,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            setting: "SET SESSION autocommit = 1",
+            whole: true,
+            kills: 0,
+            requested: false,
+        }
+    }
+}
+
+fn moving(server: Server, rows: u32, case: &Case) {
+    let &Case {
+        setting,
+        whole,
+        kills,
+        requested,
+    } = case;
     let kafka = Kafka::shared();
     let mut database = server.database("moving");
     for (name, columns, rest) in KEYED {
@@ -147,7 +217,7 @@ fn moving(server: Server, setting: &str, rows: u32, whole: bool, kills: u32) {
         }
     }
     let names = KEYED.map(|(name, ..)| name);
-    let mut connector = copying(&mut database, &kafka, &names.join(","), "initial");
+    let mut connector = copying(&mut database, &kafka, &names.join(","), if requested { "never" } else { "initial" });
     connector.plugin = "builtin = \"envelope\"\nconfig = { headers = true }".to_owned();
     // Small ones where the copy is to last.
     let chunk = match (whole, kills) {
@@ -180,8 +250,21 @@ fn moving(server: Server, setting: &str, rows: u32, whole: bool, kills: u32) {
             })
             .collect();
         let mut seen = 0;
-        for _ in 0..kills {
+        let mut is_asked = !requested;
+        let mut start = || {
             let rowmill = connector.start();
+            if !std::mem::replace(&mut is_asked, true) {
+                rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
+                for name in names {
+                    kafka.read(&[&connector.topic(name)], 20);
+                }
+                connector.spawn(&["snapshot", "--table", &names.join(",")]).wait().assert_code(0);
+                rowmill.wait_for_log("the request", |line| line.contains("a copy was asked for"));
+            }
+            rowmill
+        };
+        for _ in 0..kills {
+            let rowmill = start();
             let topics = names.map(|name| connector.topic(name));
             let count = || {
                 topics
@@ -194,7 +277,7 @@ fn moving(server: Server, setting: &str, rows: u32, whole: bool, kills: u32) {
             rowmill.kill();
             seen = count();
         }
-        let rowmill = connector.start();
+        let rowmill = start();
         rowmill.wait_for_log("the last table", |line| {
             line.contains("tables_left=0") || line.contains("\"tables_left\":0")
         });
@@ -208,7 +291,7 @@ fn moving(server: Server, setting: &str, rows: u32, whole: bool, kills: u32) {
                     .last()
                     .is_some_and(|message| message.column("id").as_deref() == Some("100000"))
             });
-            assert_never_back(&messages, whole, kills > 0);
+            assert_never_back(&messages, whole, kills > 0 || requested);
             let found = texts(replay(&messages));
             let expected = table(&mut database.session(), name);
             for (id, text) in &expected {

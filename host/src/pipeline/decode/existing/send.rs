@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::{info, warn};
-
 use super::{Existing, Rest};
 use crate::failpoint::{Point, reach};
 use crate::pipeline::STOP_CHECK;
-use crate::pipeline::copy::{Chunk, Ended, Step, Task, Until};
+use crate::pipeline::copy::{Chunk, Step, Task, Until};
 use crate::pipeline::decode::{End, Ending, Parts, Stage};
 use crate::source::{Image, Layout, RowOp, Rows, Transaction};
 
@@ -31,6 +29,7 @@ impl Stage<'_> {
     /// Between two transactions: takes what was read, and sends what may go.
     pub(in crate::pipeline::decode) fn copy(&mut self, ending: &Ending) -> Result<(), End> {
         loop {
+            self.report_copy();
             let Some(existing) = &mut self.parts.existing else { return Ok(()) };
             if existing.open == 0 || self.in_transaction || self.parts.interpreter.in_transaction() {
                 return Ok(());
@@ -158,7 +157,17 @@ impl Stage<'_> {
         let Some(table) = existing.tables.get_mut(number) else {
             return Ok(());
         };
+        let rows = u64::try_from(chunk.lot.rows).unwrap_or(0);
         table.rows += sent;
+        table.chunks += 1;
+        if chunk.layout.as_ref().is_some_and(|layout| layout.order != table.left.order) {
+            // It was read from its first row on.
+            table.left.rows = 0;
+        }
+        table.left.rows += rows;
+        existing
+            .progress
+            .chunk(&table.left.database, &table.left.table, (rows, table.left.rows));
         let is_whole = table.whole || chunk.layout.as_ref().is_some_and(|layout| layout.order.is_none());
         if let (false, Some(layout)) = (is_whole || chunk.lot.last.is_empty(), &chunk.layout) {
             table.left.after = Some(chunk.lot.last.clone());
@@ -166,7 +175,7 @@ impl Stage<'_> {
         }
         if let Some(ended) = chunk.end {
             reach(Point::TableCopied);
-            self.end_table(number, ended);
+            existing.end_table(number, ended);
         }
         if !self.is_copying() {
             // So that the last rows do not wait for the next change.
@@ -245,58 +254,6 @@ impl Stage<'_> {
                 });
             }
             return Ok(());
-        }
-    }
-
-    fn end_table(&mut self, number: usize, ended: Ended) {
-        let Some(existing) = &mut self.parts.existing else { return };
-        let Some(table) = existing.tables.get_mut(number) else { return };
-        if std::mem::replace(&mut table.is_done, true) {
-            return;
-        }
-        existing.noted -= table.forget();
-        existing.open -= 1;
-        existing.desk.done();
-        if existing.desk.talk(|talk| talk.as_ref().is_some_and(|talk| talk.table == number)) {
-            existing.desk.end_talk();
-        }
-        let left = existing.open;
-        match ended {
-            Ended::Done => info!(
-                table = table.name(),
-                rows = table.rows,
-                ms = table.since.elapsed().as_millis(),
-                tables_left = left,
-                "a table is copied"
-            ),
-            Ended::Gone => warn!(table = table.name(), tables_left = left, "a table is gone that was to be copied"),
-        }
-    }
-
-    /// Keeps what is noted of rows within bounds: of tables of which nothing waits it may be forgotten, since what was told before is
-    /// settled before more is read.
-    fn forget_some(&mut self) {
-        let Parts { interpreter, existing, .. } = &mut self.parts;
-        let Some(existing) = existing else { return };
-        let too_much = existing.noted > existing.most_noted;
-        if !too_much && !existing.pauses {
-            return;
-        }
-        existing.pauses = false;
-        for (number, table) in existing.tables.iter_mut().enumerate().filter(|(_, table)| !table.is_done) {
-            if !(table.pauses || (too_much && table.noted > 0)) {
-                continue;
-            }
-            table.pauses = !existing.desk.may_forget(number, interpreter.position());
-            existing.pauses |= table.pauses;
-            if !table.pauses {
-                info!(
-                    table = table.name(),
-                    keys = table.told.len() + table.part.len(),
-                    "forgetting which rows changed while the table is copied"
-                );
-                existing.noted -= table.forget();
-            }
         }
     }
 
