@@ -298,6 +298,13 @@ pub(super) const KEYS: &[Key] = &[
         "What an XA COMMIT does whose XA PREPARE was before the start and is in no file that the log still has: `stop` the connector, or `warn` and go on without its rows.",
     ),
     key(
+        "source.on_purged",
+        Kind::Choice(&["stop", "snapshot"]),
+        Some("stop"),
+        "\"stop\"",
+        "What happens where the server has purged changes that were not read: `stop` the connector with what was lost, or note a new start and copy all rows of all chosen tables (`snapshot`), whatever `snapshot` says. Rows that were deleted meanwhile are told to nobody then.",
+    ),
+    key(
         "source.on_error",
         Kind::Choice(ON_ERROR),
         Some("stop"),

@@ -23,8 +23,8 @@ use std::path::Path;
 pub use error::{Error, Finding};
 pub use example::{example, json_schema};
 pub use settings::{
-    BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, Plugin, PluginOrigin, Secret, Sink, SinkKind, Snapshot, Source,
-    SourceKind, Start, TableFilter, TlsMode, Topics, Transactions,
+    BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, OnPurged, Plugin, PluginOrigin, Secret, Sink, SinkKind, Snapshot,
+    Source, SourceKind, Start, TableFilter, TlsMode, Topics, Transactions,
 };
 pub use surroundings::Surroundings;
 pub use times::parse_time;

@@ -82,6 +82,8 @@ pub struct Source {
     pub statements: OnLoss,
     /// What an XA COMMIT does whose rows the log does not have any more.
     pub lost_xa: OnLoss,
+    /// What happens where the server has purged what was not read.
+    pub on_purged: OnPurged,
     /// What a row does that can't be decoded.
     pub on_error: OnError,
 }
@@ -178,6 +180,15 @@ pub enum OnLoss {
     Stop,
     /// Are missing, with a warning.
     Warn,
+}
+
+/// What happens where the server has purged changes that were not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnPurged {
+    /// The connector stops.
+    Stop,
+    /// All tables are copied anew.
+    Snapshot,
 }
 
 /// When a batch is cut.

@@ -9,6 +9,7 @@ use super::Stop;
 use super::copy::Crew;
 use super::counters::Counters;
 use super::decode::{Existing, Part, Parts, Policy, Pulse, now_ms};
+use super::gap;
 use super::letters::Rules;
 use super::ownership::Claim;
 use super::progress::Progress;
@@ -181,7 +182,7 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
 fn load_or_create(config: &Config, tables: &[TableRef]) -> Result<Checkpoint, Fault> {
     let mut store = checkpoint::open(config);
     if let Some(found) = store.load()? {
-        return Ok(found);
+        return gap::pass(config, found, tables, store.as_mut());
     }
     let now = now_ms();
     let copies = config.source.snapshot != Snapshot::Never;

@@ -17,6 +17,7 @@ mod decode;
 mod mill;
 mod deliver;
 mod stages;
+mod gap;
 mod attempt;
 mod replay;
 mod demo;
@@ -37,10 +38,12 @@ use self::ownership::Claim;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::plugin::Chain;
-use crate::source::is_collision;
+use crate::source::{is_collision, is_purged};
 
 /// Within this time a process that is not the owner any more has heard of it.
 const HEARD: Duration = Duration::from_secs(8);
+/// A server that says again within this time that something is purged, of which nothing was found, is believed.
+const GAP_LOOKED: Duration = Duration::from_secs(60);
 /// How often a waiting stage looks whether it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
@@ -52,6 +55,7 @@ pub fn run(config: &Config, stop: &Stop, progress: &Progress) -> Result<(), Faul
     let counters = counters::Counters::default();
     let mut chain: Option<Chain> = None;
     let mut backoff = Backoff::default();
+    let mut looked_for_gap: Option<Instant> = None;
     loop {
         let (started, commits) = (Instant::now(), counters.commits());
         match owned_attempt(config, stop, &mut chain, (&counters, progress)) {
@@ -69,6 +73,11 @@ pub fn run(config: &Config, stop: &Stop, progress: &Progress) -> Result<(), Faul
             Err(Fault::Retry(reason)) => {
                 warn!(connector = %config.name, reason = format!("{reason:#}"), "stopped with changes that were not committed");
                 return Ok(());
+            }
+            // The start at the checkpoint finds out what is gone, and what to do about it. Where it finds nothing the server's word counts.
+            Err(fault) if is_purged(&fault) && looked_for_gap.is_none_or(|last| last.elapsed() >= GAP_LOOKED) => {
+                looked_for_gap = Some(Instant::now());
+                warn!(connector = %config.name, reason = %fault, "looking for what the server has purged");
             }
             Err(fault) => return Err(fault),
         }

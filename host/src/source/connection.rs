@@ -228,6 +228,15 @@ pub fn is_collision(fault: &Fault) -> bool {
     fault.to_string().contains(COLLISION)
 }
 
+const PURGED: &str = "the server no longer has the binlog at the saved position; set source.on_purged = \"snapshot\" to copy all tables anew, or \
+                      move the position (`rowmill position set`), and raise binlog_expire_logs_seconds";
+
+/// Whether the server ended the stream because it has purged what comes next.
+pub fn is_purged(fault: &Fault) -> bool {
+    let (Fault::Stop(error) | Fault::Retry(error) | Fault::Reject(error)) = fault;
+    error.chain().any(|cause| cause.to_string() == PURGED)
+}
+
 /// Errors of the server that go by themselves: too many connections, shutdown, killed, lost, lock waits, read-only moments.
 fn is_passing(code: u16) -> bool {
     matches!(
@@ -248,10 +257,7 @@ fn hint(code: u16, message: &str) -> Option<&'static str> {
         3118 => "the account is locked; ALTER USER … ACCOUNT UNLOCK",
         1227 => "the account lacks a privilege; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* to it",
         1236 if has("same server_uuid") || has("same server_id") || has("same server-id") => COLLISION,
-        1236 if has("purged") || has("Could not find first log file") || has("missing") => {
-            "the server no longer has the binlog at the saved position; take a new snapshot or move the position, and raise \
-             binlog_expire_logs_seconds"
-        }
+        1236 if has("purged") || has("Could not find first log file") || has("missing") => PURGED,
         1236 if has("which is not in the master's binlog") => {
             "the saved position is not in the server's binlog: it is another server, was set back, or has purged it; move the position, or take a \
              new snapshot"

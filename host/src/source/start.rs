@@ -62,7 +62,7 @@ pub fn resolve_start(config: &Config) -> Result<Position, Fault> {
 }
 
 /// MariaDB always has them.
-fn has_gtids(connection: &mut Connection) -> Result<bool, Fault> {
+pub(super) fn has_gtids(connection: &mut Connection) -> Result<bool, Fault> {
     Ok(flavor(connection)? == Flavor::Mariadb || connection.global("gtid_mode")?.as_deref() == Some("ON"))
 }
 
@@ -91,7 +91,7 @@ fn latest(connection: &mut Connection) -> Result<Position, Fault> {
 }
 
 /// The last transactions before an offset of a file, which only MariaDB tells. Asked for by these it does not mind a log past 4 GiB.
-fn domains_at(connection: &mut Connection, file: &str, pos: u64) -> Result<Option<GtidSet>, Fault> {
+pub(super) fn domains_at(connection: &mut Connection, file: &str, pos: u64) -> Result<Option<GtidSet>, Fault> {
     if flavor(connection)? != Flavor::Mariadb {
         return Ok(None);
     }

@@ -353,3 +353,31 @@ fn a_text_that_can_not_be_decoded_is_a_letter_with_its_bytes() {
     replay.assert_code(1);
     assert!(replay.output().contains("it could not be decoded"), "{replay:?}");
 }
+
+#[test]
+fn a_row_that_a_plugin_refuses_while_its_table_is_copied_goes_to_the_dead_letters() {
+    let (mut database, mut connector) = judged("dead_copy", "dead_letter");
+    database.exec(MIXED);
+    connector.start = "\"latest\"".to_owned();
+    connector.snapshot = "only".to_owned();
+    connector.start().wait().assert_code(0);
+    assert_eq!(ids(&connector), [1, 3, 5, 7]);
+    let mut found = codes(&connector);
+    found.sort();
+    assert_eq!(
+        found,
+        [("not-wanted".to_owned(), 2), ("some-row".to_owned(), 6), ("trapped".to_owned(), 4)]
+    );
+    let all = letters(&connector);
+    let refused = all.iter().find(|message| header(message, "code") == "not-wanted").unwrap();
+    assert_eq!(refused.json()["after"]["v"], "refuse me");
+    for (name, value) in [("op", "INSERT"), ("stage", "plugin"), ("table", "t")] {
+        assert_eq!(header(refused, name), value, "{name}");
+    }
+    // It is no change of the log.
+    assert!(refused.headers.iter().all(|(name, _)| name != "gtid"), "{:?}", refused.headers);
+    // What mends the plugin has the row sent like any other.
+    plugins(&mut connector, "dead_letter", "\"refuse\"");
+    connector.spawn(&["deadletters", "replay"]).wait();
+    wait_for(&connector, 2);
+}

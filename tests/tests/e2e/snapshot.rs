@@ -2,6 +2,8 @@
 //! changes.
 
 mod moving;
+mod purged;
+mod refused;
 mod requested;
 mod values;
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::config::reader::Reader;
-use crate::config::settings::{Ddl, OnLoss, Secret, Snapshot, Source, SourceKind, Start, TableFilter, TlsMode};
+use crate::config::settings::{Ddl, OnLoss, OnPurged, Secret, Snapshot, Source, SourceKind, Start, TableFilter, TlsMode};
 use crate::config::{tables, times};
 use crate::position::GtidSet;
 
@@ -70,6 +70,10 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
         transaction_markers: reader.flag("source.transaction_markers"),
         statements: on_loss(reader, "source.statements"),
         lost_xa: on_loss(reader, "source.lost_xa"),
+        on_purged: match reader.choice("source.on_purged") {
+            Some("snapshot") => OnPurged::Snapshot,
+            _ => OnPurged::Stop,
+        },
         on_error: super::on_error(reader, "source.on_error"),
     }
 }

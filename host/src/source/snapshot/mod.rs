@@ -127,7 +127,7 @@ impl Copier {
         };
         match read(self) {
             Err(fault) if is_gone(&fault) => Ok(None),
-            other => other.map_err(|fault| fault.context(format!("reading what table {database}.{table} is"))),
+            other => other.map_err(|fault| mended(fault, &id).context(format!("reading what table {database}.{table} is"))),
         }
     }
 
@@ -151,10 +151,7 @@ impl Copier {
         let sql = layout.statement(after, limit);
         let stop = Arc::clone(&self.stop);
         let types = self.rows.select(&sql, self.patience(&stop));
-        let named = |fault: Fault| {
-            let (database, table) = (&layout.table.database, &layout.table.name);
-            fault.context(format!("copying table {database}.{table}"))
-        };
+        let named = |fault| named(fault, layout);
         let types = match types {
             Err(fault) if is_gone(&fault) || code(&fault).is_some_and(|code| CHANGED.contains(&code)) => return Ok(Begun::Changed),
             other => other.map_err(named)?,
@@ -181,7 +178,6 @@ impl Copier {
         let mut lot = Lot::default();
         let mut places = Vec::new();
         let stop = Arc::clone(&self.stop);
-        let full = || format!("{}.{}", layout.table.database, layout.table.name);
         while lot.rows < most_rows && lot.images.len() < most_bytes {
             let patience = Patience {
                 stop: &stop,
@@ -189,7 +185,7 @@ impl Copier {
                 most: self.config.limits.row.saturating_add(ROW_EXTRA),
             };
             let more = self.rows.row(&mut self.row, patience);
-            if !more.map_err(|fault| fault.context(format!("copying table {}", full())))? {
+            if !more.map_err(|fault| named(fault, layout))? {
                 self.is_reading = false;
                 lot.is_last = true;
                 break;
@@ -197,7 +193,7 @@ impl Copier {
             layout
                 .forms
                 .append(&self.row, &mut lot.images, &mut places)
-                .map_err(|problem| Fault::stop(anyhow::Error::new(problem).context(format!("reading a row of table {}", full()))))?;
+                .map_err(|problem| named(Fault::stop(anyhow::Error::new(problem).context("reading a row")), layout))?;
             lot.rows += 1;
         }
         if lot.rows > 0 && layout.order.is_some() {
@@ -230,6 +226,24 @@ impl Copier {
             most: self.config.limits.row.saturating_add(ROW_EXTRA),
         }
     }
+}
+
+/// Says which table could not be copied, and what mends it.
+fn named(fault: Fault, layout: &Layout) -> Fault {
+    let id: Id = (layout.table.database.clone(), layout.table.name.clone());
+    mended(fault, &id).context(format!("copying table {}.{}", id.0, id.1))
+}
+
+/// Says what mends an error that the server gives a reader of a table.
+fn mended(fault: Fault, id: &Id) -> Fault {
+    let table = full(id);
+    let mend = match code(&fault) {
+        Some(1044 | 1142 | 1143) => format!("the account may not read it; GRANT SELECT ON {table} TO it"),
+        Some(126 | 127 | 144 | 145 | 1034 | 1035 | 1194 | 1195) => format!("it is damaged; REPAIR TABLE {table}"),
+        Some(1812 | 1814) => "its file is missing or discarded; restore it (ALTER TABLE … IMPORT TABLESPACE)".to_owned(),
+        _ => return fault,
+    };
+    fault.context(format!("{mend}, or leave the table out of source.tables"))
 }
 
 fn full(id: &Id) -> String {
