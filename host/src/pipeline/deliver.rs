@@ -10,11 +10,14 @@ use super::letters::{self, Letter, Reason, Rules, Stage};
 use super::mill::Delivery;
 use super::queue::{CloseOnDrop, Popped, Queue};
 use crate::batch::{Batch, Records};
+use crate::checkpoint::Checkpoint;
 use crate::fault::Fault;
 use crate::sink::{Commit, Sink};
 
 /// How long the stage sleeps without input before it looks for acknowledgements again.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_millis(5);
+/// For so long a commit leaves its work to the next one, where that waits already.
+const LONGEST_MERGE: Duration = Duration::from_millis(500);
 /// Between two lines of progress in the log.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -28,6 +31,7 @@ pub(super) fn run(
     let _let_mill_go = CloseOnDrop(input);
     let (mut number, mut committed) = (0_u64, 0_u64);
     let mut reported = (Instant::now(), counters.records());
+    let mut merging: Option<Instant> = None;
     loop {
         match input.pop(ACKNOWLEDGE_WAIT) {
             Popped::Empty => {}
@@ -39,8 +43,10 @@ pub(super) fn run(
             }
             Popped::Item(Delivery::Rows(records, batch)) => rows(sink, records, &batch, (rules, counters))?,
             Popped::Item(Delivery::Letter(letter)) => letters::send(sink, &letter, rules)?,
+            Popped::Item(Delivery::Commit(checkpoint, heeded)) if heeded.is_empty() && may_merge(&checkpoint, input, &mut merging) => {}
             Popped::Item(Delivery::Commit(checkpoint, heeded)) => {
                 number += 1;
+                merging = None;
                 sink.commit(Commit {
                     number,
                     checkpoint: checkpoint.encode()?,
@@ -66,6 +72,14 @@ pub(super) fn run(
     sink.finish(limit)?;
     note(sink, committed, counters)?;
     Ok(())
+}
+
+/// Whether the next commit does the work of this one. Commits that a slow broker has pile up would each have its price, and what comes
+/// behind them would be later and later. A part of a source transaction is as large as it may be and stays alone.
+fn may_merge(checkpoint: &Checkpoint, input: &Queue<Delivery>, merging: &mut Option<Instant>) -> bool {
+    checkpoint.inside.is_none()
+        && input.holds(|delivery| matches!(delivery, Delivery::Commit(..)))
+        && merging.get_or_insert_with(Instant::now).elapsed() < LONGEST_MERGE
 }
 
 /// Counts what has become durable since there were so many commits of this sink.
@@ -112,4 +126,98 @@ fn rows(sink: &mut dyn Sink, records: Vec<Records>, batch: &Batch, (rules, count
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{Inside, TableRows};
+    use crate::config::{self, Surroundings};
+    use crate::position::Position;
+    use crate::sink::TopicSpec;
+
+    /// Notes what it is asked to commit.
+    #[derive(Default)]
+    struct Notes(Vec<serde_json::Value>);
+
+    impl Sink for Notes {
+        fn prepare(&mut self, _: &[TopicSpec]) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn write(&mut self, _: Records) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn commit(&mut self, commit: Commit) -> Result<(), Fault> {
+            self.0.push(serde_json::from_slice(&commit.checkpoint).map_err(Fault::stop)?);
+            Ok(())
+        }
+
+        fn committed(&mut self, _: Duration) -> Result<u64, Fault> {
+            Ok(0)
+        }
+
+        fn finish(&mut self, _: Duration) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+
+    fn commit(next_sequence: u64, inside: Option<Inside>) -> Delivery {
+        let checkpoint = Checkpoint {
+            position: Position::default(),
+            next_sequence,
+            saved_at_ms: 0,
+            skip_before_ms: None,
+            prepared: Vec::new(),
+            inside,
+            copying: Vec::new(),
+        };
+        Delivery::Commit(Box::new(checkpoint), Vec::new())
+    }
+
+    /// The numbers of what is committed of these, which all wait already.
+    fn committed(deliveries: Vec<Delivery>) -> Vec<u64> {
+        let queue = Queue::new(1000);
+        for delivery in deliveries {
+            assert!(queue.push(delivery, 0));
+        }
+        queue.close();
+        let surroundings = Surroundings {
+            folder: std::path::Path::new(""),
+            variable: &|_| None,
+        };
+        let text = "name = \"c\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"t\"\n[sink]\nkind = \"stdout\"";
+        let config = config::parse(text, &surroundings).unwrap();
+        let mut sink = Notes::default();
+        let outcome = run(&mut sink, &queue, Duration::ZERO, (&Rules::of(&config), &Counters::default()));
+        assert!(outcome.is_ok());
+        let number = |stored: &serde_json::Value| stored["next_sequence"].as_u64().unwrap();
+        sink.0.iter().map(number).collect()
+    }
+
+    #[test]
+    fn of_commits_that_wait_behind_each_other_the_last_one_counts() {
+        assert_eq!(committed(vec![commit(1, None), commit(2, None), commit(3, None)]), [3]);
+    }
+
+    #[test]
+    fn parts_of_a_transaction_are_committed_one_by_one() {
+        let part = |rows| {
+            Some(Inside {
+                gtid: "g".to_owned(),
+                file: "f".to_owned(),
+                pos: 4,
+                rows: vec![TableRows {
+                    database: "d".to_owned(),
+                    table: "t".to_owned(),
+                    rows,
+                }],
+                begin: None,
+                topics: Vec::new(),
+            })
+        };
+        let all = vec![commit(1, None), commit(2, part(1)), commit(3, part(2)), commit(4, None)];
+        assert_eq!(committed(all), [2, 3, 4]);
+    }
 }

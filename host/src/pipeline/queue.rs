@@ -83,6 +83,11 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether an item like this waits.
+    pub(super) fn holds(&self, wanted: impl Fn(&T) -> bool) -> bool {
+        self.lock().items.iter().any(|(item, _)| wanted(item))
+    }
+
     /// Whether it has been closed, so that nobody reads on in vain.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed

@@ -6,6 +6,10 @@
 //! afterwards. CPU seconds are user and system time of the whole process
 //! from its start, and the peak of its resident memory is the kernel's own (`VmHWM`); both are read from /proc when the last
 //! record has arrived.
+//!
+//! With `ROWMILL_BENCH_KILLS` it is killed so often on the way, at even distances, and started again: CPU seconds are then those of all
+//! processes up to their ends, the peak is the highest of them. The reader afterwards counts each key, which has to be `{"id":N}` with N from
+//! 1 to RECORDS, exactly once.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,11 +25,14 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 const REQUEST: Duration = Duration::from_secs(10);
 /// Commits are in the watermarks beside the records: when nothing more comes for so long, the last one has.
 const STILL: Duration = Duration::from_millis(300);
+/// After a kill there is silence until the next process has read its way to where the former came.
+const STILL_AFTER_KILLS: Duration = Duration::from_secs(20);
 /// Without a new record for so long, the run has failed.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -44,23 +51,42 @@ fn main() {
         .set("isolation.level", "read_committed")
         .create()
         .unwrap();
+    let kills: i64 = std::env::var("ROWMILL_BENCH_KILLS").map_or(0, |text| text.parse().expect("a number of kills"));
+    let start = |again: bool| {
+        let mut file = std::fs::File::options();
+        let file = file.create(true).append(again).write(true).truncate(!again).open(log).unwrap();
+        Command::new(rowmill)
+            .args(["run", "-c", config])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|e| panic!("starting {rowmill}: {e}"))
+    };
     let started = Instant::now();
-    let mut child = Command::new(rowmill)
-        .args(["run", "-c", config])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(log).unwrap())
-        .spawn()
-        .unwrap_or_else(|e| panic!("starting {rowmill}: {e}"));
-    let (first, last) = wait(&consumer, topic, records, &mut child);
+    let mut child = start(false);
+    let (mut cpu, mut resident, mut begun) = (0.0, 0.0_f64, None);
+    for kill in 1..=kills {
+        let (first, _) = wait(&consumer, topic, records * kill / (kills + 1), Duration::ZERO, &mut child);
+        begun.get_or_insert(first);
+        cpu += cpu_seconds(child.id());
+        resident = resident.max(resident_mib(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        child = start(true);
+    }
+    // Records of transactions that were never committed count among those that the watermarks tell.
+    let still = if kills > 0 { STILL_AFTER_KILLS } else { STILL };
+    let (first, last) = wait(&consumer, topic, records, still, &mut child);
+    let first = begun.unwrap_or(first);
     let id = child.id();
-    let cpu = cpu_seconds(id);
-    let resident = resident_mib(id);
+    cpu += cpu_seconds(id);
+    let resident = resident.max(resident_mib(id));
     let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().unwrap();
     assert!(status.success(), "sending SIGTERM");
     let status = child.wait().unwrap();
     assert!(status.success(), "rowmill ended with {status}; its log is {log}");
-    assert_eq!(committed(&consumer, topic), records, "records in the topic after the end");
+    committed(&consumer, topic, records);
     let seconds = last.duration_since(first).as_secs_f64();
     let total = decimal(records);
     println!("records              {records}");
@@ -74,7 +100,7 @@ fn main() {
 }
 
 /// When the first record was there, and when all were.
-fn wait(consumer: &BaseConsumer, topic: &str, records: i64, child: &mut Child) -> (Instant, Instant) {
+fn wait(consumer: &BaseConsumer, topic: &str, records: i64, still: Duration, child: &mut Child) -> (Instant, Instant) {
     let (mut first, mut before, mut progress) = (None, 0, Instant::now());
     loop {
         let found = count(consumer, topic).unwrap_or(0);
@@ -83,7 +109,7 @@ fn wait(consumer: &BaseConsumer, topic: &str, records: i64, child: &mut Child) -
             first = first.or(Some(now));
             (before, progress) = (found, now);
         }
-        if found >= records && now.duration_since(progress) >= STILL {
+        if found >= records && now.duration_since(progress) >= still {
             return (first.unwrap_or(now), progress);
         }
         assert!(
@@ -111,24 +137,31 @@ fn count(consumer: &BaseConsumer, topic: &str) -> Option<i64> {
     Some(marks.sum())
 }
 
-/// Records that a `read_committed` reader sees.
-fn committed(consumer: &BaseConsumer, topic: &str) -> i64 {
+/// Has a `read_committed` reader see each row once, and nothing else.
+fn committed(consumer: &BaseConsumer, topic: &str, records: i64) {
     let metadata = consumer.fetch_metadata(Some(topic), REQUEST).unwrap();
     let mut list = TopicPartitionList::new();
     for partition in metadata.topics().iter().flat_map(|found| found.partitions()) {
         list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
-    let (mut records, mut ended) = (0, 0);
+    let mut seen = vec![false; usize::try_from(records).unwrap()];
+    let (mut twice, mut ended) = (0, 0);
     while ended < list.count() {
         match consumer.poll(REQUEST) {
-            Some(Ok(_)) => records += 1,
+            Some(Ok(message)) => {
+                let key = std::str::from_utf8(message.key().expect("a key")).expect("UTF-8");
+                let id = key.strip_prefix("{\"id\":").and_then(|rest| rest.strip_suffix('}'));
+                let id: usize = id.and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("the key {key}"));
+                twice += usize::from(std::mem::replace(&mut seen[id - 1], true));
+            }
             Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => panic!("reading {topic}: {error}"),
             None => panic!("{topic} does not come to its end"),
         }
     }
-    records
+    let lost = seen.iter().filter(|seen| !**seen).count();
+    assert_eq!((lost, twice), (0, 0), "rows that are missing, and records too many");
 }
 
 fn cpu_seconds(id: u32) -> f64 {
