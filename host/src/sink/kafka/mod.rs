@@ -56,6 +56,8 @@ pub(super) struct KafkaSink {
     positions: Option<TopicId>,
     commits: Commits,
     mode: Mode,
+    /// When the last transaction was committed.
+    ended: Option<Instant>,
     /// The bound of `producer.lots().bytes()`.
     in_flight: usize,
     message_max: usize,
@@ -108,6 +110,7 @@ impl KafkaSink {
             positions: None,
             commits: Commits::default(),
             mode,
+            ended: None,
             message_max,
             sizes: Sizes::default(),
             stop,

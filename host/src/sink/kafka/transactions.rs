@@ -17,6 +17,9 @@ use crate::fault::Fault;
 
 /// How long one call waits before the stop signal is looked at.
 const CALL: Duration = Duration::from_millis(500);
+/// The broker writes a transaction's end into each partition after it has answered. Partitions of the next one are refused until it has, and
+/// librdkafka asks again only 20 ms later: waiting a little is faster.
+const AFTER_END: Duration = Duration::from_millis(4);
 /// How long taking the transactional id over may take: the broker may first have to end what the last owner left open.
 const TAKE_OVER: Duration = Duration::from_secs(30);
 
@@ -69,6 +72,9 @@ impl KafkaSink {
         if self.mode != Mode::Transactional || self.producer.in_transaction() {
             return Ok(());
         }
+        if let Some(ended) = self.ended {
+            std::thread::sleep(AFTER_END.saturating_sub(ended.elapsed()));
+        }
         self.producer
             .begin_transaction()
             .map_err(|trouble| self.fail(trouble.refusal, "beginning a transaction".to_owned()))?;
@@ -94,6 +100,7 @@ impl KafkaSink {
         reach(Point::Flushed);
         loop {
             let Err(Trouble { refusal, retriable }) = self.producer.commit_transaction(CALL) else {
+                self.ended = Some(Instant::now());
                 return Ok(());
             };
             if !retriable {
