@@ -129,6 +129,7 @@ fn rows(sink: &mut dyn Sink, records: Vec<Records>, batch: &Batch, (rules, count
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::checkpoint::{Inside, TableRows};

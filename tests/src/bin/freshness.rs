@@ -10,7 +10,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::cast_precision_loss,
     reason = "a measurement fails by panicking"
 )]
 
@@ -39,7 +38,7 @@ fn main() {
     let [rate, rows, seconds] = [rate, rows, seconds].map(|text| text.parse::<usize>().expect("a number"));
     let consumer = reader(kafka, topic);
     let transactions = rate * seconds / rows;
-    let interval = Duration::from_secs(1).mul_f64(rows as f64 / rate as f64);
+    let interval = Duration::from_secs(1).mul_f64(decimal(rows) / decimal(rate));
     let (sender, sent) = channel();
     let (host, port) = mysql.rsplit_once(':').expect("host:port");
     let mut session = Session::connect(host, port.parse().unwrap(), "root", "");
@@ -66,10 +65,14 @@ fn main() {
     let mut times = read(&consumer, &sent, (transactions, rows), started);
     let took = writer.join().unwrap();
     times.sort_unstable();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
-    println!("rows/s written       {:.0}", (transactions * rows) as f64 / took.as_secs_f64());
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1000.0;
+    println!("rows/s written       {:.0}", decimal(transactions * rows) / took.as_secs_f64());
     println!("rows measured        {}", times.len());
-    println!("ms p50 p90 p99 max   {:.1} {:.1} {:.1} {:.1}", at(0.5), at(0.9), at(0.99), at(1.0));
+    println!("ms p50 p90 p99 max   {:.1} {:.1} {:.1} {:.1}", at(50), at(90), at(99), at(100));
+}
+
+fn decimal(number: usize) -> f64 {
+    f64::from(u32::try_from(number).expect("less than 4,294,967,296"))
 }
 
 fn values(id: usize) -> String {
