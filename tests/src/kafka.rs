@@ -80,6 +80,27 @@ impl Kafka {
         i64::try_from(self.read_to_end(topic).len()).unwrap()
     }
 
+    /// Waits for so many committed records of a topic that come from now on. Brokers may be away meanwhile.
+    ///
+    /// # Panics
+    /// When the deadline passes.
+    pub fn read_new(&self, topic: &str, count: usize) {
+        let consumer = self.consumer();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..until(&format!("the topic {topic}"), || partitions(&consumer, topic)) {
+            list.add_partition_offset(topic, partition, Offset::End).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut came, end) = (0, Instant::now() + DEADLINE);
+        while came < count {
+            assert!(
+                Instant::now() < end,
+                "waited in vain for {count} new messages of {topic}; {came} came"
+            );
+            came += usize::from(matches!(consumer.poll(Duration::from_millis(100)), Some(Ok(_))));
+        }
+    }
+
     /// Reads topics from the beginning until `done` says so of what was read, or the deadline passes. A topic that is
     /// missing is waited for. Messages of one partition are in order; those of several are not.
     ///

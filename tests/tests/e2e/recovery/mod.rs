@@ -2,6 +2,7 @@
 //! server, of its log, of brokers and of disks, each made for real.
 
 mod brokers;
+mod chaos;
 mod failover;
 mod load;
 mod network;
