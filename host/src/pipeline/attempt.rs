@@ -97,7 +97,6 @@ pub(super) fn run(
         desk: existing.desk(),
         from: interpreter.position().clone(),
         progress: progress.clone(),
-        stop: stop.clone(),
     });
     let clock = (config.source.kind == SourceKind::Mysql).then(|| Clock::of_server(config));
     let decode = Parts {

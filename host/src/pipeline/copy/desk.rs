@@ -1,78 +1,13 @@
 //! Where those who read tables and the stage that tells of changes meet: what is to be read, what was read, and when to wait.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::talk::Talk;
+use super::task::{Chunk, Next, Task};
 use crate::position::Position;
-use crate::source::{KeyPlace, Layout, Lot, Mark};
-
-/// A table to read, from a place on.
-#[derive(Debug, Clone)]
-pub(in crate::pipeline) struct Task {
-    /// Its number among those that are copied.
-    pub(in crate::pipeline) table: usize,
-    /// Behind this row.
-    pub(in crate::pipeline) after: Option<KeyPlace>,
-    /// What the order depended on when `after` was read.
-    pub(in crate::pipeline) order: Option<String>,
-    /// As a whole, whatever key it has.
-    pub(in crate::pipeline) whole: bool,
-    /// What was read in an earlier one counts no more.
-    pub(in crate::pipeline) epoch: u64,
-}
-
-/// Rows that were read.
-#[derive(Debug)]
-pub(in crate::pipeline) struct Chunk {
-    pub(in crate::pipeline) table: usize,
-    pub(in crate::pipeline) epoch: u64,
-    /// None: the table is gone.
-    pub(in crate::pipeline) layout: Option<Arc<Layout>>,
-    pub(in crate::pipeline) lot: Lot,
-    pub(in crate::pipeline) until: Until,
-    /// The table has no more; or it is no more.
-    pub(in crate::pipeline) end: Option<Ended>,
-    /// Milliseconds since 1970.
-    pub(in crate::pipeline) read_at_ms: i64,
-}
-
-/// When rows may go out.
-#[derive(Debug)]
-pub(in crate::pipeline) enum Until {
-    /// Once the stream has passed a place.
-    Passed(Mark),
-    /// Now: the stream waits for them.
-    Now,
-}
-
-/// Why a table has no more rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::pipeline) enum Ended {
-    /// All were read.
-    Done,
-    /// There is no such table any more.
-    Gone,
-}
-
-/// What a reader is to do.
-#[derive(Debug)]
-pub(in crate::pipeline) enum Next {
-    /// Begin with a table, after waiting until what is before the place is settled.
-    Begin(Task, Option<Position>),
-    /// Read on in its table, after waiting so.
-    Go(Option<Position>),
-    /// Read one lot of a table at once: the stream waits for it at this place.
-    Urgent(Task, Position),
-    /// Forget its table: others have it, or it is to be read anew.
-    Leave,
-    /// Nothing is left for now: connections are not needed.
-    Rest,
-    /// Nobody wants rows any more.
-    Over,
-}
 
 /// What is known of a table.
 #[derive(Debug)]
@@ -116,6 +51,8 @@ pub(in crate::pipeline) struct Desk {
     room: usize,
     /// Arrivals and talks that nobody has looked at.
     news: AtomicUsize,
+    /// Set when nobody wants rows any more, for those who wait for a server.
+    over: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -135,6 +72,7 @@ impl Desk {
             changed: Condvar::new(),
             room,
             news: AtomicUsize::new(0),
+            over: Arc::default(),
         }
     }
 
@@ -358,9 +296,15 @@ impl Desk {
         self.lock().closed
     }
 
+    /// Set once it is closed.
+    pub(super) fn over(&self) -> &Arc<AtomicBool> {
+        &self.over
+    }
+
     /// Nobody wants rows any more.
     pub(in crate::pipeline) fn close(&self) {
         self.lock().closed = true;
+        self.over.store(true, Ordering::Release);
         self.tell();
     }
 

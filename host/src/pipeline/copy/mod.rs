@@ -1,32 +1,22 @@
 //! Those who read the rows that tables have, side by side, for the stage that tells of changes. See `docs/decisions/snapshot.md`.
 
+mod task;
 mod desk;
 mod talk;
+mod reader;
+mod whole;
 
-pub(super) use desk::{Chunk, Desk, Ended, Task, Until};
+pub(super) use desk::Desk;
 pub(super) use talk::{Step, Talk};
+pub(super) use task::{Chunk, Ended, Task, Until};
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::anyhow;
-use tracing::{debug, info};
-
-use self::desk::Next;
-use super::Stop;
-use super::decode::now_ms;
+use self::reader::Reader;
 use super::progress::Progress;
-use crate::batch::Keys;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::position::Position;
-use crate::source::{Begun, Copier, Layout, Lot};
-
-/// How often a table that can't be read as its own definition says is looked at again, and after which wait.
-const MOST_CHANGES: usize = 100;
-const CHANGE_WAIT: Duration = Duration::from_millis(50);
-/// How often a table without a key is read anew because it was being changed.
-const MOST_TRIES: usize = 1000;
 
 /// What readers are made from.
 #[derive(Debug, Clone)]
@@ -36,7 +26,6 @@ pub(super) struct Crew {
     /// Where the stream begins: what is before is settled before anything is read.
     pub(super) from: Position,
     pub(super) progress: Progress,
-    pub(super) stop: Stop,
 }
 
 /// Lets everybody go when a reader ends by a fault, and the stage too.
@@ -51,276 +40,11 @@ impl Drop for Closing<'_> {
 /// Reads what there is to read, until nobody wants rows any more.
 pub(super) fn run(crew: &Crew) -> Result<(), Fault> {
     let closing = Closing(&crew.desk);
-    let mut reader = Reader {
-        crew,
-        copier: None,
-        is_settled: false,
-        open: None,
-    };
-    reader.serve()?;
-    // All is well: the others go on.
-    std::mem::forget(closing);
-    Ok(())
-}
-
-struct Reader<'a> {
-    crew: &'a Crew,
-    /// While there is something to read.
-    copier: Option<Copier>,
-    /// What is before the stream's beginning is.
-    is_settled: bool,
-    open: Option<(Task, Arc<Layout>)>,
-}
-
-impl Reader<'_> {
-    fn serve(&mut self) -> Result<(), Fault> {
-        loop {
-            match self.crew.desk.next(self.open.as_ref().map(|(task, _)| task), self.copier.is_some()) {
-                Next::Over => return Ok(()),
-                Next::Rest => self.copier = None,
-                Next::Leave => self.open = None,
-                Next::Urgent(task, position) => {
-                    self.copier()?.settle(&position)?;
-                    self.urgent(task)?;
-                }
-                Next::Begin(task, barrier) => {
-                    if let Some(position) = barrier {
-                        self.copier()?.settle(&position)?;
-                    }
-                    self.begin(task)?;
-                }
-                Next::Go(barrier) => {
-                    if let Some(position) = barrier {
-                        self.copier()?.settle(&position)?;
-                    }
-                    self.go()?;
-                }
-            }
-        }
+    let served = Reader::new(crew).serve();
+    if served.is_ok() || crew.desk.is_closed() {
+        // All is well, and the others go on; or they have left, and what they met is what counts.
+        std::mem::forget(closing);
+        return Ok(());
     }
-
-    /// Connects where that is not done. A transaction before the stream's beginning was told earlier, or never will be, so that every
-    /// reading has to see it.
-    fn copier(&mut self) -> Result<&mut Copier, Fault> {
-        let copier = match self.copier.take() {
-            Some(copier) => copier,
-            None => Copier::open(&self.crew.config, &self.crew.stop.flag())?,
-        };
-        let copier = self.copier.insert(copier);
-        if !self.is_settled {
-            copier.settle(&self.crew.from)?;
-            self.is_settled = true;
-        }
-        Ok(copier)
-    }
-
-    fn begin(&mut self, mut task: Task) -> Result<(), Fault> {
-        let Some(name) = self.crew.desk.name(task.table) else {
-            return Ok(());
-        };
-        let (database, table) = &*name;
-        let Some(layout) = self.layout(&mut task)? else {
-            self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
-            return Ok(());
-        };
-        let rows_about = self.copier()?.estimate(database, table);
-        self.crew.progress.begin(database, table, rows_about);
-        if task.after.is_none() {
-            info!(
-                table = format!("{database}.{table}"),
-                rows_about = rows_about.unwrap_or(0),
-                "copying a table"
-            );
-        } else {
-            info!(table = format!("{database}.{table}"), "going on with the copy of a table");
-        }
-        if task.whole {
-            return self.whole(task, layout);
-        }
-        self.open = Some((task, layout));
-        Ok(())
-    }
-
-    /// What the table of a task is now. Where its key has another order than before, it is read from the start. `None`: it is gone,
-    /// which the stage is told.
-    fn layout(&mut self, task: &mut Task) -> Result<Option<Arc<Layout>>, Fault> {
-        let Some(name) = self.crew.desk.name(task.table) else {
-            return Ok(None);
-        };
-        let (database, table) = &*name;
-        let Some(layout) = self.copier()?.layout(database, table)? else {
-            return Ok(None);
-        };
-        task.whole |= layout.order.is_none() || Keys::of(&layout.table).is_none();
-        if task.whole || task.order != layout.order {
-            task.after = None;
-        }
-        task.order.clone_from(&layout.order);
-        Ok(Some(Arc::new(layout)))
-    }
-
-    /// One statement: its rows in one lot or several.
-    fn go(&mut self) -> Result<(), Fault> {
-        let Some((mut task, mut layout)) = self.open.take() else {
-            return Ok(());
-        };
-        let limit = self.crew.config.source.snapshot_chunk_rows;
-        for _ in 0..MOST_CHANGES {
-            match self.copier()?.begin(&layout, task.after.as_ref(), limit)? {
-                Begun::Changed => {
-                    self.wait_for_change()?;
-                    match self.layout(&mut task)? {
-                        None => {
-                            self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
-                            return Ok(());
-                        }
-                        Some(_) if task.whole => {
-                            self.crew.desk.put_back(task);
-                            return Ok(());
-                        }
-                        Some(now) => layout = now,
-                    }
-                }
-                Begun::Rows => return self.lots(task, layout, limit),
-            }
-        }
-        Err(self.changes_too_fast(&task))
-    }
-
-    /// The rows of a statement that has begun.
-    fn lots(&mut self, mut task: Task, layout: Arc<Layout>, limit: usize) -> Result<(), Fault> {
-        let bytes = self.crew.desk.lot_bytes();
-        let (mut rows, mut mark) = (0, None);
-        loop {
-            let lot = self.copier()?.lot(&layout, limit, bytes)?;
-            // Read after the first row: before that the server may not have begun to look.
-            let until = match &mark {
-                Some(mark) => Clone::clone(mark),
-                None => self.copier()?.mark()?,
-            };
-            mark = Some(until.clone());
-            rows += lot.rows;
-            let is_last = lot.is_last;
-            if lot.rows > 0 {
-                task.after = Some(lot.last.clone());
-            }
-            let end = (is_last && rows < limit).then_some(Ended::Done);
-            if lot.rows > 0 || end.is_some() {
-                self.push(&task, Some(&layout), (lot, Until::Passed(until)), end);
-            }
-            if end.is_some() {
-                return Ok(());
-            }
-            if is_last {
-                self.open = Some((task, layout));
-                return Ok(());
-            }
-        }
-    }
-
-    /// One lot for which the stream waits, and which it takes whatever it holds.
-    fn urgent(&mut self, mut task: Task) -> Result<(), Fault> {
-        for _ in 0..MOST_CHANGES {
-            let Some(layout) = self.layout(&mut task)? else {
-                self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
-                return Ok(());
-            };
-            let limit = self.crew.config.source.snapshot_chunk_rows;
-            if let Begun::Changed = self.copier()?.begin(&layout, task.after.as_ref(), limit)? {
-                self.wait_for_change()?;
-                continue;
-            }
-            let bytes = self.crew.desk.lot_bytes();
-            let lot = self.copier()?.lot(&layout, limit, bytes)?;
-            let end = (lot.is_last && lot.rows < limit).then_some(Ended::Done);
-            self.push(&task, Some(&layout), (lot, Until::Now), end);
-            return Ok(());
-        }
-        Err(self.changes_too_fast(&task))
-    }
-
-    /// A table that can't be read in pieces: one consistent reading, at which the stream waits.
-    fn whole(&mut self, mut task: Task, mut layout: Arc<Layout>) -> Result<(), Fault> {
-        let desk = &self.crew.desk;
-        if !desk.ask_hold(&task) {
-            desk.put_back(task);
-            return Ok(());
-        }
-        for attempt in 1..=MOST_TRIES {
-            let Some(position) = desk.held(&task) else {
-                desk.leave(task.table);
-                return Ok(());
-            };
-            self.copier()?.settle(&position)?;
-            let (begun, goal) = self.copier()?.begin_whole(&layout)?;
-            let is_there = match begun {
-                Begun::Rows => desk.reach(&task, goal),
-                Begun::Changed => Some(false),
-            };
-            match is_there {
-                Some(true) => return self.whole_lots(&task, &layout),
-                Some(false) => debug!(attempt, "a table was changed while it was being read, once more"),
-                None => {
-                    self.copier()?.end_whole()?;
-                    desk.leave(task.table);
-                    return Ok(());
-                }
-            }
-            self.copier()?.end_whole()?;
-            if let Begun::Changed = begun {
-                self.wait_for_change()?;
-                match self.layout(&mut task)? {
-                    Some(now) => layout = now,
-                    None => {
-                        self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        Err(self.changes_too_fast(&task))
-    }
-
-    fn whole_lots(&mut self, task: &Task, layout: &Arc<Layout>) -> Result<(), Fault> {
-        let desk = &self.crew.desk;
-        while desk.room(task) {
-            let lot = self.copier()?.lot(layout, usize::MAX, desk.lot_bytes())?;
-            let end = lot.is_last.then_some(Ended::Done);
-            self.push(task, Some(layout), (lot, Until::Now), end);
-            if end.is_some() {
-                break;
-            }
-        }
-        desk.leave(task.table);
-        self.copier()?.end_whole()
-    }
-
-    fn push(&self, task: &Task, layout: Option<&Arc<Layout>>, (lot, until): (Lot, Until), end: Option<Ended>) {
-        self.crew.desk.push(Chunk {
-            table: task.table,
-            epoch: task.epoch,
-            layout: layout.cloned(),
-            lot,
-            until,
-            end,
-            read_at_ms: now_ms(),
-        });
-    }
-
-    /// A table is another one than a moment ago: the statement that made it so takes effect in a moment.
-    fn wait_for_change(&self) -> Result<(), Fault> {
-        if self.crew.stop.requested() {
-            return Err(Fault::retry(anyhow!("asked to stop")));
-        }
-        std::thread::sleep(CHANGE_WAIT);
-        Ok(())
-    }
-
-    fn changes_too_fast(&self, task: &Task) -> Fault {
-        let name = self.crew.desk.name(task.table).map(|name| format!("{}.{}", name.0, name.1));
-        Fault::retry(anyhow!(
-            "copying table {}: it changes faster than it can be read as a whole; give it a primary key, or copy it while it is quiet",
-            name.unwrap_or_default()
-        ))
-    }
+    served
 }

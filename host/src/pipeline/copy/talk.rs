@@ -3,7 +3,8 @@
 //! The reader asks the stage to hold the stream between two transactions, waits until everything up to there is committed, opens one
 //! consistent reading, and says up to which place of the log the stream has to go on. There the rows go out, while the stream waits.
 
-use super::desk::{Desk, Task};
+use super::desk::Desk;
+use super::task::Task;
 use crate::position::Position;
 use crate::source::Goal;
 

@@ -132,7 +132,7 @@ fn replaying_the_topic_of_a_moving_table_gives_the_table(server: Server) {
 fn a_moving_table_is_copied_through_crashes(server: Server) {
     moving(
         server,
-        10_000,
+        5000,
         &Case {
             kills: 3,
             ..Case::default()
@@ -154,7 +154,7 @@ fn a_moving_table_is_copied_on_request(server: Server) {
 fn a_copy_on_request_of_a_moving_table_goes_on_after_crashes(server: Server) {
     moving(
         server,
-        10_000,
+        5000,
         &Case {
             requested: true,
             kills: 3,

@@ -8,6 +8,7 @@ on_each_server!(
     a_connector_that_never_copies_does_so_on_request,
     requests_of_a_stopped_connector_are_taken_up_once_at_its_start,
     of_a_table_without_a_key_every_change_is_told_and_then_all_rows,
+    a_request_outlives_a_death_at_each_step_and_each_row_comes_once,
 );
 
 fn wait_until_copied(rowmill: &Rowmill) {
@@ -101,6 +102,37 @@ fn of_a_table_without_a_key_every_change_is_told_and_then_all_rows(server: Serve
     copied.sort_unstable();
     assert_eq!(copied, (1..=40).collect::<Vec<i64>>());
     assert_eq!(kafka.records(&connector.topic("t")), 100);
+}
+
+fn a_request_outlives_a_death_at_each_step_and_each_row_comes_once(server: Server) {
+    let kafka = Kafka::shared();
+    let mut database = server.database("asked_steps");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(20))");
+    fill(&mut database, "t", 300);
+    let mut connector = copying(&mut database, &kafka, "t", "never");
+    connector.source = "snapshot_chunk_rows = 50".to_owned();
+    connector.sink.push_str("\npartitions_with_key = 1");
+    let rowmill = connector.start();
+    rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
+    rowmill.terminate().assert_code(0);
+    connector.spawn(&["snapshot", "--table", "t"]).wait().assert_code(0);
+    // Up to the commit the request is still there, from then on the table is among those to copy.
+    for step in [
+        "Loaded",
+        "Decided",
+        "Stored",
+        "Flushed",
+        "Committed",
+        "Copied",
+        "Sent",
+        "TableCopied",
+    ] {
+        connector.dies_at(step, 1);
+    }
+    let rowmill = connector.start();
+    wait_until_copied(&rowmill);
+    rowmill.terminate().assert_code(0);
+    assert_eq!(ids(&kafka.read_to_end(&connector.topic("t"))), (1..=300).collect::<Vec<i64>>());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::{Assembly, Event, EventKind, FULL, Fault, Input, OK};
+use crate::source::is_purged;
 
 const ROWS: u8 = 30;
 const BOUND: usize = 1000;
@@ -192,6 +193,9 @@ fn what_is_no_event_is_told_apart() {
         matches!(lost, Fault::Stop(_)) && lost.to_string().contains("no longer has the binlog"),
         "{lost}"
     );
+    assert!(is_purged(&lost.context("reading the binlog")));
+    let other = fault(&Packets::new().payload(b"\xff\xd4\x04#HY000Client requested master to start replication from impossible position"));
+    assert!(matches!(other, Fault::Stop(_)) && !is_purged(&other), "{other}");
 }
 
 #[test]
