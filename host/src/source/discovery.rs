@@ -1,5 +1,7 @@
 //! What the server has: the chosen tables, and itself.
 
+use std::collections::HashSet;
+
 use anyhow::anyhow;
 
 use super::connection::Connection;
@@ -63,11 +65,12 @@ pub(super) fn chosen(connection: &mut Connection, config: &Config) -> Result<Vec
             (&database,),
         )?;
         // What the server itself takes as a row's key: unique, whole columns, none of them NULL or computed.
-        let keyed: Vec<String> = connection.rows(
+        let keyed = connection.rows::<String>(
             "SELECT table_name FROM information_schema.statistics WHERE table_schema = ? AND non_unique = 0 GROUP BY table_name, index_name \
              HAVING SUM(index_name = 'PRIMARY') > 0 OR (SUM(nullable = 'YES') = 0 AND SUM(sub_part IS NOT NULL) = 0 AND COUNT(column_name) = COUNT(*))",
             (&database,),
         )?;
+        let keyed: HashSet<String> = keyed.into_iter().collect();
         let wanted = names.into_iter().filter(|name| config.source.tables.selects(&database, name));
         all.extend(wanted.map(|name| TableRef {
             has_key: keyed.contains(&name),

@@ -30,8 +30,13 @@ const REACH: Duration = Duration::from_secs(6);
 const REFUSED: Duration = Duration::from_secs(2);
 /// What the brokers need to spread news has no event to wait for; it takes milliseconds.
 const SPREAD: Duration = Duration::from_millis(20);
-/// How long a leader may take to answer.
-const LEADER: Duration = Duration::from_secs(2);
+/// And for each partition more, as brokers make them one after the other.
+const PARTITION: Duration = Duration::from_millis(10);
+/// How long leaders may take to answer.
+const LEADERS: Duration = Duration::from_secs(5);
+/// Partitions in one request. Kafka's controllers take no request that makes more than 10,000 of their records, one for each topic and
+/// partition and setting.
+const AT_ONCE: usize = 2_000;
 /// How long the broker may take to make topics, and to show them afterwards.
 const MAKE: Duration = Duration::from_secs(30);
 
@@ -123,37 +128,77 @@ pub(super) fn make(producer: &mut Producer, new: &[NewTopic], sink: &Sink) -> Re
             await_leaders(producer, new, started)?;
             return Ok(existing);
         };
-        if started.elapsed() > MAKE {
-            return Err(unled(&unseen.name));
+        if started.elapsed() > longest(new) {
+            return Err(unled(&unseen.name, longest(new)));
         }
         std::thread::sleep(SPREAD);
     }
 }
 
+/// How long so many topics may take until they are served.
+fn longest(new: &[NewTopic]) -> Duration {
+    let partitions: u32 = new.iter().filter_map(|topic| u32::try_from(topic.partitions).ok()).sum();
+    MAKE + PARTITION * partitions
+}
+
 /// Waits until the leaders of new topics serve them. Metadata names a leader before that broker knows of it: it would refuse the first
 /// batches and take a later one, and then call the first, sent again, a repetition of what it has.
 fn await_leaders(producer: &mut Producer, new: &[NewTopic], started: Instant) -> Result<(), Fault> {
-    for topic in new {
-        for partition in 0..topic.partitions {
-            // Of very many topics the last are old by then.
-            while let Err(error) = producer.client().fetch_watermarks(&topic.name, partition, LEADER) {
-                tracing::debug!(topic = topic.name, partition, %error, "the leader does not serve it yet");
-                if started.elapsed() > MAKE {
-                    return Err(unled(&topic.name));
-                }
-                std::thread::sleep(SPREAD);
+    let all = new
+        .iter()
+        .flat_map(|topic| (0..topic.partitions).map(|partition| (topic.name.clone(), partition)));
+    let mut waiting: Vec<(String, i32)> = all.collect();
+    while !waiting.is_empty() {
+        let mut left = Vec::new();
+        for some in waiting.chunks(AT_ONCE) {
+            match producer.unserved(some, LEADERS) {
+                Ok(unserved) => left.extend(unserved),
+                Err(refusal) => left.extend(some.iter().map(|partition| (partition.clone(), refusal.clone()))),
             }
         }
-        if started.elapsed() > MAKE {
-            return Ok(());
+        if let Some(((topic, partition), refusal)) = left.first() {
+            tracing::debug!(
+                topic,
+                partition,
+                reason = refusal.reason,
+                others = left.len() - 1,
+                "the leader does not serve it yet"
+            );
+            if started.elapsed() > longest(new) {
+                return Err(unled(topic, longest(new)));
+            }
+            std::thread::sleep(SPREAD);
         }
+        waiting = left.into_iter().map(|(partition, _)| partition).collect();
     }
     Ok(())
 }
 
-fn unled(topic: &str) -> Fault {
-    let reason = format!("it has no leader {} s after it was made", MAKE.as_secs());
+fn unled(topic: &str, waited: Duration) -> Fault {
+    let reason = format!("it has no leader {} s after it was made", waited.as_secs());
     Fault::retry(anyhow::Error::msg(reason).context(format!("making topic {topic:?}")))
+}
+
+/// Topics in requests that a controller takes.
+fn requests(mut new: &[NewTopic]) -> Vec<&[NewTopic]> {
+    let mut requests = Vec::new();
+    while !new.is_empty() {
+        let mut records = 0;
+        let cost = |topic: &NewTopic| {
+            usize::try_from(topic.partitions)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1 + topic.settings.len())
+        };
+        let fits = new.iter().take_while(|topic| {
+            records = cost(topic).saturating_add(records);
+            records <= AT_ONCE
+        });
+        // One that is larger alone is the broker's to refuse.
+        let (some, rest) = new.split_at(fits.count().max(1));
+        requests.push(some);
+        new = rest;
+    }
+    requests
 }
 
 fn ask(producer: &mut Producer, new: &[NewTopic], sink: &Sink, only_check: bool) -> Result<(), Fault> {
@@ -162,9 +207,11 @@ fn ask(producer: &mut Producer, new: &[NewTopic], sink: &Sink, only_check: bool)
     }
     let what = if only_check { "checking" } else { "making" };
     let tried = format!("{what} {} missing topics at {:?}", new.len(), sink.brokers);
-    let refused = producer
-        .create_topics(new, only_check, MAKE)
-        .map_err(|refusal| Failure::new(refusal, tried))?;
+    let mut refused = Vec::new();
+    for some in requests(new) {
+        let some = producer.create_topics(some, only_check, MAKE);
+        refused.extend(some.map_err(|refusal| Failure::new(refusal, tried.clone()))?);
+    }
     // Somebody else made it in between: it is there, which is what counts.
     let refused: Vec<_> = refused
         .into_iter()
@@ -221,5 +268,26 @@ mod tests {
             .filter(|t| t.settings.contains(&("retention.ms", "-1")))
             .map(|t| t.name.as_str());
         assert_eq!(kept.collect::<Vec<_>>(), ["m_dead"]);
+    }
+
+    #[test]
+    fn very_many_topics_go_in_requests_that_a_controller_takes_each_once() {
+        let topic = |name: String, partitions| NewTopic {
+            name,
+            partitions,
+            replication: -1,
+            settings: &[],
+        };
+        let mut new: Vec<NewTopic> = (0..10_000).map(|n| topic(format!("t{n}"), 6)).collect();
+        new.insert(5_000, topic("wide".to_owned(), 9_000));
+        let requests = requests(&new);
+        let names: Vec<&str> = requests
+            .iter()
+            .flat_map(|some| some.iter().map(|topic| topic.name.as_str()))
+            .collect();
+        assert_eq!(names, new.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>());
+        let records = |some: &[NewTopic]| some.iter().map(|topic| topic.partitions + 1).sum::<i32>();
+        assert!(requests.iter().all(|some| some.len() == 1 || records(some) <= 2_000));
+        assert!(requests.len() < 50, "{}", requests.len());
     }
 }

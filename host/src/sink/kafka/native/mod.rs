@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod offsets;
 mod sizes;
 mod transactions;
 
