@@ -34,6 +34,8 @@ pub struct Batcher {
     open: HashMap<u32, Builder>,
     full: VecDeque<Batch>,
     bytes: usize,
+    /// Bytes of images for which open batches have made room.
+    held: usize,
     transaction: Current,
     on_error: OnError,
     rejected: Vec<Undecoded>,
@@ -70,6 +72,7 @@ impl Batcher {
             open: HashMap::new(),
             full: VecDeque::new(),
             bytes: 0,
+            held: 0,
             transaction: Current::default(),
             on_error: OnError::Stop,
             rejected: Vec::new(),
@@ -128,6 +131,7 @@ impl Batcher {
                 builder.enter(transaction, first_sequence);
             }
             let start = cursor;
+            let held = builder.room();
             let pushed = match is_measured.then(|| oversize(builder, rows, cursor, self.row_limit)).flatten() {
                 Some(bytes) => Err(Unfit::TooLarge(bytes)),
                 None => builder.push(rows, &mut cursor, *sequence, flags, stamp).map_err(Unfit::Flawed),
@@ -153,10 +157,12 @@ impl Batcher {
                 self.bytes += start.rest().len() - cursor.rest().len();
                 self.transaction.last = Some(rows.table.version);
             }
+            self.held += builder.room().saturating_sub(held);
             *sequence += 1;
             row += 1;
             if builder.rows() >= self.limits.max_rows || builder.bytes() >= self.limits.max_bytes {
                 self.bytes = self.bytes.saturating_sub(builder.bytes());
+                self.held = self.held.saturating_sub(builder.room());
                 self.full.extend(builder.finish()?);
             }
         }
@@ -280,9 +286,15 @@ impl Batcher {
         self.bytes
     }
 
+    /// Bytes that open batches take, about: of very many tables each may hold little, and all of them much.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     fn close_version(&mut self, version: u32) -> Result<(), Fault> {
         if let Some(builder) = self.open.get_mut(&version) {
             self.bytes = self.bytes.saturating_sub(builder.bytes());
+            self.held = self.held.saturating_sub(builder.room());
             self.full.extend(builder.finish()?);
         }
         Ok(())

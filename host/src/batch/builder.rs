@@ -24,7 +24,8 @@ use crate::source::{RowOp, Rows, Server, Table, Transaction};
 pub(super) const FIRST_OF_TRANSACTION: u8 = 1;
 pub(super) const LAST_OF_TRANSACTION: u8 = 2;
 const KEY_CHANGED: u8 = 4;
-pub(super) const OF_SNAPSHOT: u8 = 8;
+/// Bit of the column `flags`: the row was read from its table.
+pub const OF_SNAPSHOT: u8 = 8;
 
 /// What the rows of one event share.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +58,9 @@ pub(super) struct Builder {
     transactions: Transactions,
     /// Bytes of row images.
     bytes: usize,
+    /// Of the last batch, which the next one is likely to be like: rows, and bytes of images. Room for as much is made with the first
+    /// row, so that a builder without rows takes none.
+    usual: (usize, usize),
     since: Option<Instant>,
 }
 
@@ -97,6 +101,7 @@ impl Builder {
             odd: OddDates::default(),
             transactions: Transactions::default(),
             bytes: 0,
+            usual: (0, 0),
             since: None,
         })
     }
@@ -114,6 +119,11 @@ impl Builder {
     /// Bytes of row images so far.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of row images for which it has made room.
+    pub(super) fn room(&self) -> usize {
+        if self.seq.is_empty() { 0 } else { self.bytes.max(self.usual.1) }
     }
 
     /// When its first row came.
@@ -162,6 +172,9 @@ impl Builder {
                 return Err(place);
             }
         };
+        if row == 0 {
+            self.begin();
+        }
         self.seq.push(seq);
         self.op.push(match rows.op {
             RowOp::Insert => 1,
@@ -173,10 +186,18 @@ impl Builder {
         self.checkpoint_ts.push(stamp.checkpoint_ts);
         self.txn.push(self.transactions.newest());
         self.bytes += length - cursor.rest().len();
-        if row == 0 {
-            self.since = Some(Instant::now());
-        }
         Ok(())
+    }
+
+    fn begin(&mut self) {
+        self.since = Some(Instant::now());
+        let rows = self.usual.0 + self.usual.0 / 16;
+        self.seq.reserve(rows);
+        self.op.reserve(rows);
+        self.flags.reserve(rows);
+        self.ts.reserve(rows);
+        self.checkpoint_ts.reserve(rows);
+        self.txn.reserve(rows);
     }
 
     /// Decodes the image or images of one row; whether an update changed the key.
@@ -253,6 +274,7 @@ impl Builder {
         if self.seq.is_empty() {
             return Ok(None);
         }
+        self.usual = (self.seq.len(), self.bytes);
         let shape = Shape {
             before: self.before.rows() > 0,
             partial: self.before.is_partial() || self.after.is_partial(),
@@ -277,12 +299,12 @@ impl Builder {
     fn record_batch(&mut self, shape: Shape) -> Result<RecordBatch, ArrowError> {
         let rows = self.seq.len();
         let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from(renew(&mut self.seq))),
-            Arc::new(UInt8Array::from(renew(&mut self.op))),
-            Arc::new(UInt8Array::from(renew(&mut self.flags))),
-            Arc::new(Int64Array::from(renew(&mut self.ts))),
-            Arc::new(Int64Array::from(renew(&mut self.checkpoint_ts))),
-            Arc::new(UInt32Array::from(renew(&mut self.txn))),
+            Arc::new(UInt64Array::from(std::mem::take(&mut self.seq))),
+            Arc::new(UInt8Array::from(std::mem::take(&mut self.op))),
+            Arc::new(UInt8Array::from(std::mem::take(&mut self.flags))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.ts))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.checkpoint_ts))),
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.txn))),
         ];
         if shape.before {
             columns.push(self.before.finish(&self.fields)?);
@@ -304,12 +326,6 @@ impl Builder {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
     }
-}
-
-/// The values, with an empty list of as much room in their place.
-fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
-    let room = values.len() + values.len() / 16;
-    std::mem::replace(values, Vec::with_capacity(room))
 }
 
 /// Whether a key column that both images hold differs. One that only one of them holds was not changed.

@@ -34,6 +34,7 @@ mod promises;
 mod hostile;
 
 pub use batcher::Batcher;
+pub use builder::OF_SNAPSHOT;
 pub use fields::describe_columns;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use fuzzing::{Slice, check_batch, check_events, check_json, check_partial_json, check_row_image, check_same_rows, check_table};

@@ -139,6 +139,31 @@ fn seqs(batch: &Batch) -> Vec<u64> {
 }
 
 #[test]
+fn what_open_batches_of_all_tables_hold_is_told_with_the_room_that_they_made() {
+    let mut batcher = batcher(1000, 1 << 20);
+    let mut sequence = 1;
+    let kinds = people(0).columns.iter().map(|column| column.kind.clone()).collect::<Vec<_>>();
+    let tables: Vec<_> = (1..=100).map(|n| table(n, &format!("people{n}"), kinds.clone())).collect();
+    let data: Vec<u8> = (0..50).flat_map(|id| image(id, "some name", false)).collect();
+    for table in &tables {
+        batcher
+            .add(&event(table, RowOp::Insert, &data), &transaction(4), &mut sequence)
+            .unwrap();
+    }
+    assert_eq!((batcher.held(), batcher.bytes()), (100 * data.len(), 100 * data.len()));
+    batcher.close_all().unwrap();
+    assert_eq!((batcher.held(), batcher.bytes()), (0, 0));
+    // Now each table makes room for as much as it had before, for a single row.
+    let one = image(7, "x", false);
+    for table in &tables {
+        batcher
+            .add(&event(table, RowOp::Insert, &one), &transaction(5), &mut sequence)
+            .unwrap();
+    }
+    assert_eq!((batcher.held(), batcher.bytes()), (100 * data.len(), 100 * one.len()));
+}
+
+#[test]
 fn inserts_updates_and_deletes_of_a_batch_keep_both_images_and_one_number_each() {
     let people = people(1);
     let mut batcher = batcher(100, 1 << 20);
