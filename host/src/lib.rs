@@ -12,4 +12,6 @@ pub mod batch;
 pub mod plugin;
 pub mod sink;
 pub mod checkpoint;
+pub mod metrics;
 pub mod pipeline;
+pub mod control;

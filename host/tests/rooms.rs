@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room of the library, in flow order, and what it may use.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("allocator", &[]),
     ("failpoint", &[]),
     ("config", &["position"]),
@@ -17,6 +17,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("plugin", &["config", "source", "batch", "fault"]),
     ("sink", &["failpoint", "config", "batch", "fault"]),
     ("checkpoint", &["config", "position", "fault", "sink"]),
+    ("metrics", &[]),
     (
         "pipeline",
         &[
@@ -29,16 +30,20 @@ const ROOMS: [(&str, &[&str]); 11] = [
             "plugin",
             "sink",
             "checkpoint",
+            "metrics",
         ],
     ),
+    ("control", &["config", "fault", "metrics", "pipeline"]),
 ];
 
 /// Libraries whose types stay in one room.
-const KEPT: [(&str, &[&str]); 4] = [
+const KEPT: [(&str, &[&str]); 6] = [
     ("mysql_async", &["source"]),
     ("rustls", &["source"]),
     ("wasmtime", &["plugin"]),
     ("rdkafka", &["sink"]),
+    ("prometheus_client", &["metrics"]),
+    ("axum", &["control"]),
 ];
 
 fn sources() -> PathBuf {

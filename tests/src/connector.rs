@@ -137,6 +137,11 @@ impl Connector {
         assert_eq!(ended.code, None, "at {step}:{count} it was to die; it wrote:\n{}", ended.output());
     }
 
+    /// `rowmill run` that tells how it is over HTTP.
+    pub fn start_listening(&self) -> Rowmill {
+        self.spawn(&["run", "--listen", "127.0.0.1:0"])
+    }
+
     /// `rowmill check`, to its end.
     pub fn check(&self) -> Ended {
         self.spawn(&["check"]).wait()

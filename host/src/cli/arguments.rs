@@ -77,6 +77,11 @@ pub(super) enum Command {
         /// FILE:POS). It stops at the next one.
         #[arg(long, value_name = "STATEMENT")]
         resume_past_ddl: Option<String>,
+
+        /// Tells how the connector is over HTTP, at this address of the machine itself: /metrics, /healthz, /readyz, /connectors,
+        /// /connectors/NAME/status, /api/connectors/NAME. Port 0: any that is free; the log says which.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<std::net::SocketAddr>,
     },
 
     /// Checks configuration, server, account and broker without changing anything: a line per check, with what mends it.

@@ -46,7 +46,11 @@ pub(crate) fn run() -> ExitCode {
 fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo { rows } => demo::demo(rows),
-        Command::Run { config, resume_past_ddl } => run::run(&config, resume_past_ddl.as_deref()),
+        Command::Run {
+            config,
+            resume_past_ddl,
+            listen,
+        } => run::run(&config, resume_past_ddl.as_deref(), listen),
         Command::Check { config } => check::check(&config),
         Command::Tail(request) => tail::tail(&request),
         Command::Snapshot(request) => snapshot::snapshot(&request),

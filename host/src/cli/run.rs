@@ -1,5 +1,6 @@
 //! `rowmill run`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use rowmill::config::Ddl;
@@ -7,8 +8,12 @@ use rowmill::config::Ddl;
 use super::failure::Failure;
 use super::{signals, wiring};
 
-/// Runs one connector until it is asked to stop or fails. `resume_past_ddl` names a statement that `source.ddl = "fail"` lets pass.
-pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>) -> Result<(), Failure> {
+/// Runs one connector until it is asked to stop or fails. `resume_past_ddl` names a statement that `source.ddl = "fail"` lets pass;
+/// `listen` is where its condition is told over HTTP.
+pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>, listen: Option<SocketAddr>) -> Result<(), Failure> {
+    if let Some(address) = listen {
+        wiring::check_address(address).map_err(|reason| Failure::usage(format!("--listen: {reason}")))?;
+    }
     let mut config = rowmill::config::load(file)?;
     wiring::check_properties(&config).map_err(|fault| Failure::usage(format!("{}: {fault}", file.display())))?;
     if resume_past_ddl.is_some() && config.source.ddl != Ddl::Fail {
@@ -24,5 +29,5 @@ pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>) -> Result<(), Fail
     let stop = wiring::Stop::new();
     let request = stop.clone();
     signals::watch(Some(config.shutdown_timeout), move || request.request())?;
-    Ok(wiring::run(&config, &stop)?)
+    Ok(wiring::run(&config, &stop, listen)?)
 }

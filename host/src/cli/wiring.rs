@@ -1,6 +1,7 @@
 //! The only file of the command line that calls the rooms: one small function a call.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,7 +9,7 @@ use rowmill::checkpoint::{self, Checkpoints};
 use rowmill::config::{Config, Secret, Start};
 use rowmill::fault::Fault;
 use rowmill::position::Position;
-use rowmill::{pipeline, plugin, sink, source};
+use rowmill::{control, metrics, pipeline, plugin, sink, source};
 
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
@@ -21,8 +22,23 @@ pub(super) fn die_at(step: &str) -> Result<(), String> {
     rowmill::failpoint::arm(step)
 }
 
-pub(super) fn run(config: &Config, stop: &Stop) -> Result<(), Fault> {
-    pipeline::run(config, stop, &pipeline::Progress::new())
+/// Runs a connector, and tells how it is at `listen`.
+pub(super) fn run(config: &Config, stop: &Stop, listen: Option<SocketAddr>) -> Result<(), Fault> {
+    let metrics = metrics::Metrics::new();
+    let monitor = pipeline::Monitor::new(config, &metrics);
+    let _server = match listen {
+        Some(address) => Some(control::Server::start(address, metrics, vec![monitor.clone()])?),
+        None => None,
+    };
+    pipeline::run(config, stop, &monitor)
+}
+
+/// Whether HTTP may be served there.
+///
+/// # Errors
+/// Says why not.
+pub(super) fn check_address(address: SocketAddr) -> Result<(), String> {
+    control::check_address(address)
 }
 
 pub(super) fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {

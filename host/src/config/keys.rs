@@ -93,7 +93,7 @@ pub(super) const SECTIONS: [Section; 6] = [
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
-/// A day; nothing here waits longer.
+/// A day.
 const DAY_MS: u64 = 86_400_000;
 
 const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, example: &'static str, help: &'static str) -> Key {
@@ -311,6 +311,13 @@ pub(super) const KEYS: &[Key] = &[
         "\"stop\"",
         "What a row does that can't be decoded, or is larger than `limits.row`: `stop` the connector, go to the dead-letter topic, or be counted and left out.",
     ),
+    key(
+        "source.slack_warning_ms",
+        Kind::Millis(0, 31 * DAY_MS),
+        Some("3600000"),
+        "3600000",
+        "The log warns when the server may purge the binlog file that the connector would go on with within this time; asked once a minute. 0 is off.",
+    ),
     key("batch.max_rows", Kind::Integer(1, 65536), Some("8192"), "8192", "Rows."),
     key("batch.max_bytes", Kind::Bytes(KIB, 64 * MIB), Some("1MiB"), "\"1MiB\"", "Bytes of row images."),
     key("batch.max_delay_ms", Kind::Millis(0, 60_000), Some("20"), "20", "Since the batch's first row."),
@@ -339,4 +346,5 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.memory", Kind::Bytes(32 * MIB, 64 * GIB), Some("192MiB"), "\"192MiB\"", "What batches, queues and guests may take together."),
     key("limits.row", Kind::Bytes(KIB, GIB), Some("64MiB"), "\"64MiB\"", "One row image. An event of the log, and so all of a compressed transaction before it is unpacked, may take twice as much and 1 MiB."),
     key("limits.prepared", Kind::Integer(1, 100_000), Some("1000"), "1000", "XA transactions that are prepared and not decided yet. Each takes some 300 bytes of every checkpoint; Kafka's `message.max.bytes` bounds these."),
+    key("limits.metric_names", Kind::Integer(0, 1_000_000), Some("1000"), "1000", "Tables, and as many topics, that metrics tell apart; those that come later are counted together, as `(others)`."),
 ];

@@ -86,6 +86,8 @@ pub struct Source {
     pub on_purged: OnPurged,
     /// What a row does that can't be decoded.
     pub on_error: OnError,
+    /// It is warned when the server may purge what is unread within this time; zero: never.
+    pub slack_warning: Duration,
 }
 
 /// A server, or files of its binlog.
@@ -357,6 +359,8 @@ pub struct Limits {
     pub row: usize,
     /// XA transactions that are prepared and not decided.
     pub prepared: usize,
+    /// Tables, and topics, that metrics tell apart.
+    pub metric_names: usize,
 }
 
 /// Text that is never shown: `Debug` prints `****`.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::Stop;
 use super::copy::Crew;
-use super::counters::Counters;
 use super::decode::{Existing, Part, Parts, Policy, Pulse, now_ms};
 use super::gap;
 use super::letters::Rules;
@@ -15,6 +13,7 @@ use super::ownership::Claim;
 use super::progress::Progress;
 use super::requests::Watch;
 use super::stages::{self, Stages};
+use super::{Run, State, Stop};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint, Left};
 use crate::config::{Config, OnLoss, Snapshot, SourceKind, Start};
@@ -36,24 +35,29 @@ struct Origin {
 
 /// Share of `limits.memory` for rows that were read from tables and can't go out yet.
 const COPIED_SHARE: usize = 12;
+/// Share of `limits.memory` for batches that are being filled. As Arrow arrays, rows may take several times the bytes of their images.
+const OPEN_SHARE: usize = 24;
 /// Share of `limits.memory` for rows of XA transactions that are not committed yet.
 const HELD_SHARE: usize = 16;
 
-/// Starts at the checkpoint (made first where there is none) and runs until the claim ends or a fault. The chain outlives
-/// attempts: compiling it again would only delay the retry.
+/// Starts at the checkpoint (made first where there is none) and runs until the claim ends or a fault.
 ///
 /// Only an owner connects its sink, which takes the connector's transactions over, and only then reads the checkpoint: a former
 /// owner can't move it any more.
-pub(super) fn run(
-    config: &Config,
-    claim: &Claim,
-    chain: &mut Option<Chain>,
-    (counters, progress): (&Counters, &Progress),
-) -> Result<(), Fault> {
+pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
+    let Run {
+        config,
+        monitor,
+        counters,
+        chain,
+    } = run;
+    let (config, progress): (&Config, &Progress) = (config, monitor.progress());
     let stop = &claim.halt;
+    monitor.enter(State::Waiting);
     if !claim.wait()? {
         return Ok(());
     }
+    monitor.connect();
     reach(Point::Owned);
     let mut origin = open_origin(config, stop)?;
     let mut sink = sink::connect(config, stop.flag())?;
@@ -66,6 +70,7 @@ pub(super) fn run(
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
     let checkpoint = load_or_create(config, &origin.tables)?;
+    monitor.found(&checkpoint.position, checkpoint.saved_at_ms);
     reach(Point::Loaded);
     let mut watch = (config.source.kind == SourceKind::Mysql).then(|| Watch::new(config));
     let is_over = config.source.snapshot == Snapshot::Only && checkpoint.copying.is_empty();
@@ -113,6 +118,9 @@ pub(super) fn run(
         part: part(config),
         inside: checkpoint.inside,
         existing,
+        most_open: most_open(config),
+        meter: monitor.meter().clone(),
+        monitor: Some(monitor.clone()),
     };
     let stages = Stages {
         source: origin.source,
@@ -126,6 +134,8 @@ pub(super) fn run(
         crew: crew.map(|crew| (crew, config.source.snapshot_threads)),
         watch,
     };
+    monitor.meter().begin_stream();
+    monitor.enter(State::Running);
     stages::run(stages, stop)
 }
 
@@ -142,6 +152,11 @@ pub(super) fn part(config: &Config) -> Part {
         bytes: config.sink.transaction_max_bytes,
         time: config.sink.transaction_max_time,
     }
+}
+
+/// What open batches of all tables may take: more than one of them anyway.
+pub(super) fn most_open(config: &Config) -> usize {
+    (config.limits.memory / OPEN_SHARE).max(2 * config.batch.max_bytes)
 }
 
 fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {

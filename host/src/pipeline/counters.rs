@@ -1,14 +1,18 @@
-//! What a run has done so far, counted by the stages for the log and the demo's summary.
+//! What a run has done so far, counted by the stages for the log and the demo's summary, and handed on to metrics and status.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::Monitor;
 use super::letters::{Letter, Notices};
 use crate::config::OnError;
+use crate::metrics::Meter;
+use crate::plugin::Measured;
+use crate::position::Position;
 
 /// Totals since the start of the process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counters {
     rows: AtomicU64,
     records: AtomicU64,
@@ -17,13 +21,69 @@ pub(super) struct Counters {
     dead_letters: AtomicU64,
     skipped: AtomicU64,
     notices: Mutex<Notices>,
+    meter: Meter,
+    monitor: Option<Monitor>,
 }
 
 impl Counters {
+    /// Of a connector that is watched.
+    pub(super) fn of(monitor: &Monitor) -> Self {
+        Self::new(monitor.meter().clone(), Some(monitor.clone()))
+    }
+
+    /// Of a run that nobody watches.
+    pub(super) fn unwatched() -> Self {
+        Self::new(Meter::unread(), None)
+    }
+
+    fn new(meter: Meter, monitor: Option<Monitor>) -> Self {
+        Self {
+            rows: AtomicU64::default(),
+            records: AtomicU64::default(),
+            plugin_nanos: AtomicU64::default(),
+            dead_letters: AtomicU64::default(),
+            skipped: AtomicU64::default(),
+            commits: AtomicU64::default(),
+            notices: Mutex::default(),
+            meter,
+            monitor,
+        }
+    }
+
+    /// What measures the run.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Everything up to here is committed.
+    pub(super) fn reached(&self, position: Position) {
+        if let Some(monitor) = &self.monitor {
+            monitor.committed(position);
+        }
+    }
+
     /// Rows that went through the plugins, and how long that took.
     pub(super) fn milled(&self, rows: usize, time: Duration) {
         add(&self.rows, u64::try_from(rows).unwrap_or(0));
         add(&self.plugin_nanos, u64::try_from(time.as_nanos()).unwrap_or(0));
+    }
+
+    /// What was measured of a plugin since the last time.
+    pub(super) fn plugin(&self, measured: Measured<'_>) {
+        let Measured { plugin, measures } = measured;
+        let meter = &self.meter;
+        if !measures.calls.is_empty() {
+            meter.plugin_calls(plugin, measures.calls);
+        }
+        if measures.traps > 0 {
+            meter.plugin_traps(plugin, measures.traps);
+        }
+        if measures.swapped + measures.refused > 0 {
+            meter.plugin_swaps(plugin, measures.swapped, measures.refused);
+        }
+        for (name, value) in measures.counts {
+            meter.plugin_count(plugin, &name, value);
+        }
     }
 
     /// Records that the sink took over.
@@ -41,6 +101,7 @@ impl Counters {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).log(letter);
         let is_skipped = letter.reason.on_error == OnError::Skip;
         add(if is_skipped { &self.skipped } else { &self.dead_letters }, 1);
+        self.meter.rejected(letter.reason.stage.name(), is_skipped);
         !is_skipped
     }
 

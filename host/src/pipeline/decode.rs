@@ -7,10 +7,12 @@ mod pulse;
 mod rejects;
 mod release;
 mod split;
+mod told;
 
 pub(super) use self::existing::Existing;
 pub(super) use self::pulse::Pulse;
 pub(super) use self::split::Part;
+pub(super) use self::told::CommitPoint;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,12 +27,13 @@ use self::split::Split;
 use super::letters::Letter;
 use super::queue::{CloseOnDrop, Popped, Queue};
 use super::stages::End;
-use super::{STOP_CHECK, Stop};
+use super::{Monitor, STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{Checkpoint, Inside};
 use crate::config::{Config, Ddl, OnError, SourceKind, TableFilter, Topics};
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
+use crate::metrics::Meter;
 use crate::position::Position;
 use crate::sink::TopicSpec;
 use crate::source::{Change, Event, Interpreter, Packed, Server, Transaction};
@@ -57,8 +60,8 @@ pub(super) enum Job {
     Control(Box<serde_json::Value>, Vec<Arc<str>>),
     /// A row that could not be decoded.
     Letter(Box<Letter>),
-    /// Everything before it may be committed with this checkpoint, with which these requests are taken away.
-    Commit(Box<Checkpoint>, Vec<String>),
+    /// Everything before it may be committed.
+    Commit(Box<CommitPoint>),
 }
 
 /// What the stage is made from.
@@ -80,6 +83,11 @@ pub(super) struct Parts {
     pub(super) pulse: Pulse,
     /// Tables whose rows are being copied; none where there is nothing to copy.
     pub(super) existing: Option<Existing>,
+    /// Bytes that open batches of all tables may take.
+    pub(super) most_open: usize,
+    pub(super) meter: Meter,
+    /// Who is told which file is being read.
+    pub(super) monitor: Option<Monitor>,
 }
 
 /// What becomes of events that are not rows.
@@ -125,6 +133,10 @@ struct Stage<'a> {
     moved: bool,
     last_commit: Instant,
     first_uncommitted: Option<Instant>,
+    /// A change of a row came since the last commit point.
+    has_changes: bool,
+    /// The file that somebody was told of.
+    file: String,
     behind: bool,
     marked: Marked,
     split: Split,
@@ -155,6 +167,8 @@ pub(super) fn run(parts: Parts, input: &Queue<Vec<Event>>, output: &Queue<Job>, 
         moved: false,
         last_commit: Instant::now(),
         first_uncommitted: None,
+        has_changes: false,
+        file: String::new(),
         behind: false,
         marked: Marked::default(),
         split,
@@ -189,6 +203,7 @@ impl Stage<'_> {
                 Popped::Item(events) => {
                     self.parts.pulse.hear();
                     self.hear();
+                    self.note_time(&events);
                     for event in &events {
                         self.event(event)?;
                         self.take_requests()?;
@@ -198,7 +213,12 @@ impl Stage<'_> {
                         }
                     }
                 }
-                Popped::Empty => self.pause()?,
+                Popped::Empty => {
+                    if !self.in_transaction {
+                        self.parts.meter.reading(None);
+                    }
+                    self.pause()?;
+                }
                 Popped::Closed => {
                     if self.open_rows == 0 {
                         self.commit_point()?;
@@ -206,6 +226,7 @@ impl Stage<'_> {
                     return Ok(());
                 }
             }
+            self.tell_file();
             if ending.stop.requested() && !self.in_transaction {
                 return self.commit_point();
             }
@@ -246,6 +267,9 @@ impl Stage<'_> {
             Change::Passed => self.end_transaction()?,
             Change::Begin(transaction) => {
                 self.behind = now_ms() - transaction.checkpoint_time_ms > BEHIND_MS;
+                self.parts
+                    .meter
+                    .reading(transaction.commit_time_ms.or(Some(transaction.checkpoint_time_ms)));
                 self.transaction.clone_from(transaction);
                 self.in_transaction = true;
                 self.begin_part();
@@ -284,7 +308,9 @@ impl Stage<'_> {
     fn added(&mut self, bytes: usize) -> Result<(), End> {
         self.send_rejected()?;
         self.first_uncommitted.get_or_insert_with(Instant::now);
+        self.note_change();
         self.send_full()?;
+        self.close_too_much()?;
         self.end_part(bytes)
     }
 
@@ -332,6 +358,14 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Of very many tables side by side, each below its own bound: more than all may hold together goes out.
+    fn close_too_much(&mut self) -> Result<(), End> {
+        if self.parts.batcher.held() > self.parts.most_open {
+            self.close_batches()?;
+        }
+        Ok(())
+    }
+
     fn send_full(&mut self) -> Result<(), End> {
         while let Some(batch) = self.parts.batcher.next_full() {
             self.send(batch)?;
@@ -371,10 +405,7 @@ impl Stage<'_> {
         if self.moved {
             let checkpoint = self.checkpoint(position);
             reach(Point::Decided);
-            let heeded = self.heeded();
-            if !self.output.push(Job::Commit(Box::new(checkpoint), heeded), 0) {
-                return Err(End::Left);
-            }
+            self.send_commit(checkpoint)?;
         }
         self.moved = false;
         self.committed();

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::counters::Counters;
+use super::decode::CommitPoint;
 use super::letters::{self, Letter, Reason, Rules, Stage};
 use super::mill::Delivery;
 use super::queue::{CloseOnDrop, Popped, Queue};
+use super::tally::{Ledger, Tally};
 use crate::batch::{Batch, Records};
-use crate::checkpoint::Checkpoint;
 use crate::fault::Fault;
+use crate::metrics::Level;
 use crate::sink::{Commit, Sink};
 
 /// How long the stage sleeps without input before it looks for acknowledgements again.
@@ -29,110 +31,161 @@ pub(super) fn run(
     (rules, counters): (&Rules, &Counters),
 ) -> Result<(), Fault> {
     let _let_mill_go = CloseOnDrop(input);
-    let (mut number, mut committed) = (0_u64, 0_u64);
-    let mut reported = (Instant::now(), counters.records());
-    let mut merging: Option<Instant> = None;
-    loop {
-        match input.pop(ACKNOWLEDGE_WAIT) {
-            Popped::Empty => {}
-            Popped::Closed => break,
-            Popped::Item(Delivery::Topic(spec)) => sink.prepare(std::slice::from_ref(&spec))?,
-            Popped::Item(Delivery::Records(records)) => {
-                counters.written(records.len());
-                sink.write(*records)?;
-            }
-            Popped::Item(Delivery::Rows(records, batch)) => rows(sink, records, &batch, (rules, counters))?,
-            Popped::Item(Delivery::Letter(letter)) => letters::send(sink, &letter, rules)?,
-            Popped::Item(Delivery::Commit(checkpoint, heeded)) if heeded.is_empty() && may_merge(&checkpoint, input, &mut merging) => {}
-            Popped::Item(Delivery::Commit(checkpoint, heeded)) => {
-                number += 1;
-                merging = None;
-                sink.commit(Commit {
-                    number,
-                    checkpoint: checkpoint.encode()?,
-                    heeded,
-                })?;
-            }
-        }
-        committed = note(sink, committed, counters)?;
-        let records = counters.records();
-        if reported.0.elapsed() >= PROGRESS_INTERVAL && records > reported.1 {
-            let (dead_letters, skipped) = (counters.dead_letters(), counters.skipped());
-            info!(
-                rows = counters.rows(),
-                records,
-                commits = committed,
-                dead_letters,
-                skipped,
-                "progress"
-            );
-            reported = (Instant::now(), records);
-        }
+    let mut outlet = Outlet {
+        in_flight: counters.meter().queue("broker"),
+        sink,
+        rules,
+        counters,
+        ledger: Ledger::default(),
+        number: 0,
+        merging: None,
+    };
+    let delivered = outlet.serve(input).and_then(|()| outlet.finish(limit));
+    outlet.in_flight.set(0);
+    if delivered.is_err() {
+        outlet.ledger.give_up(counters);
     }
-    sink.finish(limit)?;
-    note(sink, committed, counters)?;
-    Ok(())
+    delivered
 }
 
-/// Whether the next commit does the work of this one. Commits that a slow broker has pile up would each have its price, and what comes
-/// behind them would be later and later. A part of a source transaction is as large as it may be and stays alone.
-fn may_merge(checkpoint: &Checkpoint, input: &Queue<Delivery>, merging: &mut Option<Instant>) -> bool {
-    checkpoint.inside.is_none()
-        && input.holds(|delivery| matches!(delivery, Delivery::Commit(..)))
-        && merging.get_or_insert_with(Instant::now).elapsed() < LONGEST_MERGE
+/// The running stage.
+struct Outlet<'a> {
+    sink: &'a mut dyn Sink,
+    rules: &'a Rules,
+    counters: &'a Counters,
+    ledger: Ledger,
+    in_flight: Level,
+    /// Of the newest commit.
+    number: u64,
+    /// Since when commits leave their work to the next one.
+    merging: Option<Instant>,
 }
 
-/// Counts what has become durable since there were so many commits of this sink.
-fn note(sink: &mut dyn Sink, before: u64, counters: &Counters) -> Result<u64, Fault> {
-    let committed = sink.committed(Duration::ZERO)?;
-    counters.committed(committed.saturating_sub(before));
-    Ok(committed)
-}
-
-/// Writes records, but for those of rows of which one is too large: these rows are left out whole.
-fn rows(sink: &mut dyn Sink, records: Vec<Records>, batch: &Batch, (rules, counters): (&Rules, &Counters)) -> Result<(), Fault> {
-    let mut refused: BTreeMap<u64, String> = BTreeMap::new();
-    for some in &records {
-        for (i, reason) in sink.too_large(some)? {
-            // What is about no row stays, and the sink refuses it.
-            if let Some(sequence) = some.sequence(i) {
-                refused.entry(sequence).or_insert(reason);
+impl Outlet<'_> {
+    fn serve(&mut self, input: &Queue<Delivery>) -> Result<(), Fault> {
+        let counters = self.counters;
+        let mut reported = (Instant::now(), counters.records());
+        loop {
+            match input.pop(ACKNOWLEDGE_WAIT) {
+                Popped::Empty => {}
+                Popped::Closed => return Ok(()),
+                Popped::Item(Delivery::Commit(point, tally)) if self.may_merge(&point, input) => {
+                    self.ledger.leave(tally, point.has_changes);
+                }
+                Popped::Item(delivery) => self.deliver(delivery)?,
+            }
+            let committed = self.sink.committed(Duration::ZERO)?;
+            self.ledger.durable(committed, counters);
+            self.in_flight.set(self.sink.in_flight());
+            let records = counters.records();
+            if reported.0.elapsed() >= PROGRESS_INTERVAL && records > reported.1 {
+                let (dead_letters, skipped) = (counters.dead_letters(), counters.skipped());
+                info!(
+                    rows = counters.rows(),
+                    records,
+                    commits = committed,
+                    dead_letters,
+                    skipped,
+                    "progress"
+                );
+                reported = (Instant::now(), records);
             }
         }
     }
-    for some in records {
-        let is_kept = |i: usize| some.sequence(i).is_none_or(|sequence| !refused.contains_key(&sequence));
-        let left = if (0..some.len()).all(is_kept) {
-            some
-        } else {
-            some.filtered(is_kept)
-        };
-        counters.written(left.len());
-        if !left.is_empty() {
-            sink.write(left)?;
+
+    /// Whether the next commit does the work of this one. Commits that a slow broker has pile up would each have its price, and what comes
+    /// behind them would be later and later. A part of a source transaction is as large as it may be and stays alone.
+    fn may_merge(&mut self, point: &CommitPoint, input: &Queue<Delivery>) -> bool {
+        point.heeded.is_empty()
+            && point.checkpoint.inside.is_none()
+            && input.holds(|delivery| matches!(delivery, Delivery::Commit(..)))
+            && self.merging.get_or_insert_with(Instant::now).elapsed() < LONGEST_MERGE
+    }
+
+    fn deliver(&mut self, delivery: Delivery) -> Result<(), Fault> {
+        match delivery {
+            Delivery::Topic(spec) => self.sink.prepare(std::slice::from_ref(&spec)),
+            Delivery::Records(records) => self.write(*records),
+            Delivery::Rows(records, batch) => self.rows(records, &batch),
+            Delivery::Letter(letter) => self.letter(&letter),
+            Delivery::Commit(point, tally) => self.commit(*point, tally),
         }
     }
-    for (sequence, text) in refused {
-        let reason = Reason {
-            stage: Stage::Sink,
-            code: "record_too_large".to_owned(),
-            text,
-            plugin: None,
-            on_error: rules.sink,
-        };
-        let letter = Letter::of_row(batch, sequence, reason)?;
-        if counters.rejected(&letter) {
-            letters::send(sink, &letter, rules)?;
-        }
+
+    fn write(&mut self, records: Records) -> Result<(), Fault> {
+        self.counters.written(records.len());
+        self.ledger.records(&records);
+        self.in_flight.set(self.sink.in_flight().saturating_add(records.bytes()));
+        self.sink.write(records)
     }
-    Ok(())
+
+    fn letter(&mut self, letter: &Letter) -> Result<(), Fault> {
+        self.ledger.letter(&self.rules.topic);
+        letters::send(self.sink, letter, self.rules)
+    }
+
+    fn commit(&mut self, point: CommitPoint, tally: Tally) -> Result<(), Fault> {
+        self.number += 1;
+        self.merging = None;
+        let checkpoint = point.checkpoint.encode()?;
+        self.ledger.ask(self.number, tally, point.checkpoint.position, point.has_changes);
+        self.sink.commit(Commit {
+            number: self.number,
+            checkpoint,
+            heeded: point.heeded,
+        })
+    }
+
+    fn finish(&mut self, limit: Duration) -> Result<(), Fault> {
+        self.sink.finish(limit)?;
+        self.ledger.durable(self.number, self.counters);
+        Ok(())
+    }
+
+    /// Writes records, but for those of rows of which one is too large: these rows are left out whole.
+    fn rows(&mut self, records: Vec<Records>, batch: &Batch) -> Result<(), Fault> {
+        let mut refused: BTreeMap<u64, String> = BTreeMap::new();
+        for some in &records {
+            for (i, reason) in self.sink.too_large(some)? {
+                // What is about no row stays, and the sink refuses it.
+                if let Some(sequence) = some.sequence(i) {
+                    refused.entry(sequence).or_insert(reason);
+                }
+            }
+        }
+        for some in records {
+            let is_kept = |i: usize| some.sequence(i).is_none_or(|sequence| !refused.contains_key(&sequence));
+            let left = if (0..some.len()).all(is_kept) {
+                some
+            } else {
+                some.filtered(is_kept)
+            };
+            if !left.is_empty() {
+                self.write(left)?;
+            }
+        }
+        for (sequence, text) in refused {
+            let reason = Reason {
+                stage: Stage::Sink,
+                code: "record_too_large".to_owned(),
+                text,
+                plugin: None,
+                on_error: self.rules.sink,
+            };
+            let letter = Letter::of_row(batch, sequence, reason)?;
+            if self.counters.rejected(&letter) {
+                self.letter(&letter)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Inside, TableRows};
+    use crate::checkpoint::{Checkpoint, Inside, TableRows};
     use crate::config::{self, Surroundings};
     use crate::position::Position;
     use crate::sink::TopicSpec;
@@ -174,7 +227,12 @@ mod tests {
             inside,
             copying: Vec::new(),
         };
-        Delivery::Commit(Box::new(checkpoint), Vec::new())
+        let point = CommitPoint {
+            checkpoint,
+            heeded: Vec::new(),
+            has_changes: true,
+        };
+        Delivery::Commit(Box::new(point), Tally::default())
     }
 
     /// The numbers of what is committed of these, which all wait already.
@@ -191,7 +249,7 @@ mod tests {
         let text = "name = \"c\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"t\"\n[sink]\nkind = \"stdout\"";
         let config = config::parse(text, &surroundings).unwrap();
         let mut sink = Notes::default();
-        let outcome = run(&mut sink, &queue, Duration::ZERO, (&Rules::of(&config), &Counters::default()));
+        let outcome = run(&mut sink, &queue, Duration::ZERO, (&Rules::of(&config), &Counters::unwatched()));
         assert!(outcome.is_ok());
         let number = |stored: &serde_json::Value| stored["next_sequence"].as_u64().unwrap();
         sink.0.iter().map(number).collect()

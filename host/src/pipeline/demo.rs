@@ -19,6 +19,7 @@ use crate::batch::Batcher;
 use crate::checkpoint::Checkpoint;
 use crate::config::{self, Config, SourceKind, Surroundings};
 use crate::fault::Fault;
+use crate::metrics::Meter;
 use crate::plugin::Chain;
 use crate::position::Position;
 use crate::sink::{self, Broker, Reader};
@@ -56,7 +57,7 @@ pub fn demo(rows: u64, stop: &Stop) -> Result<(), Fault> {
     config.sink.brokers = broker.brokers();
     let names: Vec<&str> = capture.topics.iter().map(|topic| topic.name.as_str()).collect();
     let mut reader = broker.reader(&names)?;
-    let counters = Counters::default();
+    let counters = Counters::unwatched();
     let shown = Arc::new(AtomicU64::new(0));
     let finished = AtomicBool::new(false);
     let mut chain = Chain::load(&config, &capture.server)?;
@@ -105,6 +106,9 @@ fn stream(
         part: attempt::part(config),
         inside: None,
         existing: None,
+        most_open: attempt::most_open(config),
+        meter: Meter::unread(),
+        monitor: None,
     };
     let stages = Stages {
         source: Box::new(Replay::new(capture.events, rows, Arc::clone(shown))),

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use super::STOP_CHECK;
 use super::counters::Counters;
-use super::decode::Job;
+use super::decode::{CommitPoint, Job};
 use super::letters::{Letter, Rules};
 use super::queue::{CloseOnDrop, Popped, Queue};
 use super::stages::End;
+use super::tally::Tally;
 use crate::batch::{Batch, Records};
-use crate::checkpoint::Checkpoint;
 use crate::config::OnError;
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
@@ -27,8 +27,8 @@ pub(super) enum Delivery {
     Rows(Vec<Records>, Arc<Batch>),
     /// A row that was not taken.
     Letter(Box<Letter>),
-    /// Everything before it may be committed with this checkpoint, with which these requests are taken away.
-    Commit(Box<Checkpoint>, Vec<String>),
+    /// Everything before it may be committed: what was milled since the last time.
+    Commit(Box<CommitPoint>, Tally),
 }
 
 /// Runs until the input ends or the sink has left.
@@ -45,6 +45,7 @@ pub(super) fn run(
         output,
         rules,
         counters,
+        tally: Tally::default(),
     };
     loop {
         let done = match input.pop(STOP_CHECK) {
@@ -52,7 +53,7 @@ pub(super) fn run(
             Popped::Empty => continue,
             Popped::Closed => return Ok(()),
             Popped::Item(Job::Topic(spec)) => mill.push(Delivery::Topic(spec), 0),
-            Popped::Item(Job::Commit(checkpoint, heeded)) => mill.push(Delivery::Commit(checkpoint, heeded), 0),
+            Popped::Item(Job::Commit(point)) => mill.commit(point),
             Popped::Item(Job::Letter(letter)) => mill.letter(letter),
             Popped::Item(Job::Control(event, topics)) => mill.control(&event, &topics),
             Popped::Item(Job::Batch(batch, topic)) => mill.encode(&Arc::from(batch), &topic),
@@ -70,18 +71,22 @@ struct Mill<'a> {
     output: &'a Queue<Delivery>,
     rules: &'a Rules,
     counters: &'a Counters,
+    tally: Tally,
 }
 
 impl Mill<'_> {
     fn encode(&mut self, batch: &Arc<Batch>, topic: &Arc<str>) -> Result<(), End> {
         let started = Instant::now();
-        let rejected = if self.rules.sink == OnError::Stop {
-            self.encode_records(batch, topic)?
+        let encoded = if self.rules.sink == OnError::Stop {
+            self.encode_records(batch, topic)
         } else {
-            self.encode_rows(batch, topic)?
+            self.encode_rows(batch, topic)
         };
+        self.measure();
+        let rejected = encoded?;
         reach(Point::Encoded);
         self.counters.milled(batch.rows.num_rows(), started.elapsed());
+        self.tally.batch(batch);
         for rejected in rejected {
             let letter = Letter::of_row(batch, rejected.seq, rejected.into())?;
             self.letter(Box::new(letter))?;
@@ -123,6 +128,19 @@ impl Mill<'_> {
         Ok(rejected)
     }
 
+    fn commit(&mut self, point: Box<CommitPoint>) -> Result<(), End> {
+        let bytes = point.bytes();
+        let tally = std::mem::take(&mut self.tally);
+        self.push(Delivery::Commit(point, tally), bytes)
+    }
+
+    /// Tells what was measured of the plugins.
+    fn measure(&mut self) {
+        for measured in self.chain.measured() {
+            self.counters.plugin(measured);
+        }
+    }
+
     fn letter(&self, letter: Box<Letter>) -> Result<(), End> {
         if !self.counters.rejected(&letter) {
             return Ok(());
@@ -140,6 +158,7 @@ impl Mill<'_> {
         };
         self.chain.flush(FlushReason::Barrier, &mut deliver)?;
         self.chain.control(event, topics, &mut deliver)?;
+        self.measure();
         outlet.end()
     }
 

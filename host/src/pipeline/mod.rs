@@ -11,6 +11,9 @@ mod letters;
 mod counters;
 mod progress;
 mod requests;
+mod monitor;
+mod tally;
+mod slack;
 mod copy;
 mod read;
 mod decode;
@@ -26,6 +29,7 @@ mod damage;
 
 pub use demo::demo;
 pub use letters::{DeadLetter, Outcome, Replayed, dead_letters, replay};
+pub use monitor::{Monitor, State, Status, Trouble};
 pub use progress::{Copied, CopiedTable, CopyState, Progress};
 pub use stop::Stop;
 
@@ -34,6 +38,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use self::backoff::Backoff;
+use self::counters::Counters;
 use self::ownership::Claim;
 use crate::config::Config;
 use crate::fault::Fault;
@@ -47,20 +52,36 @@ const GAP_LOOKED: Duration = Duration::from_secs(60);
 /// How often a waiting stage looks whether it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
-/// Runs one connector until `stop` is requested or a fault needs a person. `progress` tells meanwhile how far the copy of existing rows is.
+/// Runs one connector until `stop` is requested or a fault needs a person; `monitor` tells how it is.
 ///
 /// # Errors
 /// `Stop` or `Reject` with the reason. `Retry` is handled here, unless the stop was requested meanwhile.
-pub fn run(config: &Config, stop: &Stop, progress: &Progress) -> Result<(), Fault> {
-    let counters = counters::Counters::default();
-    let mut chain: Option<Chain> = None;
+pub fn run(config: &Config, stop: &Stop, monitor: &Monitor) -> Result<(), Fault> {
+    let over = Stop::new();
+    let outcome = slack::watch(config, monitor, &over).and_then(|()| attempts(config, stop, monitor));
+    over.request();
+    monitor.end(&outcome);
+    outcome
+}
+
+fn attempts(config: &Config, stop: &Stop, monitor: &Monitor) -> Result<(), Fault> {
+    let mut run = Run {
+        config,
+        monitor,
+        counters: Counters::of(monitor),
+        chain: None,
+    };
     let mut backoff = Backoff::default();
     let mut looked_for_gap: Option<Instant> = None;
     loop {
-        let (started, commits) = (Instant::now(), counters.commits());
-        match owned_attempt(config, stop, &mut chain, (&counters, progress)) {
+        let (started, commits) = (Instant::now(), run.counters.commits());
+        monitor.attempt();
+        let outcome = owned_attempt(&mut run, stop);
+        monitor.meter().end_stream();
+        match outcome {
             Err(Fault::Retry(reason)) if !stop.requested() => {
-                let (attempt, wait) = backoff.next(started.elapsed(), counters.commits() > commits);
+                let (attempt, wait) = backoff.next(started.elapsed(), run.counters.commits() > commits);
+                monitor.retry(&reason, wait);
                 let reason = format!("{reason:#}");
                 warn!(connector = %config.name, reason, attempt, wait_ms = wait.as_millis(), "starting again");
                 sleep_unless_stopped(wait, stop);
@@ -87,12 +108,22 @@ pub fn run(config: &Config, stop: &Stop, progress: &Progress) -> Result<(), Faul
     }
 }
 
+/// What outlives attempts.
+struct Run<'a> {
+    config: &'a Config,
+    monitor: &'a Monitor,
+    counters: Counters,
+    /// Compiling it again would only delay a retry.
+    chain: Option<Chain>,
+}
+
 /// One attempt, beside which the claim on the connector is kept alive; ends when it is lost.
-fn owned_attempt(config: &Config, stop: &Stop, chain: &mut Option<Chain>, watched: (&counters::Counters, &Progress)) -> Result<(), Fault> {
+fn owned_attempt(run: &mut Run<'_>, stop: &Stop) -> Result<(), Fault> {
     let over = Stop::new();
+    let config = run.config;
     std::thread::scope(|scope| {
         let claim = Claim::new(scope, config, stop, &over)?;
-        let outcome = attempt::run(config, &claim, chain, watched);
+        let outcome = attempt::run(run, &claim);
         // A process that stood still for long meets its successor at the server before it hears of it.
         let succeeded = matches!(&outcome, Err(fault) if is_collision(fault)) && !stop.requested();
         let lost = claim.lost(if succeeded { HEARD } else { Duration::ZERO });

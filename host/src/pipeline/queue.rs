@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::metrics::Level;
+
 /// A queue of items whose cost is given in bytes.
 ///
 /// An item larger than the bound passes alone, so that the bound never blocks for ever.
@@ -11,6 +13,7 @@ pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     bound: usize,
+    level: Level,
 }
 
 struct State<T> {
@@ -31,7 +34,13 @@ pub(super) enum Popped<T> {
 
 impl<T> Queue<T> {
     /// A queue that holds about `bound` bytes.
+    #[cfg(test)]
     pub(super) fn new(bound: usize) -> Self {
+        Self::with_level(bound, Level::default())
+    }
+
+    /// The same; `level` tells what is in it.
+    pub(super) fn with_level(bound: usize, level: Level) -> Self {
         let state = State {
             items: VecDeque::new(),
             bytes: 0,
@@ -41,6 +50,7 @@ impl<T> Queue<T> {
             state: Mutex::new(state),
             changed: Condvar::new(),
             bound,
+            level,
         }
     }
 
@@ -56,6 +66,7 @@ impl<T> Queue<T> {
         }
         state.bytes = state.bytes.saturating_add(bytes);
         state.items.push_back((item, bytes));
+        self.level.set(state.bytes);
         drop(state);
         self.changed.notify_all();
         true
@@ -68,6 +79,7 @@ impl<T> Queue<T> {
         loop {
             if let Some((item, bytes)) = state.items.pop_front() {
                 state.bytes = state.bytes.saturating_sub(bytes);
+                self.level.set(state.bytes);
                 drop(state);
                 self.changed.notify_all();
                 return Popped::Item(item);
@@ -102,6 +114,13 @@ impl<T> Queue<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // A stage that panicked leaves plain data behind, which stays usable for the others' orderly end.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is thrown away waits no more.
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        self.level.set(0);
     }
 }
 

@@ -4,20 +4,28 @@ use super::STOP_CHECK;
 use super::queue::{CloseOnDrop, Queue};
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
+use crate::metrics::Meter;
 use crate::source::{Event, Read, Source};
 
 /// Bytes that an event takes beside its body.
 const EVENT_OVERHEAD: usize = size_of::<Event>() + 16;
 
+/// Bytes of an event in the log before its body.
+const HEADER: usize = 19;
+
 /// Reads until the source ends or the next stage has left.
-pub(super) fn run(source: &mut dyn Source, output: &Queue<Vec<Event>>) -> Result<(), Fault> {
+pub(super) fn run(source: &mut dyn Source, output: &Queue<Vec<Event>>, meter: &Meter) -> Result<(), Fault> {
     let _close = CloseOnDrop(output);
     while !output.is_closed() {
         let mut events = Vec::new();
         let read = source.read(&mut events, STOP_CHECK)?;
         if !events.is_empty() {
             reach(Point::Read);
-            let bytes = events.iter().map(|event| event.body.len() + EVENT_OVERHEAD).sum();
+            let bodies: usize = events.iter().map(|event| event.body.len()).sum();
+            // What the server makes up, such as heartbeats, has no time.
+            let is_quiet = events.iter().all(|event| event.timestamp == 0);
+            meter.read(bodies + events.len() * HEADER, is_quiet);
+            let bytes = bodies + events.len() * EVENT_OVERHEAD;
             if !output.push(events, bytes) {
                 return Ok(());
             }

@@ -71,9 +71,10 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         crew,
         watch,
     } = stages;
-    let events: Queue<Vec<Event>> = Queue::new(limits.memory / EVENTS_SHARE);
-    let jobs: Queue<Job> = Queue::new(limits.memory / BATCHES_SHARE);
-    let deliveries: Queue<Delivery> = Queue::new(limits.memory / RECORDS_SHARE);
+    let meter = counters.meter();
+    let events: Queue<Vec<Event>> = Queue::with_level(limits.memory / EVENTS_SHARE, meter.queue("decode"));
+    let jobs: Queue<Job> = Queue::with_level(limits.memory / BATCHES_SHARE, meter.queue("plugin"));
+    let deliveries: Queue<Delivery> = Queue::with_level(limits.memory / RECORDS_SHARE, meter.queue("sink"));
     let first: Mutex<Option<Fault>> = Mutex::new(None);
     let ending = Ending {
         stop: stop.clone(),
@@ -90,7 +91,7 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         let threads = [
             spawn()
                 .name("read".into())
-                .spawn_scoped(scope, || keep(read::run(source.as_mut(), &events))),
+                .spawn_scoped(scope, || keep(read::run(source.as_mut(), &events, meter))),
             spawn()
                 .name("decode".into())
                 .spawn_scoped(scope, || keep(decode::run(decode, &events, &jobs, &ending))),

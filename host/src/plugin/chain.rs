@@ -16,6 +16,7 @@ use super::engine::{self, Pool};
 use super::error::Error;
 use super::ipc::{Item, Schemas};
 use super::link::{self, ATTEMPTS, Link, Work};
+use super::measures::Measured;
 use super::output::Call;
 use super::sift::{Rejected, sift};
 use super::state::Moment;
@@ -243,6 +244,11 @@ impl Chain {
         self.links()
             .map(Link::swaps)
             .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    /// What was measured of each plugin since the last time.
+    pub fn measured(&mut self) -> impl Iterator<Item = Measured<'_>> {
+        self.transforms.iter_mut().chain([&mut self.encoder]).map(Link::measured)
     }
 
     /// SHA-256 of each plugin at work, in order, in hexadecimal.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::error::{Breakage, Error};
 use super::instance::{Bounds, CallError, Instance};
 use super::ipc::{Item, Schemas};
+use super::measures::{Measured, Measures};
 use super::output::Call;
 use super::state::Moment;
 use super::watch::Successor;
@@ -40,6 +42,9 @@ pub(super) struct Link {
     instance: Option<Instance>,
     counters: BTreeMap<String, f64>,
     swapped: u64,
+    measures: Measures,
+    /// Refused versions that were told of.
+    refused_told: u64,
 }
 
 /// What a link is called with, for messages and for what the guest may see and do.
@@ -71,6 +76,8 @@ impl Link {
             instance: Some(instance),
             counters: BTreeMap::new(),
             swapped: 0,
+            measures: Measures::default(),
+            refused_told: 0,
         })
     }
 
@@ -147,13 +154,16 @@ impl Link {
             return Ok(Vec::new());
         };
         instance.begin(work.moment, (work.call)());
+        let started = Instant::now();
         let flushed = instance.flush(reason);
         let records = instance.finish();
+        self.measures.call(started.elapsed());
         match flushed {
             Ok(()) => Ok(records),
             Err(CallError::Refused(error)) => Err(self.fault(work, Failed::Refused(error))),
             Err(CallError::Broken(cause)) => {
                 self.instance = None;
+                self.measures.traps += 1;
                 Err(self.fault(work, Failed::Broken(cause)))
             }
         }
@@ -179,8 +189,10 @@ impl Link {
                 self.description = description;
                 self.loaded = loaded;
                 self.swapped += 1;
+                self.measures.swapped += 1;
             }
             Err(error) => {
+                self.measures.refused += 1;
                 tracing::warn!(plugin = %self.settings.name, kept = self.loaded.short_digest(), refused = loaded.short_digest(), error = %format_args!("{error:#}"), "new version of a plugin does not start: the old one goes on");
             }
         }
@@ -189,6 +201,17 @@ impl Link {
     /// How many new versions were put in place, and how many refused.
     pub(super) fn swaps(&self) -> (u64, u64) {
         (self.swapped, self.successor.as_ref().map_or(0, |successor| successor.refused()))
+    }
+
+    /// What was measured since the last time.
+    pub(super) fn measured(&mut self) -> Measured<'_> {
+        let refused = self.swaps().1;
+        let mut measures = std::mem::take(&mut self.measures);
+        measures.refused += refused.saturating_sub(std::mem::replace(&mut self.refused_told, refused));
+        Measured {
+            plugin: &self.settings.name,
+            measures,
+        }
     }
 
     /// What the plugin counted so far.
@@ -205,15 +228,18 @@ impl Link {
     ) -> Result<(R, Vec<Records>), Failed> {
         let mut attempt = 1;
         loop {
+            let started = Instant::now();
             let done = self.ready(work.moment).and_then(|instance| {
                 instance.begin(work.moment, (work.call)());
                 let outcome = run(instance);
                 let records = instance.finish();
                 outcome.map(|returned| (returned, records, instance.counters()))
             });
+            self.measures.call(started.elapsed());
             match done {
                 Ok((returned, records, counters)) => {
                     for (name, value) in counters {
+                        *self.measures.counts.entry(name.clone()).or_insert(0.0) += value;
                         *self.counters.entry(name).or_insert(0.0) += value;
                     }
                     return Ok((returned, records));
@@ -221,6 +247,7 @@ impl Link {
                 Err(CallError::Refused(error)) => return Err(Failed::Refused(error)),
                 Err(CallError::Broken(cause)) => {
                     self.instance = None;
+                    self.measures.traps += 1;
                     if attempt >= work.attempts {
                         return Err(Failed::Broken(cause));
                     }

@@ -5,6 +5,7 @@
 
 mod chain;
 mod link;
+mod measures;
 mod sift;
 mod watch;
 mod workshop;
@@ -21,6 +22,7 @@ mod error;
 
 pub use chain::{Chain, Deliver};
 pub use error::Error;
+pub use measures::{Measured, Measures};
 pub use sift::Rejected;
 pub use wire::FlushReason;
 

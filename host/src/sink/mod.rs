@@ -96,6 +96,11 @@ pub trait Sink: Send {
     /// Whatever a delivery reported.
     fn committed(&mut self, wait: std::time::Duration) -> Result<u64, Fault>;
 
+    /// Bytes of records that were taken over and are not acknowledged.
+    fn in_flight(&self) -> usize {
+        0
+    }
+
     /// Waits until every commit is durable.
     ///
     /// # Errors

@@ -162,7 +162,17 @@ impl Dump {
     /// The stream from an offset of a file to what is the end of the log now, as a replica of its own, without the bodies of events that are
     /// not wanted.
     pub(super) fn look(config: &Config, file: &str, pos: u32, wanted: fn(EventKind) -> bool) -> Result<Self, Fault> {
-        let name = format!("{} looking ahead", config.name);
+        Self::beside(config, "looking ahead", (file, pos), wanted)
+    }
+
+    /// The stream of one file from its first event on, while the connector reads elsewhere; nothing of events but what they are.
+    pub(super) fn beginning(config: &Config, file: &str) -> Result<Self, Fault> {
+        Self::beside(config, "looking at times", (file, FIRST), |_| false)
+    }
+
+    /// A replica beside the connector's own, so that the server ends neither for the other.
+    fn beside(config: &Config, role: &str, (file, pos): (&str, u32), wanted: fn(EventKind) -> bool) -> Result<Self, Fault> {
+        let name = format!("{} {role}", config.name);
         let server_id = own_id(&replica_uuid(&name), config.source.server_id);
         let wire = reader(config, &name)?;
         let address = wire.address().to_owned();
@@ -288,6 +298,8 @@ fn reader(config: &Config, name: &str) -> Result<Wire, Fault> {
     wire.query(CHECKSUMS_ARE_KNOWN)?;
     wire.query(GTIDS_PLEASE)?;
     name_replica(&mut wire, name)?;
+    // What it reads may have to wait for the sink, too.
+    wire.query(&format!("SET SESSION net_write_timeout = {NET_WRITE_TIMEOUT_S}"))?;
     Ok(wire)
 }
 

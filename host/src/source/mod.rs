@@ -36,6 +36,7 @@ mod dump;
 mod start;
 mod purged;
 mod clock;
+mod keeping;
 mod file;
 mod zone;
 mod discovery;
@@ -56,6 +57,7 @@ pub use event::{Event, EventKind};
 pub use file::FileSource;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use fuzzing::{bytes_of, check_compressed, check_gtids, check_table_map, events, interpreter, interpreter_of, transaction_of};
+pub use keeping::{Keeping, Slack};
 pub use payload::{Packed, Payload};
 pub use preflight::{Finding, Level, demand, preflight};
 pub use purged::purged;

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::discovery::{TableRef, chosen, of_connection};
 use super::file::FileSource;
 use super::grants::Grants;
+use super::keeping;
 use super::schema::{Flavor, Server};
 use super::start::log_status;
 use super::zone::is_known;
@@ -322,24 +323,13 @@ fn version(text: &str) -> (u32, u32, u32) {
 
 fn expiry(connection: &mut Connection, findings: &mut Vec<Finding>) -> Result<(), Fault> {
     let name = "binlog_expire_logs_seconds";
-    let purges = connection.global("binlog_expire_logs_auto_purge")?;
-    let seconds = match connection.global(name)? {
-        Some(seconds) => seconds.parse().unwrap_or(0),
-        None => {
-            let days: u64 = connection
-                .global("expire_logs_days")?
-                .and_then(|days| days.parse().ok())
-                .unwrap_or(0);
-            days * 86_400
+    findings.push(match keeping::expiry(connection)?.map(|expiry| expiry.as_secs()) {
+        None => Finding::ok(name, "the server purges nothing by itself"),
+        Some(seconds) if seconds < SHORT_EXPIRY_S => {
+            let message = format!("it is {seconds}, less than a day: a connector that is down for longer loses its place");
+            Finding::new(Level::Warn, name, message, "SET GLOBAL binlog_expire_logs_seconds = 604800;")
         }
-    };
-    findings.push(if seconds == 0 || purges.as_deref() == Some("OFF") {
-        Finding::ok(name, "the server purges nothing by itself")
-    } else if seconds < SHORT_EXPIRY_S {
-        let message = format!("it is {seconds}, less than a day: a connector that is down for longer loses its place");
-        Finding::new(Level::Warn, name, message, "SET GLOBAL binlog_expire_logs_seconds = 604800;")
-    } else {
-        Finding::ok(name, seconds.to_string())
+        Some(seconds) => Finding::ok(name, seconds.to_string()),
     });
     Ok(())
 }

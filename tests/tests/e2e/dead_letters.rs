@@ -9,7 +9,7 @@ use pipeline_tests::{Connector, Database, Kafka, Message, Server, binary, enviro
 use serde_json::Value;
 
 /// The transform that judges rows by their text, built as the host's own tests build it.
-fn judge() -> &'static Path {
+pub(crate) fn judge() -> &'static Path {
     static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let target = binary().parent().and_then(Path::parent).unwrap().join("guests-test");

@@ -29,6 +29,7 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
         memory: reader.bytes("limits.memory"),
         row: reader.bytes("limits.row"),
         prepared: usize::try_from(reader.integer("limits.prepared")).unwrap_or(1),
+        metric_names: usize::try_from(reader.integer("limits.metric_names")).unwrap_or(0),
     };
     check_limits(&mut reader, limits, batch, &plugins);
     let cache_dir = cache_dir(&mut reader);

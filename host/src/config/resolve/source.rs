@@ -75,6 +75,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str) -> Source {
             _ => OnPurged::Stop,
         },
         on_error: super::on_error(reader, "source.on_error"),
+        slack_warning: reader.duration("source.slack_warning_ms"),
     }
 }
 

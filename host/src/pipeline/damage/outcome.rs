@@ -10,6 +10,7 @@ use arrow::datatypes::UInt64Type;
 
 use crate::batch::{Batch, Batcher, Slice, check_batch, check_same_rows};
 use crate::config::{self, Config, SourceKind, Surroundings};
+use crate::metrics::Meter;
 use crate::pipeline::decode::{self, Ending, Job, Parts, Policy, Pulse};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::pipeline::{Stop, attempt, read};
@@ -108,6 +109,9 @@ impl Outcome {
             part: attempt::part(&config),
             inside: None,
             existing: None,
+            most_open: attempt::most_open(&config),
+            meter: Meter::unread(),
+            monitor: None,
             policy: Policy::new(&config, &server),
             pulse: Pulse::new(Duration::ZERO, None),
         };
@@ -116,7 +120,7 @@ impl Outcome {
             stop: Stop::new(),
             give_up: Stop::new(),
         };
-        let read = read::run(&mut source, &events);
+        let read = read::run(&mut source, &events, &Meter::unread());
         let decoded = decode::run(parts, &events, &jobs, &ending);
         outcome.fault = decoded.and(read).err().map(|fault| fault.to_string());
         outcome.take(&jobs);
@@ -131,7 +135,7 @@ impl Outcome {
                     self.batches.push(*batch);
                 }
                 Popped::Item(Job::Control(event, _)) => self.controls.push(*event),
-                Popped::Item(Job::Commit(checkpoint, _)) => self.commits.push((checkpoint.position.to_string(), self.rows())),
+                Popped::Item(Job::Commit(point)) => self.commits.push((point.checkpoint.position.to_string(), self.rows())),
                 Popped::Item(Job::Topic(_)) => {}
                 Popped::Item(Job::Letter(_)) => panic!("a letter, though a row at fault stops the connector"),
                 Popped::Empty | Popped::Closed => return,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use super::{End, Job, Stage};
+use super::{End, Stage};
 use crate::batch::Batcher;
 use crate::checkpoint::{Inside, TableRows};
 use crate::failpoint::{Point, reach};
@@ -97,10 +97,7 @@ impl Stage<'_> {
         self.split.is_open = true;
         let checkpoint = self.checkpoint(self.parts.interpreter.position().clone());
         reach(Point::PartDecided);
-        let heeded = self.heeded();
-        if !self.output.push(Job::Commit(Box::new(checkpoint), heeded), 0) {
-            return Err(End::Left);
-        }
+        self.send_commit(checkpoint)?;
         self.split.begin();
         self.committed();
         Ok(())

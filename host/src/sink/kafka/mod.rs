@@ -325,6 +325,10 @@ impl Sink for KafkaSink {
         }
     }
 
+    fn in_flight(&self) -> usize {
+        self.producer.lots().bytes()
+    }
+
     fn finish(&mut self, limit: Duration) -> Result<(), Fault> {
         // Records without a commit behind them are not to be seen: the producer's end takes them back.
         if self.mode == Mode::Transactional {

@@ -196,6 +196,7 @@ mod tests {
             memory,
             row: 0,
             prepared: 0,
+            metric_names: 0,
         };
         assert_eq!(in_flight(&limits(192 << 20)), 24 << 20);
         assert_eq!(in_flight(&limits(1 << 40)), 48 << 20);

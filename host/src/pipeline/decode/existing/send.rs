@@ -207,6 +207,7 @@ impl Stage<'_> {
         self.parts.batcher.add_existing(&rows, &read, &mut self.parts.next_sequence)?;
         self.send_rejected()?;
         self.send_full()?;
+        self.close_too_much()?;
         Ok(self.parts.next_sequence - before)
     }
 
