@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
+use crate::position::Position;
+
 /// A table whose rows are not all delivered yet.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Left {
@@ -23,6 +25,9 @@ pub struct Left {
     /// Rows up to there.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows: u64,
+    /// From this place of the log on it counts which rows the stream tells of: they are left out of the copy. None where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Position>,
     /// Rows of it were told before: it is copied once more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
@@ -42,6 +47,7 @@ impl Left {
             after: None,
             order: None,
             rows: 0,
+            since: None,
             again: false,
         }
     }
@@ -58,6 +64,9 @@ impl Left {
 /// The stored form.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Stored {
+    /// `since` of all that say nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Position>,
     /// Of which rows were delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     begun: Vec<Left>,
@@ -70,19 +79,31 @@ struct Stored {
 }
 
 pub(super) fn serialize<S: Serializer>(left: &[Left], serializer: S) -> Result<S::Ok, S::Error> {
+    let since = left.first().and_then(|left| left.since.clone());
     let mut stored = Stored {
+        since: since.clone(),
         begun: Vec::new(),
         tables: BTreeMap::new(),
         again: BTreeMap::new(),
     };
     for left in left {
+        // One that has none differs from the others, too: it is told as such by a place that no log has.
+        let is_usual = left.since == since;
         let names = match (&left.after, left.again) {
-            (Some(_), _) => {
-                stored.begun.push(left.clone());
+            (None, false) if is_usual => &mut stored.tables,
+            (None, true) if is_usual => &mut stored.again,
+            _ => {
+                let own = if is_usual {
+                    None
+                } else {
+                    Some(left.since.clone().unwrap_or_default())
+                };
+                stored.begun.push(Left {
+                    since: own,
+                    ..left.clone()
+                });
                 continue;
             }
-            (None, false) => &mut stored.tables,
-            (None, true) => &mut stored.again,
         };
         names.entry(left.database.clone()).or_default().push(left.table.clone());
     }
@@ -90,12 +111,28 @@ pub(super) fn serialize<S: Serializer>(left: &[Left], serializer: S) -> Result<S
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Left>, D::Error> {
-    let Stored { begun, tables, again } = Stored::deserialize(deserializer)?;
+    let Stored {
+        since,
+        begun,
+        tables,
+        again,
+    } = Stored::deserialize(deserializer)?;
     let all = |names: BTreeMap<String, Vec<String>>, left: fn(&str, &str) -> Left| {
         let of =
             |(database, tables): (String, Vec<String>)| tables.into_iter().map(move |table| left(&database, &table)).collect::<Vec<_>>();
         names.into_iter().flat_map(of).collect::<Vec<_>>()
     };
     let rest = all(tables, Left::all_of).into_iter().chain(all(again, Left::again));
-    Ok(begun.into_iter().chain(rest).collect())
+    let rest = rest.map(|left| Left {
+        since: since.clone(),
+        ..left
+    });
+    let begun = begun.into_iter().map(|left| {
+        let own = match left.since {
+            None => since.clone(),
+            Some(place) => Some(place).filter(|place| *place != Position::default()),
+        };
+        Left { since: own, ..left }
+    });
+    Ok(begun.chain(rest).collect())
 }

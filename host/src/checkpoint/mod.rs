@@ -227,10 +227,31 @@ mod tests {
             .copying
             .extend((0..10_000).map(|n| Left::all_of("shop", &format!("items_{n:05}"))));
         with_some.copying.push(Left::again("shop", "stock"));
+        with_some.copying.push(Left {
+            since: Some(with_some.position.clone()),
+            ..Left::again("shop", "asked_for")
+        });
         let stored = with_some.encode().unwrap();
         assert!(stored.starts_with(b"{\"version\":4,"), "{stored:?}");
         assert!(stored.len() < 200_000, "a record of {} bytes", stored.len());
-        assert_eq!(Checkpoint::decode(&stored).unwrap(), with_some);
+        assert_eq!(sorted(Checkpoint::decode(&stored).unwrap()), sorted(with_some.clone()));
+        // The place that most have is stored once.
+        let since = Some(with_some.position.clone());
+        let place_bytes = serde_json::to_vec(&since).unwrap().len();
+        with_some.copying.iter_mut().for_each(|left| left.since.clone_from(&since));
+        with_some.copying.push(Left::all_of("shop", "of_an_older_program"));
+        let with_places = with_some.encode().unwrap();
+        assert!(
+            with_places.len() < stored.len() + 5 * place_bytes,
+            "a record of {} bytes",
+            with_places.len()
+        );
+        assert_eq!(sorted(Checkpoint::decode(&with_places).unwrap()), sorted(with_some));
+    }
+
+    fn sorted(mut checkpoint: Checkpoint) -> Checkpoint {
+        checkpoint.copying.sort_by_key(|left| left.table.clone());
+        checkpoint
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rowmill::checkpoint::Checkpoint;
+use rowmill::checkpoint::{Checkpoint, Left};
 use rowmill::config::Config;
 use rowmill::position::{GtidSet, Position as Place};
 
@@ -34,7 +34,15 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
     let found = checkpoints.load()?;
     let (next_sequence, copying) = found.map_or_else(
         || (Checkpoint::first_sequence(now_ms), Vec::new()),
-        |found| (found.next_sequence, found.copying),
+        |found| {
+            // What lies between the two places is told by nobody: the copies have to have it.
+            let since = Some(&place).filter(|_| request.time.is_none());
+            let copying = found.copying.into_iter().map(|left| Left {
+                since: since.cloned(),
+                ..left
+            });
+            (found.next_sequence, copying.collect())
+        },
     );
     let checkpoint = Checkpoint {
         position: place,

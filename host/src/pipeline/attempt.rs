@@ -11,6 +11,7 @@ use super::gap;
 use super::letters::Rules;
 use super::ownership::Claim;
 use super::progress::Progress;
+use super::recall::Recall;
 use super::requests::Watch;
 use super::stages::{self, Stages};
 use super::{Run, State, Stop};
@@ -78,25 +79,41 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         info!(connector = %config.name, "all rows were copied before; source.snapshot = \"initial\" goes on with the changes since");
         return Ok(());
     }
-    info!(connector = %config.name, position = %checkpoint.position, "streaming");
-    origin.source.open(&checkpoint.position)?;
-    let holding = Holding {
-        again: origin.again,
+    let mut existing = watch.as_ref().map(|watch| {
+        let bounds = (config.limits.memory / COPIED_SHARE, config.source.snapshot == Snapshot::Only);
+        Existing::new(checkpoint.copying, bounds, progress.clone(), watch.inbox())
+    });
+    let holding = || Holding {
+        again: origin.again.clone(),
         memory: config.limits.memory / HELD_SHARE,
         most: config.limits.prepared,
         passes_lost: config.source.lost_xa == OnLoss::Warn,
     };
+    if let Some(existing) = &mut existing
+        && let Some(since) = existing.since()
+    {
+        let mut catalog = Catalog::of_server(config, stop.flag());
+        catalog.preload(&origin.tables)?;
+        let recall = Recall {
+            source: origin.source.as_mut(),
+            interpreter: Interpreter::new(since, config.source.tables.clone(), catalog)
+                .with_prepared(Vec::new(), holding())
+                .pass_statements(true)
+                .with_row_limit(config.limits.row),
+            existing,
+            stop,
+        };
+        recall.run(&checkpoint.position)?;
+    }
+    info!(connector = %config.name, position = %checkpoint.position, "streaming");
+    origin.source.open(&checkpoint.position)?;
     let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), catalog)
-        .with_prepared(checkpoint.prepared, holding)
+        .with_prepared(checkpoint.prepared, holding())
         .pass_statements(config.source.statements == OnLoss::Warn)
         .with_row_limit(config.limits.row);
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }
-    let existing = watch.as_ref().map(|watch| {
-        let bounds = (config.limits.memory / COPIED_SHARE, config.source.snapshot == Snapshot::Only);
-        Existing::new(checkpoint.copying, bounds, progress.clone(), watch.inbox())
-    });
     let crew = existing.as_ref().map(|existing| Crew {
         config: config.clone(),
         desk: existing.desk(),
@@ -200,8 +217,10 @@ fn load_or_create(config: &Config, tables: &[TableRef]) -> Result<Checkpoint, Fa
     }
     let now = now_ms();
     let copies = config.source.snapshot != Snapshot::Never;
+    let position = first_position(config, copies)?;
+    // What a start at a time passes over is told by nobody, so that the copy has to have it.
+    let since = Some(&position).filter(|_| !matches!(config.source.start, Start::Time(_)));
     let first = Checkpoint {
-        position: first_position(config, copies)?,
         next_sequence: Checkpoint::first_sequence(now),
         saved_at_ms: now,
         skip_before_ms: match config.source.start {
@@ -213,8 +232,12 @@ fn load_or_create(config: &Config, tables: &[TableRef]) -> Result<Checkpoint, Fa
         copying: tables
             .iter()
             .filter(|_| copies)
-            .map(|table| Left::all_of(&table.database, &table.name))
+            .map(|table| Left {
+                since: since.cloned(),
+                ..Left::all_of(&table.database, &table.name)
+            })
             .collect(),
+        position,
     };
     store.save(&first)?;
     Ok(first)

@@ -9,7 +9,7 @@ mod release;
 mod split;
 mod told;
 
-pub(super) use self::existing::Existing;
+pub(super) use self::existing::{Existing, is_up_to};
 pub(super) use self::pulse::Pulse;
 pub(super) use self::split::Part;
 pub(super) use self::told::CommitPoint;

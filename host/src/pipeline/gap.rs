@@ -28,14 +28,21 @@ pub(super) fn pass(config: &Config, found: Checkpoint, tables: &[TableRef], stor
     }
     let mut latest = config.clone();
     latest.source.start = Start::Latest;
+    let position = source::settled_start(&latest)?;
     let next = Checkpoint {
-        position: source::settled_start(&latest)?,
         next_sequence: found.next_sequence,
         saved_at_ms: now_ms(),
         skip_before_ms: None,
         prepared: Vec::new(),
         inside: None,
-        copying: tables.iter().map(|table| Left::again(&table.database, &table.name)).collect(),
+        copying: tables
+            .iter()
+            .map(|table| Left {
+                since: Some(position.clone()),
+                ..Left::again(&table.database, &table.name)
+            })
+            .collect(),
+        position,
     };
     store.save(&next)?;
     warn!(

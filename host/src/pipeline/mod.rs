@@ -21,6 +21,7 @@ mod mill;
 mod deliver;
 mod stages;
 mod gap;
+mod recall;
 mod attempt;
 mod replay;
 mod demo;

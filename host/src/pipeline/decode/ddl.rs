@@ -37,8 +37,9 @@ impl Stage<'_> {
         }
         self.close_batches()?;
         if let Some(existing) = self.parts.existing.as_mut().filter(|_| statement.operation != Operation::Query) {
+            let place = self.parts.interpreter.position();
             for (database, table) in statement.tables.iter().chain(&chosen) {
-                existing.changed(database, table);
+                existing.changed(database, table, place);
             }
         }
         self.join(statement, &chosen)?;

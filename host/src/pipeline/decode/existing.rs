@@ -9,6 +9,8 @@ mod report;
 mod requested;
 mod send;
 
+pub(in crate::pipeline) use self::noting::is_up_to;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -176,8 +178,16 @@ impl Copied {
         }
     }
 
+    /// Forgets which rows were told of before this place: bytes.
+    fn forget(&mut self, place: &Position) -> usize {
+        if self.left.since.is_some() {
+            self.left.since = Some(place.clone());
+        }
+        self.forget_all()
+    }
+
     /// Forgets which rows were told of: bytes.
-    fn forget(&mut self) -> usize {
+    fn forget_all(&mut self) -> usize {
         self.told = HashSet::new();
         self.part = HashSet::new();
         self.blind = false;

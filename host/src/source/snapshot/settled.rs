@@ -34,6 +34,13 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Of a position.
+    pub fn of(position: &Position) -> Self {
+        Self {
+            at: spot_of(&position.file, position.pos),
+        }
+    }
+
     /// Whether a stream that has read up to `pos` of `file` has passed it.
     pub fn is_passed(&self, file: &str, pos: u64) -> bool {
         self.at.is_up_to(&spot_of(file, pos))

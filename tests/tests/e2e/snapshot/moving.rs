@@ -10,6 +10,7 @@ use super::{copying, fill};
 on_each_server!(
     replaying_the_topic_of_a_moving_table_gives_the_table,
     a_moving_table_is_copied_through_crashes,
+    rows_that_are_inserted_while_a_copy_is_killed_come_once,
     a_moving_table_is_copied_on_request,
     a_copy_on_request_of_a_moving_table_goes_on_after_crashes,
     more_changes_than_are_remembered_leave_the_copy_right,
@@ -301,6 +302,70 @@ fn moving(server: Server, rows: u32, case: &Case) {
         }
         rowmill.terminate().assert_code(0);
     });
+}
+
+/// Beside rows that were there, others come at random places of the key, some where the copy has been, some where it comes to later.
+fn rows_that_are_inserted_while_a_copy_is_killed_come_once(server: Server) {
+    let kafka = Kafka::shared();
+    let mut database = server.database("once");
+    for table in ["t", "u"] {
+        database.exec(&format!("CREATE TABLE {table} (id INT PRIMARY KEY, text VARCHAR(20))"));
+        fill(&mut database, table, 3000);
+        database.exec(&format!("UPDATE {table} SET id = id * 10 ORDER BY id DESC"));
+    }
+    let mut connector = copying(&mut database, &kafka, "t,u", "initial");
+    connector.source = "snapshot_chunk_rows = 10\nsnapshot_threads = 1".to_owned();
+    let stop = AtomicBool::new(false);
+    let mut expected: Vec<i64> = (1..=3000).map(|id| id * 10).collect();
+    let seed = seed(None);
+    std::thread::scope(|scope| {
+        let mut session = database.session();
+        let flag = &stop;
+        let writer = scope.spawn(move || {
+            let (mut chance, mut inserted) = (Chance::of(seed), std::collections::BTreeSet::new());
+            while !flag.load(Ordering::Acquire) {
+                let id = i64::try_from(chance.below(31_000)).unwrap();
+                if id % 10 == 0 || !inserted.insert(id) {
+                    continue;
+                }
+                for table in ["t", "u"] {
+                    session.exec(&format!("INSERT INTO {table} VALUES ({id}, 'new')"));
+                }
+                std::thread::sleep(std::time::Duration::from_millis(4));
+            }
+            inserted
+        });
+        for _ in 0..3 {
+            connector.dies_at("Copied", 80);
+        }
+        let rowmill = connector.start();
+        rowmill.wait_for_log("what was told", |line| line.contains("known again"));
+        rowmill.wait_for_log("the last table", |line| {
+            line.contains("tables_left=0") || line.contains("\"tables_left\":0")
+        });
+        stop.store(true, Ordering::Release);
+        let inserted = writer.join().unwrap();
+        assert!(inserted.len() > 100, "only {} rows while copying", inserted.len());
+        expected.extend(inserted);
+        rowmill.terminate().assert_code(0);
+    });
+    expected.push(100_000);
+    expected.sort_unstable();
+    let rowmill = connector.start();
+    for table in ["t", "u"] {
+        database.exec(&format!("INSERT INTO {table} VALUES (100000, 'last')"));
+        kafka.read_until(&[&connector.topic(table)], |messages| {
+            messages.last().is_some_and(|message| message.integer("id") == 100_000)
+        });
+    }
+    rowmill.terminate().assert_code(0);
+    for table in ["t", "u"] {
+        let mut found = super::ids(&kafka.read_to_end(&connector.topic(table)));
+        found.sort_unstable();
+        let twice: Vec<i64> = found.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]).collect();
+        assert_eq!(twice, Vec::<i64>::new(), "rows of {table} that came twice");
+        assert_eq!(found, expected, "{table}");
+    }
 }
 
 fn more_changes_than_are_remembered_leave_the_copy_right(server: Server) {

@@ -2,11 +2,12 @@
 
 use tracing::info;
 
-use super::Existing;
+use super::{Copied, Existing};
 use crate::batch::{Keys, Told};
 use crate::pipeline::copy::{Step, Talk};
 use crate::pipeline::decode::{Parts, Stage};
-use crate::source::{Rows, Transaction};
+use crate::position::Position;
+use crate::source::{Mark, Rows, Transaction};
 
 /// Bytes that a key takes in a set beside its own.
 const KEY_OVERHEAD: usize = 48;
@@ -39,11 +40,8 @@ impl Existing {
             }
             talk.is_some()
         });
-        let version = rows.table.version;
-        if table.keys.as_ref().is_none_or(|(known, _)| *known != version) {
-            table.keys = Some((version, Keys::of(rows.table)));
-        }
-        let Some((_, Some(keys))) = &table.keys else {
+        let before = table.noted;
+        let Some(has_moved) = table.note(rows) else {
             if !std::mem::replace(&mut table.whole, true) {
                 table.rewind();
                 table.throw(&self.desk);
@@ -55,8 +53,91 @@ impl Existing {
             // A row that was told before is changed for its readers, too: what they do not get twice here they would not get at all.
             return !table.left.again;
         };
-        let (told, part, noted) = (&mut table.told, &mut table.part, &mut table.noted);
-        let (before, mut has_moved) = (*noted, false);
+        self.noted += table.noted - before;
+        if has_moved && !table.whole {
+            // It may have moved to where the copy has been: the copy begins anew.
+            table.rewind();
+            table.throw(&self.desk);
+            self.waiting.remove(&number);
+            if !is_talked_of {
+                self.desk.again(table.task(number));
+            }
+        }
+        false
+    }
+
+    /// Notes once more what the stream told before the connector last started, in the transaction behind this place.
+    pub(in crate::pipeline) fn recall(&mut self, rows: &Rows<'_>, place: &Position) {
+        let Some(number) = self.number(rows) else { return };
+        let Some(table) = self.tables.get_mut(number) else { return };
+        if !table.left.since.as_ref().is_some_and(|since| is_up_to(since, place)) {
+            return;
+        }
+        let before = table.noted;
+        // That its copy began anew where a row had moved is part of the checkpoint.
+        if table.note(rows).is_some() {
+            self.noted += table.noted - before;
+        }
+        if self.noted > self.most_noted {
+            self.noted -= table.forget(place);
+        }
+    }
+
+    /// A statement behind this place changed a table before the connector last started.
+    pub(in crate::pipeline) fn recall_change(&mut self, database: &str, table: &str, place: &Position) {
+        let Some(number) = self.numbers.get(&(database.to_owned(), table.to_owned())).copied() else {
+            return;
+        };
+        if let Some(table) = self.tables.get_mut(number) {
+            table.keys = None;
+            self.noted -= table.forget(place);
+        }
+    }
+
+    /// What comes now has versions of tables of its own.
+    pub(in crate::pipeline) fn recalled(&mut self) {
+        self.versions.clear();
+        self.tables.iter_mut().for_each(|table| table.keys = None);
+    }
+
+    /// From where on the log has to be read once more, so that all is known again that the stream has told of the tables' rows.
+    pub(in crate::pipeline) fn since(&self) -> Option<Position> {
+        let all = self
+            .tables
+            .iter()
+            .filter(|table| !table.is_done)
+            .filter_map(|table| table.left.since.as_ref());
+        all.reduce(|first, other| if is_up_to(other, first) { other } else { first })
+            .cloned()
+    }
+
+    /// A statement changes a table: what was read of it counts no more.
+    pub(in crate::pipeline::decode) fn changed(&mut self, database: &str, table: &str, place: &Position) {
+        let Some(number) = self.numbers.get(&(database.to_owned(), table.to_owned())).copied() else {
+            return;
+        };
+        let Some(table) = self.tables.get_mut(number).filter(|table| !table.is_done) else {
+            return;
+        };
+        table.throw(&self.desk);
+        self.waiting.remove(&number);
+        // Keys may be stored in another form from here on, so that the same row can't be told by them.
+        self.noted -= table.forget(place);
+        table.keys = None;
+        self.desk.again(table.task(number));
+    }
+}
+
+impl Copied {
+    /// Notes which rows these are; whether one has moved to another key. `None` where they can't be told apart.
+    fn note(&mut self, rows: &Rows<'_>) -> Option<bool> {
+        let version = rows.table.version;
+        if self.keys.as_ref().is_none_or(|(known, _)| *known != version) {
+            self.keys = Some((version, Keys::of(rows.table)));
+        }
+        let Some((_, Some(keys))) = &self.keys else { return None };
+        let (told, part, noted) = (&mut self.told, &mut self.part, &mut self.noted);
+        let mut has_moved = false;
         let known = keys.each(rows, |key, how| match how {
             Told::Whole => {
                 part.remove(key);
@@ -76,34 +157,16 @@ impl Existing {
                 }
             }
         });
-        self.noted += *noted - before;
-        table.blind |= !known;
-        if has_moved && !table.whole {
-            // It may have moved to where the copy has been: the copy begins anew.
-            table.rewind();
-            table.throw(&self.desk);
-            self.waiting.remove(&number);
-            if !is_talked_of {
-                self.desk.again(table.task(number));
-            }
-        }
-        false
+        self.blind |= !known;
+        Some(has_moved)
     }
+}
 
-    /// A statement changes a table: what was read of it counts no more.
-    pub(in crate::pipeline::decode) fn changed(&mut self, database: &str, table: &str) {
-        let Some(number) = self.numbers.get(&(database.to_owned(), table.to_owned())).copied() else {
-            return;
-        };
-        let Some(table) = self.tables.get_mut(number).filter(|table| !table.is_done) else {
-            return;
-        };
-        table.throw(&self.desk);
-        self.waiting.remove(&number);
-        // Keys may be stored in another form from here on, so that the same row can't be told by them.
-        self.noted -= table.forget();
-        table.keys = None;
-        self.desk.again(table.task(number));
+/// Whether one place of a log is not behind another one.
+pub(in crate::pipeline) fn is_up_to(first: &Position, second: &Position) -> bool {
+    match (&first.gtid, &second.gtid) {
+        (Some(first), Some(second)) => first.is_subset(second),
+        _ => Mark::of(first).is_passed(&second.file, second.pos),
     }
 }
 
@@ -130,7 +193,7 @@ impl Stage<'_> {
                     keys = table.told.len() + table.part.len(),
                     "forgetting which rows changed while the table is copied"
                 );
-                existing.noted -= table.forget();
+                existing.noted -= table.forget(interpreter.position());
             }
         }
     }

@@ -55,7 +55,7 @@ impl Existing {
         if std::mem::replace(&mut table.is_done, true) {
             return;
         }
-        self.noted -= table.forget();
+        self.noted -= table.forget_all();
         self.open -= 1;
         self.desk.done();
         if self.desk.talk(|talk| talk.as_ref().is_some_and(|talk| talk.table == number)) {

@@ -52,18 +52,23 @@ impl Existing {
     fn ask(&mut self, database: &str, table: &str, position: &Position) {
         self.progress.add(database, table);
         let Some(number) = self.numbers.get(&(database.to_owned(), table.to_owned())).copied() else {
-            self.add(Left::again(database, table), Some(position.clone()));
+            let left = Left {
+                since: Some(position.clone()),
+                ..Left::again(database, table)
+            };
+            self.add(left, Some(position.clone()));
             return;
         };
         let Some(table) = self.tables.get_mut(number) else { return };
         table.throw(&self.desk);
         self.waiting.remove(&number);
         // A row that was told since the copy began is to come once more.
-        self.noted -= table.forget();
+        self.noted -= table.forget(position);
         let is_done = std::mem::take(&mut table.is_done);
         table.left = Left {
             // Of one that is being copied for the first time nobody has all rows.
             again: table.left.again || is_done,
+            since: Some(position.clone()),
             ..Left::all_of(&table.left.database, &table.left.table)
         };
         table.whole = false;
