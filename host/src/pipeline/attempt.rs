@@ -83,32 +83,13 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         let bounds = (config.limits.memory / COPIED_SHARE, config.source.snapshot == Snapshot::Only);
         Existing::new(checkpoint.copying, bounds, progress.clone(), watch.inbox())
     });
-    let holding = || Holding {
-        again: origin.again.clone(),
-        memory: config.limits.memory / HELD_SHARE,
-        most: config.limits.prepared,
-        passes_lost: config.source.lost_xa == OnLoss::Warn,
-    };
-    if let Some(existing) = &mut existing
-        && let Some(since) = existing.since()
-    {
-        let mut catalog = Catalog::of_server(config, stop.flag());
-        catalog.preload(&origin.tables)?;
-        let recall = Recall {
-            source: origin.source.as_mut(),
-            interpreter: Interpreter::new(since, config.source.tables.clone(), catalog)
-                .with_prepared(Vec::new(), holding())
-                .pass_statements(true)
-                .with_row_limit(config.limits.row),
-            existing,
-            stop,
-        };
-        recall.run(&checkpoint.position)?;
+    if let Some(existing) = &mut existing {
+        recall(config, &mut origin, existing, (&checkpoint.position, stop))?;
     }
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
     origin.source.open(&checkpoint.position)?;
     let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), catalog)
-        .with_prepared(checkpoint.prepared, holding())
+        .with_prepared(checkpoint.prepared, holding(config, origin.again))
         .pass_statements(config.source.statements == OnLoss::Warn)
         .with_row_limit(config.limits.row);
     if let Some(time_ms) = checkpoint.skip_before_ms {
@@ -154,6 +135,32 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
     monitor.meter().begin_stream();
     monitor.enter(State::Running);
     stages::run(stages, stop)
+}
+
+/// Has tables that are being copied know again what the stream told before, up to the place at which it goes on.
+fn recall(config: &Config, origin: &mut Origin, existing: &mut Existing, (until, stop): (&Position, &Stop)) -> Result<(), Fault> {
+    let Some(since) = existing.since() else { return Ok(()) };
+    let mut catalog = Catalog::of_server(config, stop.flag());
+    catalog.preload(&origin.tables)?;
+    let recall = Recall {
+        source: origin.source.as_mut(),
+        interpreter: Interpreter::new(since, config.source.tables.clone(), catalog)
+            .with_prepared(Vec::new(), holding(config, origin.again.clone()))
+            .pass_statements(true)
+            .with_row_limit(config.limits.row),
+        existing,
+        stop,
+    };
+    recall.run(until)
+}
+
+fn holding(config: &Config, again: Again) -> Holding {
+    Holding {
+        again,
+        memory: config.limits.memory / HELD_SHARE,
+        most: config.limits.prepared,
+        passes_lost: config.source.lost_xa == OnLoss::Warn,
+    }
 }
 
 /// Whether somebody asks for copies now.
