@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::failure::Failure;
 use super::topics::POSITIONS;
-use super::{KafkaSink, Logs, settings};
+use super::{KafkaSink, Logs, notes, settings};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::sink::{Commit, Sink};
@@ -70,20 +71,21 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
     Ok(None)
 }
 
-/// The offsets of the topic, once everything that is written by now is committed or aborted: behind a transaction that is still open, such
-/// as one that another connector left when it was killed, no record is shown, however long ago it was committed.
+/// The offsets of the topic, once everything that is written of this connector by now is shown: behind a transaction that is still open,
+/// such as one that another connector left when it was killed, no record is shown, however long ago it was committed.
 fn decided(config: &Config, reader: &BaseConsumer<Logs>, tried: &dyn Fn() -> String) -> Result<(i64, i64), Fault> {
     let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
     let client = settings::reader(&config.sink.brokers, &config.sink.properties, false);
     let all: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
     let (_, written) = all.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
     let started = Instant::now();
-    let mut told = false;
+    let (mut told, mut is_hidden) = (false, false);
     loop {
         let (low, high) = reader.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
-        if high >= written {
+        if high >= written || (!is_hidden && !hides(&all, &config.name, high..written).map_err(failed)?) {
             return Ok((low, high));
         }
+        is_hidden = true;
         if started.elapsed() > OPEN {
             let text = format!(
                 "a transaction that somebody left in topic {POSITIONS:?} has been open for {} s",
@@ -99,32 +101,56 @@ fn decided(config: &Config, reader: &BaseConsumer<Logs>, tried: &dyn Fn() -> Str
     }
 }
 
+/// Whether these offsets, which readers are not shown, have a position of the connector, or something of its notes.
+fn hides(all: &BaseConsumer<Logs>, name: &str, offsets: Range<i64>) -> Result<bool, KafkaError> {
+    let notes = notes::key(name, "");
+    let mut found = false;
+    let read = each_in(all, offsets, &mut |message| {
+        let key = message.key().unwrap_or_default();
+        found |= key == name.as_bytes() || key.starts_with(notes.as_bytes());
+    });
+    match read {
+        Ok(()) => Ok(found),
+        Err(Some(error)) => Err(error),
+        // What can't be read may be anything.
+        Err(None) => Ok(true),
+    }
+}
+
 /// The last record of the key in these offsets: nothing, a tombstone, or a value. The error is none when nothing came.
 fn last_in(reader: &BaseConsumer<Logs>, key: &[u8], offsets: Range<i64>) -> Result<Option<Option<Vec<u8>>>, Option<KafkaError>> {
+    let mut found = None;
+    each_in(reader, offsets, &mut |message| {
+        if message.key() == Some(key) {
+            found = Some(message.payload().map(<[u8]>::to_vec));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Hands over the records in these offsets. The error is none when nothing came.
+fn each_in(reader: &BaseConsumer<Logs>, offsets: Range<i64>, each: &mut dyn FnMut(&BorrowedMessage<'_>)) -> Result<(), Option<KafkaError>> {
     let mut partitions = TopicPartitionList::new();
     partitions
         .add_partition_offset(POSITIONS, 0, Offset::Offset(offsets.start))
         .map_err(Some)?;
     reader.assign(&partitions).map_err(Some)?;
-    let (mut found, mut heard) = (None, Instant::now());
+    let mut heard = Instant::now();
     while heard.elapsed() < STILL {
         let message = match reader.poll(Duration::from_millis(100)) {
             None => continue,
             Some(Ok(message)) => message,
-            // Past the last committed record; what was there before it has been read.
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
+            // Past the last record that is shown; what was there before it has been read.
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
             Some(Err(error)) if passing(&error) => continue,
             Some(Err(error)) => return Err(Some(error)),
         };
         heard = Instant::now();
-        if message.offset() >= offsets.end {
-            return Ok(found);
+        if message.offset() < offsets.end {
+            each(&message);
         }
-        if message.key() == Some(key) {
-            found = Some(message.payload().map(<[u8]>::to_vec));
-        }
-        if message.offset() == offsets.end - 1 {
-            return Ok(found);
+        if message.offset() >= offsets.end - 1 {
+            return Ok(());
         }
     }
     Err(None)
