@@ -84,7 +84,8 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         Existing::new(checkpoint.copying, bounds, progress.clone(), watch.inbox())
     });
     if let Some(existing) = &mut existing {
-        recall(config, &mut origin, existing, (&checkpoint.position, stop))?;
+        let log = (&mut origin.source, origin.again.clone(), origin.tables.as_slice());
+        recall(config, log, existing, (&checkpoint.position, stop))?;
     }
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
     origin.source.open(&checkpoint.position)?;
@@ -138,14 +139,19 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
 }
 
 /// Has tables that are being copied know again what the stream told before, up to the place at which it goes on.
-fn recall(config: &Config, origin: &mut Origin, existing: &mut Existing, (until, stop): (&Position, &Stop)) -> Result<(), Fault> {
+fn recall(
+    config: &Config,
+    (source, again, tables): (&mut Box<dyn Source>, Again, &[TableRef]),
+    existing: &mut Existing,
+    (until, stop): (&Position, &Stop),
+) -> Result<(), Fault> {
     let Some(since) = existing.since() else { return Ok(()) };
     let mut catalog = Catalog::of_server(config, stop.flag());
-    catalog.preload(&origin.tables)?;
+    catalog.preload(tables)?;
     let recall = Recall {
-        source: origin.source.as_mut(),
+        source: source.as_mut(),
         interpreter: Interpreter::new(since, config.source.tables.clone(), catalog)
-            .with_prepared(Vec::new(), holding(config, origin.again.clone()))
+            .with_prepared(Vec::new(), holding(config, again))
             .pass_statements(true)
             .with_row_limit(config.limits.row),
         existing,
