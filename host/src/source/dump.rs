@@ -22,9 +22,9 @@ use crate::fault::Fault;
 use crate::position::{GtidSet, Position};
 
 /// How often an idle server shows that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// A connection that is silent for three heartbeats is dead.
-const SILENCE: Duration = HEARTBEAT.saturating_mul(3);
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A connection that is silent for so many heartbeats is dead.
+const SILENCE: Duration = HEARTBEAT.saturating_mul(15);
 /// How long the server waits for us while Kafka or a long look ahead holds us up; its default is 60 s.
 const NET_WRITE_TIMEOUT_S: u32 = 86_400;
 /// Bytes of events that one `read` returns.

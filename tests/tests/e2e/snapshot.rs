@@ -124,14 +124,14 @@ fn a_killed_copy_goes_on_where_it_was(server: Server) {
     let kafka = Kafka::shared();
     let mut database = server.database("killed");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(20))");
-    let rows = 20_000;
+    let rows = 30_000;
     fill(&mut database, "t", rows);
     let mut connector = copying(&mut database, &kafka, "t", "initial");
     connector.source = "snapshot_chunk_rows = 5".to_owned();
     connector.sink.push_str("\npartitions_with_key = 1\ncommit_interval_ms = 1");
     let topic = connector.topic("t");
-    for _ in 0..3 {
-        connector.dies_at("Copied", 1000);
+    for _ in 0..2 {
+        connector.dies_at("Copied", 2000);
     }
     let rowmill = connector.start();
     rowmill.wait_for_log("a copy that goes on", |line| line.contains("going on with the copy"));
