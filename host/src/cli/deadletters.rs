@@ -50,7 +50,8 @@ fn replay(config: &Path, offsets: &[i64]) -> Result<(), Failure> {
     let config = rowmill::config::load(config)?;
     let stop = Arc::new(AtomicBool::new(false));
     let request = Arc::clone(&stop);
-    signals::watch(Some(config.shutdown_timeout), move || request.store(true, Ordering::Release))?;
+    let limit = config.shutdown_timeout;
+    signals::watch(move || Some(limit), move || request.store(true, Ordering::Release))?;
     let replayed = wiring::replay(&config, offsets, &stop, &mut |letter, outcome| {
         let line = match outcome {
             Outcome::Sent => format!("{}\tsent\n", letter.place()),

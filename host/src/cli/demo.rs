@@ -12,6 +12,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub(super) fn demo(rows: u64) -> Result<(), Failure> {
     let stop = wiring::Stop::new();
     let request = stop.clone();
-    signals::watch(Some(STOP_LIMIT), move || request.request())?;
+    signals::watch(|| Some(STOP_LIMIT), move || request.request())?;
     Ok(wiring::demo(rows, &stop)?)
 }

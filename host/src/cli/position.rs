@@ -52,6 +52,7 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
         // What was prepared before the new place is looked for in the log when it is committed.
         prepared: Vec::new(),
         inside: None,
+        log: None,
         copying,
     };
     checkpoints.save(&checkpoint)?;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use rowmill::config::Ddl;
 
@@ -14,7 +15,13 @@ pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>, listen: Option<Soc
     if let Some(address) = listen {
         wiring::check_address(address).map_err(|reason| Failure::usage(format!("--listen: {reason}")))?;
     }
+    // First of all: before this a signal would end the process by itself, with another status.
+    let stop = wiring::Stop::new();
+    let (request, limit) = (stop.clone(), Arc::new(OnceLock::new()));
+    let known = Arc::clone(&limit);
+    signals::watch(move || known.get().copied(), move || request.request())?;
     let mut config = rowmill::config::load(file)?;
+    let _ = limit.set(config.shutdown_timeout);
     wiring::check_properties(&config).map_err(|fault| Failure::usage(format!("{}: {fault}", file.display())))?;
     if resume_past_ddl.is_some() && config.source.ddl != Ddl::Fail {
         return Err(Failure::usage(
@@ -26,8 +33,5 @@ pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>, listen: Option<Soc
     if let Ok(step) = std::env::var("ROWMILL_DIE_AT") {
         wiring::die_at(&step).map_err(Failure::usage)?;
     }
-    let stop = wiring::Stop::new();
-    let request = stop.clone();
-    signals::watch(Some(config.shutdown_timeout), move || request.request())?;
     Ok(wiring::run(&config, &stop, listen)?)
 }

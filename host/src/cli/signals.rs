@@ -7,12 +7,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
 
-/// Calls `stop` at the first signal. A second one, or `limit` passing, ends the process with status 1: what was not committed
+/// Calls `stop` at the first signal. A second one, or the `limit` passing that is asked for then, ends the process with status 1: what was not committed
 /// comes again at the next start. Signals are caught from the moment this returns.
 ///
 /// # Errors
 /// Where signals can't be watched.
-pub(super) fn watch(limit: Option<Duration>, stop: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+pub(super) fn watch(
+    limit: impl FnOnce() -> Option<Duration> + Send + 'static,
+    stop: impl FnOnce() + Send + 'static,
+) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Failed(format!("watching for signals: {error}"));
     let (ready, is_ready) = mpsc::channel();
     std::thread::Builder::new()
@@ -41,7 +44,7 @@ fn listen() -> std::io::Result<(tokio::runtime::Runtime, Signal, Signal)> {
     Ok((runtime, signals.0, signals.1))
 }
 
-async fn wait(mut terminate: Signal, mut interrupt: Signal, limit: Option<Duration>, stop: impl FnOnce()) {
+async fn wait(mut terminate: Signal, mut interrupt: Signal, limit: impl FnOnce() -> Option<Duration>, stop: impl FnOnce()) {
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
@@ -49,7 +52,7 @@ async fn wait(mut terminate: Signal, mut interrupt: Signal, limit: Option<Durati
     tracing::info!(signal = name, "stopping");
     stop();
     let time_out = async {
-        match limit {
+        match limit() {
             Some(limit) => tokio::time::sleep(limit).await,
             None => std::future::pending().await,
         }

@@ -23,7 +23,7 @@ pub(super) fn tail(request: &Tail) -> Result<(), Failure> {
     properties.extend(request.properties.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
     let stop = Arc::new(AtomicBool::new(false));
     let request_stop = Arc::clone(&stop);
-    signals::watch(None, move || request_stop.store(true, Ordering::Release))?;
+    signals::watch(|| None, move || request_stop.store(true, Ordering::Release))?;
     wiring::tail(request, brokers, properties, &stop, &mut std::io::stdout().lock())?;
     Ok(())
 }
