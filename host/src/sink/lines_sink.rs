@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,7 +80,14 @@ impl LinesSink {
         if self.out.is_none() {
             let out = match &self.path {
                 None => Out::Stdout(io::stdout()),
-                Some(path) => Out::File(append_to(path)?),
+                Some(path) => {
+                    let file = append_to(path)?;
+                    let whole = end_with_a_line(&file).map_err(|error| super::unwritten(path, error))?;
+                    if !whole {
+                        tracing::warn!(path = %path.display(), "the last line was cut short, and is taken back: it comes again");
+                    }
+                    Out::File(file)
+                }
             };
             self.out = Some(BufWriter::with_capacity(BUFFER, out));
         }
@@ -87,12 +95,10 @@ impl LinesSink {
     }
 
     fn written(&self, result: io::Result<()>) -> Result<(), Fault> {
-        let tried = || {
-            self.path
-                .as_ref()
-                .map_or_else(|| "writing to stdout".to_owned(), |path| format!("writing to {path:?}"))
-        };
-        result.map_err(|error| Fault::stop(anyhow::Error::new(error).context(tried())))
+        result.map_err(|error| match &self.path {
+            Some(path) => super::unwritten(path, error),
+            None => Fault::stop(anyhow::Error::new(error).context("writing to stdout")),
+        })
     }
 
     fn store(&mut self, commit: &Commit) -> Result<(), Fault> {
@@ -162,8 +168,29 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     }
 }
 
+/// Takes back what stands behind the last whole line: a disk that was full, or a crash, has cut it. Whether there was nothing.
+fn end_with_a_line(file: &File) -> io::Result<bool> {
+    let length = file.metadata()?.len();
+    let mut end = length;
+    let mut piece = vec![0; BUFFER];
+    while end > 0 {
+        let from = end.saturating_sub(u64::try_from(BUFFER).unwrap_or(u64::MAX));
+        let part = piece.get_mut(..usize::try_from(end - from).unwrap_or(0)).unwrap_or_default();
+        file.read_exact_at(part, from)?;
+        if let Some(at) = part.iter().rposition(|byte| *byte == b'\n') {
+            end = from + u64::try_from(at).unwrap_or(0) + 1;
+            break;
+        }
+        end = from;
+    }
+    if end < length {
+        file.set_len(end)?;
+    }
+    Ok(end == length)
+}
+
 fn append_to(path: &Path) -> Result<File, Fault> {
-    let opened = File::options().create(true).append(true).open(path);
+    let opened = File::options().create(true).append(true).read(true).open(path);
     opened.map_err(|error| Fault::stop(anyhow::Error::new(error).context(format!("opening {path:?} to append lines"))))
 }
 
@@ -201,6 +228,27 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_is_taken_back_and_whole_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let long = "x".repeat(2 * BUFFER);
+        for (before, after) in [
+            (String::new(), ""),
+            ("a\nb\n".to_owned(), "a\nb\n"),
+            ("a\nb".to_owned(), "a\n"),
+            (format!("a\n{long}"), "a\n"),
+            (long, ""),
+        ] {
+            std::fs::write(&path, &before).unwrap();
+            let whole = end_with_a_line(&append_to(&path).unwrap()).unwrap();
+            assert_eq!(
+                (whole, std::fs::read_to_string(&path).unwrap()),
+                (before == after, after.to_owned())
+            );
+        }
+    }
 
     #[test]
     fn a_committed_file_holds_every_record_and_the_position_stands_beside_it() {

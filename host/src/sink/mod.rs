@@ -24,6 +24,7 @@ pub use notes::{Note, Notes, leave_note};
 pub use ownership::{Ownership, Standstill};
 pub use reading::{Message, read_topic};
 pub use replace_file::replace_file;
+use replace_file::unwritten;
 pub use tail::{From, Tail, tail};
 
 use std::sync::Arc;

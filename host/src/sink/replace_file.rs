@@ -1,7 +1,7 @@
 //! Files that are replaced as a whole or not at all.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use crate::fault::Fault;
@@ -9,9 +9,19 @@ use crate::fault::Fault;
 /// Puts `bytes` into a file as a whole or not at all, also across a crash: written beside it, on disk, then renamed.
 ///
 /// # Errors
-/// `Stop` naming the file.
+/// `Stop` naming the file; `Retry` where its disk is full.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    replace(path, bytes).map_err(|error| Fault::stop(anyhow::Error::new(error).context(format!("writing {path:?}"))))
+    replace(path, bytes).map_err(|error| unwritten(path, error))
+}
+
+/// What a write that failed asks for: a disk that is full may have room again.
+pub(super) fn unwritten(path: &Path, error: io::Error) -> Fault {
+    let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let error = anyhow::Error::new(error);
+    if is_full {
+        return Fault::Retry(error.context(format!("writing {path:?}: make room on its disk, and it goes on by itself")));
+    }
+    Fault::Stop(error.context(format!("writing {path:?}")))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
