@@ -57,6 +57,14 @@ impl Cluster {
         }
     }
 
+    /// The brokers by the listeners by which they talk to each other, and which let everybody do everything.
+    pub fn inside(&self) -> Kafka {
+        let brokers = std::fs::read_to_string(self.folder.join("kafka.internal")).unwrap();
+        Kafka {
+            brokers: brokers.trim().to_owned(),
+        }
+    }
+
     /// The ports of broker `n` itself, whatever clients are told.
     pub fn port(&self, n: usize) -> u16 {
         let settings = std::fs::read_to_string(self.folder.join(format!("kafka-{n}.properties"))).unwrap();

@@ -192,15 +192,14 @@ impl Server {
     /// Where it does not get so far.
     pub fn promote(&self) {
         let mut session = self.session();
-        let (word, done) = match self.kind {
-            Kind::Mysql => ("REPLICA", "Replica has read all relay log"),
-            Kind::Mariadb | Kind::Mysql56 => ("SLAVE", "Slave has read all relay log"),
-        };
+        let word = if self.kind == Kind::Mysql { "REPLICA" } else { "SLAVE" };
         session.exec(&format!("STOP {word} IO_THREAD"));
         until("the replica to apply what it has got", || {
-            let states = session.query("SELECT state FROM information_schema.processlist");
-            let is_done = |row: &Vec<Option<String>>| row[0].as_ref().is_some_and(|state| state.starts_with(done));
-            states.iter().any(is_done).then_some(())
+            // A replica that was stopped applies nothing any more.
+            let runs = session.query(&format!("SHOW {word} STATUS"))[0][11].as_deref() == Some("Yes");
+            let states = session.query("SELECT state FROM information_schema.processlist WHERE user = 'system user'");
+            let is_done = |row: &Vec<Option<String>>| row[0].as_ref().is_some_and(|state| state.contains("has read all relay log"));
+            (!runs || states.iter().any(is_done)).then_some(())
         });
         session.exec(&format!("STOP {word}"));
         session.exec(&format!("RESET {word} ALL"));

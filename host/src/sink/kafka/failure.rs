@@ -77,7 +77,7 @@ fn class(code: Code) -> (Class, &'static str) {
         ),
         Code::SSL => (Class::Stop, "check security.protocol and the ssl.* settings in sink.properties"),
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
-            (Class::Stop, "the topic or partition is gone; resuming makes missing topics again")
+            (Class::Retry, "it was deleted; the topic is made again, without what it held")
         }
         Code::TransactionalIdAuthorizationFailed => (
             Class::Stop,
@@ -148,15 +148,11 @@ mod tests {
             Code::NotEnoughReplicas,
             Code::RequestTimedOut,
             Code::Fatal,
+            Code::UnknownTopicOrPartition,
         ] {
             assert!(matches!(fault(code), Fault::Retry(_)), "{code:?}");
         }
-        for code in [
-            Code::GroupAuthorizationFailed,
-            Code::TopicAuthorizationFailed,
-            Code::UnknownTopicOrPartition,
-            Code::Authentication,
-        ] {
+        for code in [Code::GroupAuthorizationFailed, Code::TopicAuthorizationFailed, Code::Authentication] {
             assert!(matches!(fault(code), Fault::Stop(_)), "{code:?}");
         }
         assert!(matches!(fault(Code::MessageSizeTooLarge), Fault::Reject(_)));

@@ -69,6 +69,8 @@ pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
         .set("batch.size", "1000000")
         // A broker that is away longer than this is the pipeline's business: it starts again at the checkpoint.
         .set("delivery.timeout.ms", longest_delivery)
+        // A topic that is gone is to be missed soon; new ones are only written to once their leaders serve them.
+        .set("topic.metadata.propagation.max.ms", "5000")
         .set("socket.keepalive.enable", "true");
     for (name, value) in &sink.properties {
         // librdkafka takes both names in no particular order, so that a default under the other one might win.
