@@ -108,6 +108,7 @@ fn checkpoint(sequence: u64) -> Checkpoint {
         skip_before_ms: None,
         prepared: Vec::new(),
         inside: None,
+        log: None,
         copying: Vec::new(),
     }
 }

@@ -57,6 +57,7 @@ mod tests {
                 skip_before_ms: None,
                 prepared: Vec::new(),
                 inside: None,
+                log: None,
                 copying: Vec::new(),
             };
             store.save(&checkpoint).unwrap();

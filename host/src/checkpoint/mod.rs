@@ -17,7 +17,7 @@ pub use topic::TopicCheckpoints;
 
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::position::{Position, Prepared};
+use crate::position::{Log, Position, Prepared};
 use crate::sink;
 
 /// Version of the stored form. A program that finds a higher one refuses it.
@@ -47,6 +47,9 @@ pub struct Checkpoint {
     /// What has been delivered of a transaction after `position`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inside: Option<Inside>,
+    /// Which log `position` is a place in; unknown where it was set by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Log>,
     /// Tables of which existing rows are not all delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "copying")]
     pub copying: Vec<Left>,
@@ -155,6 +158,7 @@ mod tests {
             skip_before_ms: None,
             prepared: Vec::new(),
             inside: None,
+            log: None,
             copying: Vec::new(),
         }
     }

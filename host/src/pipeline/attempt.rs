@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use tracing::{info, warn};
 
 use super::copy::Crew;
@@ -70,7 +71,7 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
     let Some(chain) = chain.as_mut() else { return Ok(()) };
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
-    let checkpoint = load_or_create(config, &origin.tables)?;
+    let checkpoint = load_or_create(config, &origin.tables, counters)?;
     monitor.found(&checkpoint.position, checkpoint.saved_at_ms);
     reach(Point::Loaded);
     let mut watch = (config.source.kind == SourceKind::Mysql).then(|| Watch::new(config));
@@ -88,9 +89,11 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         recall(config, log, existing, (&checkpoint.position, stop))?;
     }
     info!(connector = %config.name, position = %checkpoint.position, "streaming");
+    origin.source.expect(checkpoint.log.as_ref());
     origin.source.open(&checkpoint.position)?;
     let mut interpreter = Interpreter::new(checkpoint.position, config.source.tables.clone(), catalog)
         .with_prepared(checkpoint.prepared, holding(config, origin.again))
+        .of_one_log(config.source.kind == SourceKind::Mysql)
         .pass_statements(config.source.statements == OnLoss::Warn)
         .with_row_limit(config.limits.row);
     if let Some(time_ms) = checkpoint.skip_before_ms {
@@ -116,6 +119,7 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         commit_interval: config.sink.commit_interval,
         part: part(config),
         inside: checkpoint.inside,
+        server: origin.source.server().map(str::to_owned),
         existing,
         most_open: most_open(config),
         meter: monitor.meter().clone(),
@@ -223,10 +227,16 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
 
 /// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves
 /// the start nor changes the sequence numbers.
-fn load_or_create(config: &Config, tables: &[TableRef]) -> Result<Checkpoint, Fault> {
+fn load_or_create(config: &Config, tables: &[TableRef], counters: &super::counters::Counters) -> Result<Checkpoint, Fault> {
     let mut store = checkpoint::open(config);
     if let Some(found) = store.load()? {
         return gap::pass(config, found, tables, store.as_mut());
+    }
+    if let Some(place) = counters.place() {
+        return Err(Fault::stop(anyhow!(
+            "the position that was committed last, {place}, is gone from where positions are kept (the topic rowmill_positions, or the sink's \
+             position file): it was deleted. Set it again (rowmill position set), and start the connector"
+        )));
     }
     let now = now_ms();
     let copies = config.source.snapshot != Snapshot::Never;
@@ -242,6 +252,7 @@ fn load_or_create(config: &Config, tables: &[TableRef]) -> Result<Checkpoint, Fa
         },
         prepared: Vec::new(),
         inside: None,
+        log: None,
         copying: tables
             .iter()
             .filter(|_| copies)

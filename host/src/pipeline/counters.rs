@@ -23,6 +23,7 @@ pub(super) struct Counters {
     notices: Mutex<Notices>,
     meter: Meter,
     monitor: Option<Monitor>,
+    place: Mutex<Option<Position>>,
 }
 
 impl Counters {
@@ -45,6 +46,7 @@ impl Counters {
             skipped: AtomicU64::default(),
             commits: AtomicU64::default(),
             notices: Mutex::default(),
+            place: Mutex::default(),
             meter,
             monitor,
         }
@@ -57,6 +59,11 @@ impl Counters {
 
     /// Everything up to here is committed.
     pub(super) fn reached(&self, position: Position) {
+        self.place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_default()
+            .clone_from(&position);
         if let Some(monitor) = &self.monitor {
             monitor.committed(position);
         }
@@ -94,6 +101,11 @@ impl Counters {
     /// Commits that became durable.
     pub(super) fn committed(&self, commits: u64) {
         add(&self.commits, commits);
+    }
+
+    /// The position that was committed last; none before the first commit of this process.
+    pub(super) fn place(&self) -> Option<Position> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A row that was not taken. Whether it becomes a letter; else it is only counted.

@@ -34,7 +34,7 @@ use crate::config::{Config, Ddl, OnError, SourceKind, TableFilter, Topics};
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::metrics::Meter;
-use crate::position::Position;
+use crate::position::{Log, Position};
 use crate::sink::TopicSpec;
 use crate::source::{Change, Event, Interpreter, Packed, Server, Transaction};
 
@@ -77,6 +77,8 @@ pub(super) struct Parts {
     pub(super) part: Part,
     /// What has been delivered of a transaction to come.
     pub(super) inside: Option<Inside>,
+    /// The server whose log is read, as it calls itself; none of files.
+    pub(super) server: Option<String>,
     pub(super) policy: Policy,
     /// What a row does that can't be decoded.
     pub(super) on_error: OnError,
@@ -413,7 +415,10 @@ impl Stage<'_> {
     }
 
     fn checkpoint(&self, position: Position) -> Checkpoint {
+        let server = self.parts.server.clone();
+        let began = self.parts.interpreter.began(&position);
         Checkpoint {
+            log: server.map(|server| Log { server, began }),
             position,
             next_sequence: self.parts.next_sequence,
             saved_at_ms: now_ms(),

@@ -225,6 +225,7 @@ mod tests {
             skip_before_ms: None,
             prepared: Vec::new(),
             inside,
+            log: None,
             copying: Vec::new(),
         };
         let point = CommitPoint {

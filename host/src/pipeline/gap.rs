@@ -35,6 +35,7 @@ pub(super) fn pass(config: &Config, found: Checkpoint, tables: &[TableRef], stor
         skip_before_ms: None,
         prepared: Vec::new(),
         inside: None,
+        log: None,
         copying: tables
             .iter()
             .map(|table| Left {

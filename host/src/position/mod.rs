@@ -3,6 +3,7 @@
 mod domain;
 mod gtid;
 mod intervals;
+mod log;
 mod prepared;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzzing;
@@ -11,6 +12,7 @@ pub use domain::DomainGtid;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use fuzzing::{check_gtid_set, check_gtid_sets};
 pub use gtid::{Gtid, GtidSet, ParseError, ServerGtid, Uuid};
+pub use log::Log;
 pub use prepared::{NoXid, Prepared, Xid};
 
 use std::fmt;

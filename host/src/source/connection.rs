@@ -206,6 +206,8 @@ pub(super) fn classify(error: Error) -> Fault {
     // The library's own layers say the same again: only what they wrap is kept.
     match error {
         Error::Server(server) if is_passing(server.code) => Fault::retry(server),
+        // So says a server of a log that was reset while it read it, which is found out when it is opened again.
+        Error::Server(server) if server.code == 1236 && server.message.contains("I/O error reading log event") => Fault::retry(server),
         Error::Server(server) => match hint(server.code, &server.message) {
             Some(hint) => Fault::stop(anyhow::Error::new(server).context(hint)),
             None => Fault::stop(server),

@@ -2,6 +2,8 @@
 
 mod assembly;
 mod behind;
+mod same;
+mod watch;
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use self::assembly::Assembly;
 use self::behind::{sids, tells_incidents};
+use self::same::{Server, server_of};
+use self::watch::Watch;
 use super::event::{Event, EventKind, largest};
 use super::file::flavor_of;
 use super::schema::Flavor;
@@ -19,7 +23,7 @@ use super::wire::{Link, Wire};
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::position::{GtidSet, Position};
+use crate::position::{GtidSet, Log, Position};
 
 /// How often an idle server shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -33,12 +37,22 @@ const CHUNK: usize = 1 << 20;
 const FIRST: u32 = 4;
 
 /// Events of a MySQL server. Blocks its thread, so it is not for tasks of an asynchronous runtime.
-#[derive(Debug)]
 pub struct MysqlSource {
     config: Config,
     dump: Option<Dump>,
+    /// What the position is a place in.
+    log: Option<Log>,
+    /// Of the server that was opened.
+    server: String,
+    watch: Watch,
     /// An error that came after events which go first.
     later: Option<Fault>,
+}
+
+impl std::fmt::Debug for MysqlSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MysqlSource").field("dump", &self.dump).finish_non_exhaustive()
+    }
 }
 
 impl MysqlSource {
@@ -47,6 +61,9 @@ impl MysqlSource {
         Self {
             config: config.clone(),
             dump: None,
+            log: None,
+            server: String::new(),
+            watch: Watch::default(),
             later: None,
         }
     }
@@ -56,8 +73,19 @@ impl Source for MysqlSource {
     fn open(&mut self, from: &Position) -> Result<(), Fault> {
         self.dump = None;
         self.later = None;
-        self.dump = Some(Dump::open(&self.config, from)?);
+        self.watch = Watch::default();
+        let (dump, server) = Dump::open(&self.config, from, self.log.as_ref())?;
+        self.dump = Some(dump);
+        self.server = server;
         Ok(())
+    }
+
+    fn expect(&mut self, log: Option<&Log>) {
+        self.log = log.cloned();
+    }
+
+    fn server(&self) -> Option<&str> {
+        Some(&self.server)
     }
 
     fn read(&mut self, events: &mut Vec<Event>, wait: Duration) -> Result<Read, Fault> {
@@ -77,6 +105,11 @@ impl Source for MysqlSource {
             Err(fault) => {
                 self.dump = None;
                 Err(fault)
+            }
+            Ok(Read::Events) => {
+                let looked = self.watch.look(&self.config, events.get(before..).unwrap_or_default());
+                self.later = looked.err();
+                Ok(Read::Events)
             }
             read => read,
         }
@@ -98,13 +131,35 @@ impl std::fmt::Debug for Dump {
 }
 
 impl Dump {
-    fn open(config: &Config, from: &Position) -> Result<Self, Fault> {
+    /// The stream, and the server's name for itself.
+    fn open(config: &Config, from: &Position, log: Option<&Log>) -> Result<(Self, String), Fault> {
         let mut wire = Wire::open(&config.source)?;
         prepare(&mut wire, config)?;
         let version = wire.value("SELECT @@version")?.unwrap_or_default();
-        if flavor_of(&version) == Flavor::Mariadb {
-            return Self::open_mariadb(wire, config, from);
+        let flavor = flavor_of(&version);
+        let name = server_of(&mut wire, flavor)?;
+        let by_gtid = match flavor {
+            Flavor::Mariadb => from.gtid.is_some(),
+            Flavor::Mysql => from.gtid.is_some() && wire.global("gtid_mode")?.as_deref() == Some("ON"),
+        };
+        let mut server = Server {
+            wire: &mut wire,
+            config,
+            flavor,
+            name: &name,
+        };
+        server.demand_same(from, log, by_gtid)?;
+        if let Some(set) = from.gtid.as_ref().filter(|_| by_gtid) {
+            server.demand_all(set)?;
         }
+        let dump = match flavor {
+            Flavor::Mariadb => Self::open_mariadb(wire, config, from)?,
+            Flavor::Mysql => Self::open_mysql(wire, config, from, &version)?,
+        };
+        Ok((dump, name))
+    }
+
+    fn open_mysql(mut wire: Wire, config: &Config, from: &Position, version: &str) -> Result<Self, Fault> {
         if from.gtid.as_ref().is_some_and(GtidSet::has_domains) {
             return Err(Fault::stop(anyhow!(
                 "the position {from} is one of MariaDB, and {} is MySQL; move the position",
@@ -114,7 +169,7 @@ impl Dump {
         let gtid_mode = wire.global("gtid_mode")?;
         let by_gtid = from.gtid.as_ref().filter(|_| gtid_mode.as_deref() == Some("ON"));
         let origin = match by_gtid {
-            Some(set) if tells_incidents(&version) => Origin::Gtids(sids(set, None)?),
+            Some(set) if tells_incidents(version) => Origin::Gtids(sids(set, None)?),
             Some(set) => {
                 let purged = wire.value("SELECT @@GLOBAL.gtid_purged")?.unwrap_or_default();
                 Origin::Gtids(sids(set, Some(&purged.parse().map_err(Fault::stop)?))?)

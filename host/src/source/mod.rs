@@ -70,7 +70,7 @@ pub use xa::{Again, Held, Holding, Release, Released};
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::position::Position;
+use crate::position::{Log, Position};
 
 /// What a wait for events brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +91,19 @@ pub trait Source: Send {
     /// Starts the stream at `from`. May be called again after an error.
     ///
     /// # Errors
-    /// `Retry` where the server can't be reached, `Stop` where it refuses (account, settings, purged binlog).
+    /// `Retry` where the server can't be reached, `Stop` where it refuses (account, settings, purged binlog), or where the position is none of its
+    /// log.
     fn open(&mut self, from: &Position) -> Result<(), Fault>;
+
+    /// Which log the position is a place in, where that is known: to be said before `open`, which looks whether it is the same.
+    fn expect(&mut self, log: Option<&Log>) {
+        let _ = log;
+    }
+
+    /// The server whose log is read, as it calls itself; none of files.
+    fn server(&self) -> Option<&str> {
+        None
+    }
 
     /// Appends what has arrived to `events`, about `1 MiB` at most a call, waiting up to `wait` for a first one.
     ///

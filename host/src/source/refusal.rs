@@ -38,6 +38,10 @@ pub(super) const ENDS_WITHIN: &str = "its file ends within a transaction: it was
      that transaction";
 pub(super) const GAP: &str =
     "the files before it hold other transactions than it says: a file is missing, cut, or in another place in source.files";
+pub(super) const RESET: &str = "it leads to an earlier file: the server's log was reset (RESET BINARY LOGS AND GTIDS, RESET MASTER), and what was written before \
+     that and not read is not in it; take a new snapshot, or move the position to where this log is to be read from (rowmill position set)";
+pub(super) const RESET_UNDER_US: &str = "the log was reset (RESET BINARY LOGS AND GTIDS, RESET MASTER), and what was written before that and not read is not in it; \
+     take a new snapshot, or move the position to where the new log is to be read from (rowmill position set)";
 pub(super) const TWICE: &str =
     "its transaction was in the files before this one, or before those: the files of source.files are not in order, or one is there twice";
 pub(super) const FOREIGN_GTID: &str =

@@ -158,7 +158,7 @@ fn at_time(config: &Config, time_ms: i64) -> Result<Position, Fault> {
 }
 
 /// When a file was begun, milliseconds since 1970, and the GTIDs of the files before it.
-fn head(config: &Config, file: &str) -> Result<(i64, Option<GtidSet>), Fault> {
+pub(super) fn head(config: &Config, file: &str) -> Result<(i64, Option<GtidSet>), Fault> {
     let mut dump = Dump::of_file(config, file)?;
     let deadline = Instant::now() + FIRST_EVENTS_TIMEOUT;
     let mut began = None;

@@ -63,6 +63,10 @@ pub struct Interpreter {
     started: bool,
     /// A file has been read to its end: the next one goes on where it ended.
     read_whole: bool,
+    /// Files follow each other as one server wrote them.
+    one_log: bool,
+    /// The file whose beginning was read last, and when it was begun: seconds since 1970.
+    began: (String, u32),
     /// Bytes of a table id: 6, or 4 in files of very old servers.
     id_bytes: usize,
     /// Of the server that wrote the file.
@@ -118,6 +122,8 @@ impl Interpreter {
             skip_before_ms: None,
             started: false,
             read_whole: false,
+            one_log: false,
+            began: Default::default(),
             id_bytes: 6,
             dialect: Dialect::default(),
             before_ddl: Position::default(),
@@ -143,6 +149,13 @@ impl Interpreter {
     #[must_use]
     pub fn skip_before(mut self, time_ms: i64) -> Self {
         self.skip_before_ms = Some(time_ms);
+        self
+    }
+
+    /// Whether what is read is a server's own log, in which no file comes before one that was read.
+    #[must_use]
+    pub fn of_one_log(mut self, one_log: bool) -> Self {
+        self.one_log = one_log;
         self
     }
 
@@ -226,6 +239,11 @@ impl Interpreter {
     /// File and offset up to which the log has been read, by what the source sent itself.
     pub fn reached(&self) -> (&str, u64) {
         (&self.place.file, self.place.end)
+    }
+
+    /// When the file of a position was begun (seconds since 1970); 0 where that was not read.
+    pub fn began(&self, position: &Position) -> u32 {
+        if self.began.0 == position.file { self.began.1 } else { 0 }
     }
 
     /// The last version of a chosen table whose rows were read.

@@ -108,6 +108,7 @@ impl Outcome {
             commit_interval: config.sink.commit_interval,
             part: attempt::part(&config),
             inside: None,
+            server: None,
             existing: None,
             most_open: attempt::most_open(&config),
             meter: Meter::unread(),

@@ -1,9 +1,12 @@
 //! What begins and ends files: rotations, format descriptions, the GTIDs of the files before.
 
+use std::cmp::Ordering;
+
 use super::{Event, Interpreter, Malformed, Reader};
 use crate::fault::Fault;
 use crate::position::GtidSet;
-use crate::source::refusal::{ENDS_WITHIN, GAP};
+use crate::source::refusal::{ENDS_WITHIN, GAP, RESET};
+use crate::source::spot::Spot;
 use crate::source::sql::Dialect;
 use crate::source::transaction_id::previous;
 
@@ -13,6 +16,10 @@ impl Interpreter {
         let pos = reader.u64().map_err(|m| self.malformed(event, m))?;
         let file =
             std::str::from_utf8(reader.rest()).map_err(|_| self.malformed(event, Malformed("the file's name in it is not UTF-8")))?;
+        let is_earlier = || Spot::new(file, 0).order(&Spot::new(&self.place.file, 0)) == Some(Ordering::Less);
+        if self.one_log && !first && is_earlier() {
+            return Err(self.stop(event, RESET));
+        }
         if event.is_made_up() && (first || file == self.place.file) {
             // The server says where it begins to read: before the start where it searches by GTID. That moves nothing.
             self.tables.sent_by(event.server_id);
@@ -28,6 +35,7 @@ impl Interpreter {
 
     pub(super) fn format(&mut self, event: &Event) -> Result<(), Fault> {
         self.unbroken(event)?;
+        self.began = (self.place.file.clone(), event.timestamp);
         let mut reader = Reader::new(&event.body);
         let version = reader.u16().map_err(|m| self.malformed(event, m))?;
         if version != 4 {

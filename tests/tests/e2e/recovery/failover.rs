@@ -72,3 +72,51 @@ fn after_a_failover_a_connector_of_mysql_goes_on_by_gtid_without_loss() {
 fn after_a_failover_a_connector_of_mariadb_goes_on_by_gtid_without_loss() {
     connector_goes_on_by_gtid(Kind::Mariadb);
 }
+
+/// Transactions that the connector has delivered, and the replica never got.
+fn some_are_lost(kind: Kind, options: &[&str], words: &[&str]) {
+    let kafka = Kafka::shared();
+    let (mut database, mut standby, proxy) = pair(kind, options);
+    let mut connector = Connector::new(&mut database, &kafka, TABLES);
+    connector.address.1 = proxy.port;
+    let rowmill = connector.start();
+    database.exec("INSERT INTO entries (filler) VALUES ('both have it')");
+    kafka.read(&[&connector.topic("entries")], 1);
+    catches_up(&mut database, &standby.server);
+    standby.exec(if kind == Kind::Mysql { "STOP REPLICA" } else { "STOP SLAVE" });
+    database.exec("INSERT INTO entries (filler) VALUES ('only the primary has it')");
+    kafka.read(&[&connector.topic("entries")], 2);
+    database.server.down("KILL");
+    standby.server.promote();
+    proxy.lead_to(standby.server.port);
+    standby.exec("INSERT INTO entries (filler) VALUES ('the new primary goes on')");
+    let ended = rowmill.wait();
+    ended.assert_code(1);
+    for word in words {
+        assert!(ended.reason().contains(word), "the last line lacks {word:?}:\n{}", ended.output());
+    }
+    assert_eq!(
+        kafka.records(&connector.topic("entries")),
+        2,
+        "nothing of the other history is delivered"
+    );
+}
+
+#[test]
+fn a_mysql_that_lacks_what_was_delivered_is_not_read() {
+    some_are_lost(Kind::Mysql, &[], &["lacks"]);
+}
+
+#[test]
+fn a_mariadb_that_lacks_what_was_delivered_is_not_read() {
+    some_are_lost(Kind::Mariadb, &[], &["move the position"]);
+}
+
+#[test]
+fn a_position_by_file_is_not_looked_up_on_another_server() {
+    some_are_lost(
+        Kind::Mysql,
+        &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"],
+        &["another server", "gtid_mode"],
+    );
+}

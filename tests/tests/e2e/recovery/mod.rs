@@ -5,8 +5,10 @@ mod brokers;
 mod chaos;
 mod failover;
 mod load;
+mod log;
 mod network;
 mod server;
+mod topics;
 
 use std::time::Duration;
 
