@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::wait::{DEADLINE, until};
@@ -205,19 +205,24 @@ impl Lines {
             let mut line = Vec::new();
             while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
-                target.0.0.lock().unwrap().lines.push(text);
+                target.lock().lines.push(text);
                 target.0.1.notify_all();
                 line.clear();
             }
-            target.0.0.lock().unwrap().ended = true;
+            target.lock().ended = true;
             target.0.1.notify_all();
         });
         lines
     }
 
+    /// Also after a wait that failed: what was written is to be shown then.
+    fn lock(&self) -> MutexGuard<'_, Collected> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait<T>(&self, what: &str, mut find: impl FnMut(&[String]) -> Option<T>) -> T {
         let end = Instant::now() + DEADLINE;
-        let mut collected = self.0.0.lock().unwrap();
+        let mut collected = self.lock();
         loop {
             if let Some(found) = find(&collected.lines) {
                 return found;
@@ -228,18 +233,18 @@ impl Lines {
                 "waited in vain for {what}; it wrote:\n{}",
                 collected.lines.join("\n")
             );
-            collected = self.0.1.wait_timeout(collected, left).unwrap().0;
+            collected = self.0.1.wait_timeout(collected, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     fn all(&self) -> Vec<String> {
-        self.0.0.lock().unwrap().lines.clone()
+        self.lock().lines.clone()
     }
 
     /// All lines, once the pipe is closed.
     fn finish(&self) -> Vec<String> {
         let end = Instant::now() + DEADLINE;
-        let mut collected = self.0.0.lock().unwrap();
+        let mut collected = self.lock();
         while !collected.ended && Instant::now() < end {
             collected = self
                 .0

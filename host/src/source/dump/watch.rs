@@ -2,6 +2,7 @@
 //! that is gone, and nothing of what is written to the new one.
 
 use std::cmp::Ordering;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
@@ -12,12 +13,19 @@ use crate::source::refusal::RESET_UNDER_US;
 use crate::source::spot::Spot;
 use crate::source::wire::Wire;
 
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(5);
+/// A stream may stand for as long as the server writes a large transaction, whose end the log has to have before any of it is sent.
+const LONGEST_STAND: Duration = Duration::from_secs(60);
+
 /// Asks, over a connection of its own, when the stream says nothing but that it lives.
 #[derive(Default)]
 pub(super) struct Watch {
     wire: Option<Wire>,
-    /// Where the stream stood at the last look, when there was more behind it.
-    behind: Option<Spot>,
+    /// When it was asked last.
+    looked: Option<Instant>,
+    /// Where the stream stands while there is more behind it, and since when.
+    behind: Option<(Spot, Instant)>,
 }
 
 impl Watch {
@@ -34,6 +42,10 @@ impl Watch {
             self.behind = None;
             return Ok(());
         }
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
         let Ok(file) = std::str::from_utf8(&event.body) else {
             return Ok(());
         };
@@ -42,23 +54,26 @@ impl Watch {
         let Ok(Some(end)) = self.end(config).inspect_err(|_| self.wire = None) else {
             return Ok(());
         };
-        self.compare(stands, &end)
+        self.compare(stands, &end, Instant::now())
     }
 
-    fn compare(&mut self, stands: Spot, end: &Spot) -> Result<(), Fault> {
+    fn compare(&mut self, stands: Spot, end: &Spot, now: Instant) -> Result<(), Fault> {
         // Heartbeats know only the low half of an offset past 4 GiB.
         let comparable = end.pos <= u64::from(u32::MAX);
         match end.order(&stands).filter(|_| comparable) {
             Some(Ordering::Less) => Err(Fault::stop(anyhow!(
                 "the stream stands at {stands}, and the log ends at {end}: {RESET_UNDER_US}"
             ))),
-            Some(Ordering::Greater) if self.behind.as_ref() == Some(&stands) => Err(Fault::retry(anyhow!(
-                "the stream stands still at {stands}, though the log goes on to {end}"
-            ))),
-            Some(Ordering::Greater) => {
-                self.behind = Some(stands);
-                Ok(())
-            }
+            Some(Ordering::Greater) => match &self.behind {
+                Some((spot, since)) if *spot == stands && now.duration_since(*since) > LONGEST_STAND => Err(Fault::retry(anyhow!(
+                    "the stream stands still at {stands}, though the log goes on to {end}"
+                ))),
+                Some((spot, _)) if *spot == stands => Ok(()),
+                _ => {
+                    self.behind = Some((stands, now));
+                    Ok(())
+                }
+            },
             _ => {
                 self.behind = None;
                 Ok(())
@@ -96,13 +111,16 @@ mod tests {
     fn a_log_that_ends_before_the_stream_was_reset_and_one_that_goes_on_without_it_is_opened_again() {
         let mut watch = Watch::default();
         let spot = |pos| Spot::new("binlog.000003", pos);
-        watch.compare(spot(100), &spot(100)).unwrap();
-        watch.compare(spot(100), &spot(200)).unwrap();
-        watch.compare(spot(200), &spot(300)).unwrap();
-        assert!(matches!(watch.compare(spot(200), &spot(300)), Err(Fault::Retry(_))));
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        watch.compare(spot(100), &spot(100), at(0)).unwrap();
+        watch.compare(spot(100), &spot(200), at(5)).unwrap();
+        watch.compare(spot(200), &spot(300), at(100)).unwrap();
+        watch.compare(spot(200), &spot(900), at(155)).unwrap();
+        assert!(matches!(watch.compare(spot(200), &spot(900), at(165)), Err(Fault::Retry(_))));
         for end in [spot(199), Spot::new("binlog.000001", 900)] {
-            assert!(matches!(watch.compare(spot(200), &end), Err(Fault::Stop(_))));
+            assert!(matches!(watch.compare(spot(200), &end, at(170)), Err(Fault::Stop(_))));
         }
-        watch.compare(spot(200), &Spot::new("binlog.000003", 1 << 32)).unwrap();
+        watch.compare(spot(200), &Spot::new("binlog.000003", 1 << 32), at(500)).unwrap();
     }
 }

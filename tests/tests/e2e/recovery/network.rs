@@ -7,7 +7,7 @@ use pipeline_tests::{Connector, Cut, Database, Direction, Kafka, Proxy, Server, 
 use super::load::{Load, TABLES, judge, tables, wait_for_last};
 use super::{lasting, tries_again};
 
-/// The dump stream's heartbeats come every 5 s, and a stream is dead after three.
+/// The dump stream's heartbeats come each second, and a stream is dead after fifteen.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// A connector that reaches the shared server through a proxy.
