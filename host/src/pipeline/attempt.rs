@@ -152,16 +152,11 @@ fn recall(
     let Some(since) = existing.since() else { return Ok(()) };
     let mut catalog = Catalog::of_server(config, stop.flag());
     catalog.preload(tables)?;
-    let recall = Recall {
-        source: source.as_mut(),
-        interpreter: Interpreter::new(since, config.source.tables.clone(), catalog)
-            .with_prepared(Vec::new(), holding(config, again))
-            .pass_statements(true)
-            .with_row_limit(config.limits.row),
-        existing,
-        stop,
-    };
-    recall.run(until)
+    let interpreter = Interpreter::new(since, config.source.tables.clone(), catalog)
+        .with_prepared(Vec::new(), holding(config, again))
+        .pass_statements(true)
+        .with_row_limit(config.limits.row);
+    Recall::new(source.as_mut(), interpreter, existing, stop).run(until)
 }
 
 fn holding(config: &Config, again: Again) -> Holding {

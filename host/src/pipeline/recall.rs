@@ -17,20 +17,33 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Where the log is read, and what is noted.
 pub(super) struct Recall<'a> {
-    pub(super) source: &'a mut dyn Source,
-    pub(super) interpreter: Interpreter,
-    pub(super) existing: &'a mut Existing,
-    pub(super) stop: &'a Stop,
+    source: &'a mut dyn Source,
+    interpreter: Interpreter,
+    /// Behind the last whole transaction: kept, as a set of GTIDs is not to be copied for each event.
+    place: Position,
+    existing: &'a mut Existing,
+    stop: &'a Stop,
 }
 
-impl Recall<'_> {
+impl<'a> Recall<'a> {
+    /// From the interpreter's place on.
+    pub(super) fn new(source: &'a mut dyn Source, interpreter: Interpreter, existing: &'a mut Existing, stop: &'a Stop) -> Self {
+        Self {
+            source,
+            place: interpreter.position().clone(),
+            interpreter,
+            existing,
+            stop,
+        }
+    }
+
     /// Up to the place at which the stream goes on. Where the log does not have it any more, or can't be read, copies go on without: then rows
     /// may come once more.
     ///
     /// # Errors
     /// `Retry` for a lost connection.
     pub(super) fn run(mut self, until: &Position) -> Result<(), Fault> {
-        let from = self.interpreter.position().clone();
+        let from = self.place.clone();
         if is_up_to(until, &from) {
             return Ok(());
         }
@@ -63,8 +76,11 @@ impl Recall<'_> {
             }
             for event in &events {
                 self.event(event)?;
-                if !self.interpreter.in_transaction() && is_up_to(until, self.interpreter.position()) {
-                    return Ok(());
+                if !self.interpreter.in_transaction() && *self.interpreter.position() != self.place {
+                    self.place.clone_from(self.interpreter.position());
+                    if is_up_to(until, &self.place) {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -82,17 +98,17 @@ impl Recall<'_> {
 
     /// Whether the event's own events are to be taken one by one.
     fn step(&mut self, event: &Event, packed: Option<Packed<'_>>) -> Result<bool, Fault> {
-        let place = self.interpreter.position().clone();
+        let place = &self.place;
         let change = match packed {
             Some(packed) => self.interpreter.read_packed(packed),
             None => self.interpreter.read(event),
         };
         match change? {
             Change::Packed => return Ok(true),
-            Change::Rows(rows) => self.existing.recall(&rows, &place),
+            Change::Rows(rows) => self.existing.recall(&rows, place),
             Change::Ddl { statement, .. } if statement.operation != Operation::Query => {
                 for (database, table) in &statement.tables {
-                    self.existing.recall_change(database, table, &place);
+                    self.existing.recall_change(database, table, place);
                 }
             }
             Change::Release => {
@@ -102,7 +118,7 @@ impl Recall<'_> {
                         Released::Over => break,
                         Released::Busy if self.stop.requested() => return Err(Fault::retry(anyhow!("asked to stop"))),
                         Released::Busy => {}
-                        Released::Rows(held) => self.existing.recall(&held.rows(), &place),
+                        Released::Rows(held) => self.existing.recall(&held.rows(), place),
                     }
                 }
                 self.interpreter.released(release, event)?;

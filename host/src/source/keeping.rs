@@ -3,11 +3,13 @@
 //! Servers purge whole files, the oldest first, once a file was written to last longer ago than the expiry: so once the next
 //! file was begun that long ago. The last file is written to still.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::dump::Dump;
 use super::event::EventKind;
+use super::spot::Spot;
 use super::start::files;
 use crate::config::Config;
 use crate::fault::Fault;
@@ -131,13 +133,11 @@ enum Place<'a> {
 
 fn place<'a>(names: &'a [String], file: &str) -> Place<'a> {
     let Some(at) = names.iter().position(|name| name == file) else {
-        let number = |name: &str| {
-            let (stem, digits) = name.rsplit_once('.')?;
-            Some((stem.to_owned(), digits.parse::<u64>().ok()?))
-        };
-        return match (names.first().and_then(|first| number(first)), number(file)) {
-            (Some((stem, first)), Some((own, this))) if stem == own && this < first => Place::Purged,
-            _ => Place::Unknown,
+        let is_before = |first: &String| Spot::new(file, 0).order(&Spot::new(first, 0)) == Some(Ordering::Less);
+        return if names.first().is_some_and(is_before) {
+            Place::Purged
+        } else {
+            Place::Unknown
         };
     };
     names.get(at + 1).map_or(Place::Last, |next| Place::Before(next))

@@ -1,8 +1,11 @@
 //! What a server has purged of its log that a position has not read.
 
+use std::cmp::Ordering;
+
 use super::connection::Connection;
 use super::discovery::flavor;
 use super::schema::Flavor;
+use super::spot::Spot;
 use super::start::{domains_at, files, has_gtids};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -53,18 +56,9 @@ fn domains(connection: &mut Connection, set: &GtidSet) -> Result<Option<String>,
 fn by_files(connection: &mut Connection, from: &Position) -> Result<Option<String>, Fault> {
     let files = files(connection)?;
     let Some(oldest) = files.first() else { return Ok(None) };
-    let is_older = match (numbered(&from.file), numbered(oldest)) {
-        (Some((base, number)), Some((other, oldest))) => base == other && number < oldest,
-        _ => false,
-    };
+    let is_older = Spot::new(&from.file, FIRST).order(&Spot::new(oldest, FIRST)) == Some(Ordering::Less);
     Ok((is_older && !files.contains(&from.file))
         .then(|| format!("{} from byte {} on, and what else is before {oldest}", from.file, from.pos)))
-}
-
-/// A file's name up to its number, and that.
-fn numbered(file: &str) -> Option<(&str, u64)> {
-    let (base, number) = file.rsplit_once('.')?;
-    Some((base, number.parse().ok()?))
 }
 
 fn shown(text: &str) -> String {

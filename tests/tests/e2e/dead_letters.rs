@@ -82,6 +82,19 @@ fn wait_for(connector: &Connector, id: i64) {
 const MIXED: &str =
     "INSERT INTO t VALUES (1, 'fine'), (2, 'refuse me'), (3, 'fine'), (4, 'trap me'), (5, 'fine'), (6, 'batch'), (7, 'fine')";
 
+/// Holds what has become of the rows of `MIXED` against what has to; the letter of the one that the plugin refuses.
+fn refused_of_mixed(connector: &Connector) -> Message {
+    assert_eq!(ids(connector), [1, 3, 5, 7]);
+    let mut found = codes(connector);
+    found.sort();
+    assert_eq!(
+        found,
+        [("not-wanted".to_owned(), 2), ("some-row".to_owned(), 6), ("trapped".to_owned(), 4)]
+    );
+    let mut all = letters(connector).into_iter();
+    all.find(|message| header(message, "code") == "not-wanted").unwrap()
+}
+
 #[test]
 fn rows_that_a_plugin_refuses_or_breaks_on_go_to_the_dead_letters_and_the_others_keep_their_order() {
     let (mut database, connector) = judged("dead_plugin", "dead_letter");
@@ -91,15 +104,7 @@ fn rows_that_a_plugin_refuses_or_breaks_on_go_to_the_dead_letters_and_the_others
     let log = rowmill.wait_for_log("a line about a letter", |line| line.contains("dead-letter topic"));
     assert!(log.contains("t") && !log.contains("refuse me"), "{log}");
     rowmill.terminate().assert_code(0);
-    assert_eq!(ids(&connector), [1, 3, 5, 7]);
-    let mut found = codes(&connector);
-    found.sort();
-    assert_eq!(
-        found,
-        [("not-wanted".to_owned(), 2), ("some-row".to_owned(), 6), ("trapped".to_owned(), 4)]
-    );
-    let all = letters(&connector);
-    let refused = all.iter().find(|message| header(message, "code") == "not-wanted").unwrap();
+    let refused = &refused_of_mixed(&connector);
     assert_eq!(refused.key.as_deref(), Some("{\"id\":2}"));
     assert_eq!(refused.json()["after"]["v"], "refuse me");
     assert_eq!(
@@ -361,15 +366,7 @@ fn a_row_that_a_plugin_refuses_while_its_table_is_copied_goes_to_the_dead_letter
     connector.start = "\"latest\"".to_owned();
     connector.snapshot = "only".to_owned();
     connector.start().wait().assert_code(0);
-    assert_eq!(ids(&connector), [1, 3, 5, 7]);
-    let mut found = codes(&connector);
-    found.sort();
-    assert_eq!(
-        found,
-        [("not-wanted".to_owned(), 2), ("some-row".to_owned(), 6), ("trapped".to_owned(), 4)]
-    );
-    let all = letters(&connector);
-    let refused = all.iter().find(|message| header(message, "code") == "not-wanted").unwrap();
+    let refused = &refused_of_mixed(&connector);
     assert_eq!(refused.json()["after"]["v"], "refuse me");
     for (name, value) in [("op", "INSERT"), ("stage", "plugin"), ("table", "t")] {
         assert_eq!(header(refused, name), value, "{name}");

@@ -7,7 +7,7 @@ mod refused;
 mod requested;
 mod values;
 
-use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server};
+use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Rowmill, Server};
 
 on_each_server!(
     existing_rows_come_once_and_then_the_changes,
@@ -36,6 +36,11 @@ pub(crate) fn fill(database: &mut Database, table: &str, rows: u32) {
         ));
         have += more;
     }
+}
+
+/// Waits until all tables are copied.
+pub(crate) fn wait_for_last_table(rowmill: &Rowmill) {
+    rowmill.wait_for_log("the last table", |line| line.contains("tables_left=0"));
 }
 
 fn ids(messages: &[Message]) -> Vec<i64> {

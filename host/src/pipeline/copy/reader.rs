@@ -11,6 +11,7 @@ use super::task::{Chunk, Ended, Next, Task, Until};
 use crate::batch::Keys;
 use crate::fault::Fault;
 use crate::pipeline::decode::now_ms;
+use crate::position::Position;
 use crate::source::{Begun, Copier, Layout, Lot};
 
 /// How often a table that can't be read as its own definition says is looked at again, and after which wait.
@@ -46,19 +47,15 @@ impl<'a> Reader<'a> {
                 Next::Rest => self.copier = None,
                 Next::Leave => self.open = None,
                 Next::Urgent(task, position) => {
-                    self.copier()?.settle(&position)?;
+                    self.settle(Some(&position))?;
                     self.urgent(task)?;
                 }
                 Next::Begin(task, barrier) => {
-                    if let Some(position) = barrier {
-                        self.copier()?.settle(&position)?;
-                    }
+                    self.settle(barrier.as_ref())?;
                     self.begin(task)?;
                 }
                 Next::Go(barrier) => {
-                    if let Some(position) = barrier {
-                        self.copier()?.settle(&position)?;
-                    }
+                    self.settle(barrier.as_ref())?;
                     self.go()?;
                 }
             }
@@ -80,13 +77,18 @@ impl<'a> Reader<'a> {
         Ok(copier)
     }
 
+    /// Waits until what is before a place is seen by every reading.
+    fn settle(&mut self, barrier: Option<&Position>) -> Result<(), Fault> {
+        barrier.map_or(Ok(()), |position| self.copier()?.settle(position))
+    }
+
     fn begin(&mut self, mut task: Task) -> Result<(), Fault> {
         let Some(name) = self.crew.desk.name(task.table) else {
             return Ok(());
         };
         let (database, table) = &*name;
         let Some(layout) = self.layout(&mut task)? else {
-            self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
+            self.push_gone(&task);
             return Ok(());
         };
         let rows_about = self.copier()?.estimate(database, table);
@@ -137,7 +139,7 @@ impl<'a> Reader<'a> {
                     self.wait_for_change()?;
                     match self.layout(&mut task)? {
                         None => {
-                            self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
+                            self.push_gone(&task);
                             return Ok(());
                         }
                         Some(_) if task.whole => {
@@ -188,7 +190,7 @@ impl<'a> Reader<'a> {
     fn urgent(&mut self, mut task: Task) -> Result<(), Fault> {
         for _ in 0..MOST_CHANGES {
             let Some(layout) = self.layout(&mut task)? else {
-                self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
+                self.push_gone(&task);
                 return Ok(());
             };
             let limit = self.crew.config.source.snapshot_chunk_rows;
@@ -203,6 +205,11 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         Err(self.changes_too_fast(&task))
+    }
+
+    /// Tells the stage that there is no such table any more.
+    pub(super) fn push_gone(&self, task: &Task) {
+        self.push(task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
     }
 
     pub(super) fn push(&self, task: &Task, layout: Option<&Arc<Layout>>, (lot, until): (Lot, Until), end: Option<Ended>) {

@@ -3,7 +3,7 @@
 //! The reader asks the stage to hold the stream between two transactions, waits until everything up to there is committed, opens one
 //! consistent reading, and says up to which place of the log the stream has to go on. There the rows go out, while the stream waits.
 
-use super::desk::Desk;
+use super::desk::{Desk, State};
 use super::task::Task;
 use crate::position::Position;
 use crate::source::Goal;
@@ -51,9 +51,7 @@ impl Desk {
     pub(super) fn held(&self, task: &Task) -> Option<Position> {
         let mut state = self.lock();
         loop {
-            if state.is_closed() || !state.is_current(task) {
-                state.talk.take_if(|talk| talk.table == task.table);
-                self.tell();
+            if self.must_leave(&mut state, task) {
                 return None;
             }
             match &state.talk {
@@ -75,9 +73,7 @@ impl Desk {
         }
         self.tell();
         loop {
-            if state.is_closed() || !state.is_current(task) {
-                state.talk.take_if(|talk| talk.table == task.table);
-                self.tell();
+            if self.must_leave(&mut state, task) {
                 return None;
             }
             match &state.talk {
@@ -93,9 +89,7 @@ impl Desk {
     pub(super) fn room(&self, task: &Task) -> bool {
         let mut state = self.lock();
         loop {
-            if state.is_closed() || !state.is_current(task) {
-                state.talk.take_if(|talk| talk.table == task.table);
-                self.tell();
+            if self.must_leave(&mut state, task) {
                 return false;
             }
             // What other tables have waiting can't go out meanwhile, so that only its own counts.
@@ -104,6 +98,16 @@ impl Desk {
             }
             state = self.wait_on(state);
         }
+    }
+
+    /// Whether a table is to be left: then a talk about it is over.
+    fn must_leave(&self, state: &mut State, task: &Task) -> bool {
+        let must = state.is_closed() || !state.is_current(task);
+        if must {
+            state.talk.take_if(|talk| talk.table == task.table);
+            self.tell();
+        }
+        must
     }
 
     /// Ends the talk, if there is one.

@@ -7,7 +7,7 @@ use tracing::debug;
 use super::reader::Reader;
 use super::task::{Ended, Task, Until};
 use crate::fault::Fault;
-use crate::source::{Begun, Layout, Lot};
+use crate::source::{Begun, Layout};
 
 /// How often a table without a key is read anew because it was being changed.
 const MOST_TRIES: usize = 1000;
@@ -46,7 +46,7 @@ impl Reader<'_> {
                 match self.layout(&mut task)? {
                     Some(now) => layout = now,
                     None => {
-                        self.push(&task, None, (Lot::default(), Until::Now), Some(Ended::Gone));
+                        self.push_gone(&task);
                         return Ok(());
                     }
                 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pipeline_tests::{Chance, Connector, Database, Kafka, Server, Session};
 
 use super::{History, State, load, tables, verify, wait_for_last};
-use crate::snapshot::fill;
+use crate::snapshot::{fill, wait_for_last_table};
 
 on_each_server!(at_each_step_between_reading_and_commit_it_can_die_without_a_trace);
 
@@ -67,7 +67,7 @@ fn at_each_step_between_reading_and_commit_it_can_die_without_a_trace(server: Se
         connector.dies_at(step, 2);
     }
     let rowmill = connector.start();
-    rowmill.wait_for_log("the last table", |line| line.contains("tables_left=0"));
+    wait_for_last_table(&rowmill);
     rowmill.terminate().assert_code(0);
 
     let mut session = database.session();

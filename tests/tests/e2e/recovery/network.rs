@@ -20,6 +20,15 @@ fn through_proxy(stem: &str) -> (Database, Connector, Proxy) {
     (database, connector, proxy)
 }
 
+/// All passes again: new records come within seconds.
+fn comes_back(kafka: &Kafka, connector: &Connector, proxy: &Proxy) {
+    proxy.set(Traffic::Pass);
+    let (passed, before) = (Instant::now(), kafka.records(&connector.topic("entries")));
+    kafka.read_until(&[&connector.topic("entries")], |read| i64::try_from(read.len()).unwrap() > before);
+    let took = passed.elapsed();
+    assert!(took < Duration::from_secs(12), "it came back after {took:?}");
+}
+
 #[test]
 fn connections_that_are_cut_again_and_again_lose_and_repeat_nothing() {
     let kafka = Kafka::shared();
@@ -53,11 +62,7 @@ fn a_server_that_refuses_connections_is_found_again_within_seconds() {
     assert!(line.contains("attempt=") && line.contains("wait_ms="), "{line}");
     // The fault has to last for a while: there is nothing to wait for.
     std::thread::sleep(lasting(Duration::from_secs(4)));
-    proxy.set(Traffic::Pass);
-    let (passed, before) = (Instant::now(), kafka.records(&connector.topic("entries")));
-    kafka.read_until(&[&connector.topic("entries")], |read| i64::try_from(read.len()).unwrap() > before);
-    let took = passed.elapsed();
-    assert!(took < Duration::from_secs(12), "it came back after {took:?}");
+    comes_back(&kafka, &connector, &proxy);
     load.stop();
     wait_for_last(&kafka, &connector, &mut database);
     rowmill.terminate().assert_code(0);
@@ -79,11 +84,7 @@ fn a_connection_that_stands_still_is_noticed_within_three_heartbeats() {
     assert!(took < SILENCE + Duration::from_secs(5), "it was noticed after {took:?}");
     proxy.set(Traffic::Freeze);
     std::thread::sleep(lasting(Duration::from_secs(1)));
-    proxy.set(Traffic::Pass);
-    let (passed, before) = (Instant::now(), kafka.records(&connector.topic("entries")));
-    kafka.read_until(&[&connector.topic("entries")], |read| i64::try_from(read.len()).unwrap() > before);
-    let took = passed.elapsed();
-    assert!(took < Duration::from_secs(12), "it came back after {took:?}");
+    comes_back(&kafka, &connector, &proxy);
     load.stop();
     wait_for_last(&kafka, &connector, &mut database);
     rowmill.terminate().assert_code(0);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pipeline_tests::{Chance, Kafka, Kind, Message, Server, Session, seed, until};
 
-use super::{copying, fill};
+use super::{copying, fill, wait_for_last_table};
 
 on_each_server!(
     replaying_the_topic_of_a_moving_table_gives_the_table,
@@ -279,9 +279,7 @@ fn moving(server: Server, rows: u32, case: &Case) {
             seen = count();
         }
         let rowmill = start();
-        rowmill.wait_for_log("the last table", |line| {
-            line.contains("tables_left=0") || line.contains("\"tables_left\":0")
-        });
+        wait_for_last_table(&rowmill);
         stop.store(true, Ordering::Release);
         let statements: u64 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
         assert!(statements > 50, "only {statements} changes while copying");
@@ -340,9 +338,7 @@ fn rows_that_are_inserted_while_a_copy_is_killed_come_once(server: Server) {
         }
         let rowmill = connector.start();
         rowmill.wait_for_log("what was told", |line| line.contains("known again"));
-        rowmill.wait_for_log("the last table", |line| {
-            line.contains("tables_left=0") || line.contains("\"tables_left\":0")
-        });
+        wait_for_last_table(&rowmill);
         stop.store(true, Ordering::Release);
         let inserted = writer.join().unwrap();
         assert!(inserted.len() > 100, "only {} rows while copying", inserted.len());
@@ -425,9 +421,7 @@ fn a_moving_table_without_a_key_is_copied_at_one_place_of_the_log(server: Server
             }
         });
         let rowmill = connector.start();
-        rowmill.wait_for_log("the last table", |line| {
-            line.contains("tables_left=0") || line.contains("\"tables_left\":0")
-        });
+        wait_for_last_table(&rowmill);
         stop.store(true, Ordering::Release);
         writer.join().unwrap();
         database.exec("INSERT INTO plain VALUES (0, 'last')");
@@ -470,9 +464,7 @@ fn columns_that_are_added_meanwhile_are_in_the_rows_that_follow(server: Server) 
     rowmill.signal("STOP");
     database.exec("ALTER TABLE t ADD COLUMN more INT DEFAULT 7");
     rowmill.signal("CONT");
-    rowmill.wait_for_log("the last table", |line| {
-        line.contains("tables_left=0") || line.contains("\"tables_left\":0")
-    });
+    wait_for_last_table(&rowmill);
     database.exec("INSERT INTO t VALUES (100000, 'last', 8)");
     let messages = kafka.read_until(&[&connector.topic("t")], |messages| {
         messages

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server, until};
 
-use super::{copying, fill, ids};
+use super::{copying, fill, ids, wait_for_last_table};
 
 /// A connector that has read 100 rows, and a server that has purged what came after: of `t` an insert, an update and a delete, of `plain`,
 /// which has no key, an insert.
@@ -53,7 +53,7 @@ fn copies_everything_anew(server: Server) {
     let rowmill = connector.start();
     let warned = rowmill.wait_for_log("the warning", |line| line.contains("has purged changes"));
     assert!(warned.contains("deleted meanwhile"), "{warned}");
-    rowmill.wait_for_log("the end of the copy", |line| line.contains("tables_left=0"));
+    wait_for_last_table(&rowmill);
     database.exec("DELETE FROM t WHERE id = 3");
     let messages = kafka.read(&[&connector.topic("t")], 201);
     let plain = kafka.read(&[&connector.topic("plain")], 1);
