@@ -136,7 +136,7 @@ fn a_killed_copy_goes_on_where_it_was(server: Server) {
     connector.sink.push_str("\npartitions_with_key = 1\ncommit_interval_ms = 1");
     let topic = connector.topic("t");
     for _ in 0..2 {
-        connector.dies_at("Copied", 2000);
+        connector.dies_at("Committed", 10);
     }
     let rowmill = connector.start();
     rowmill.wait_for_log("a copy that goes on", |line| line.contains("going on with the copy"));

@@ -17,7 +17,7 @@ fn a_table_that_may_not_be_read_any_more_is_named_with_what_mends_it(server: Ser
     let mut connector = copying(&mut database, &kafka, "t", "initial");
     connector.source = "snapshot_chunk_rows = 5".to_owned();
     connector.sink.push_str("\npartitions_with_key = 1\ncommit_interval_ms = 1");
-    connector.dies_at("Copied", 2000);
+    connector.dies_at("Committed", 10);
     let rowmill = connector.start();
     rowmill.wait_for_log("the copy", |line| line.contains("going on with the copy"));
     // So that it is not done before the statement is.
