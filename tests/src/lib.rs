@@ -35,13 +35,14 @@ pub use kafka::{Kafka, Message, OpenTransaction};
 pub use mysql::{Database, Kind, Server, Session};
 pub use process::{Ended, Rowmill, binary, command, run_command};
 pub use proxy::{Cut, Direction, Proxy, Traffic};
-pub use wait::{DEADLINE, until};
+pub use wait::{DEADLINE, Raises, until};
 
 /// The value of an environment variable that `tests/run` sets.
 ///
 /// # Panics
 /// Where it is not set, with what sets it.
 pub fn environment(name: &str) -> String {
+    wait::end_in_time();
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need servers, so start them with `tests/run`"))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipeline_tests::{Chance, Connector, Database, Kafka, Server, Session};
+use pipeline_tests::{Chance, Connector, Database, Kafka, Raises, Server, Session};
 
 use super::{History, State, load, tables, verify, wait_for_last};
 use crate::snapshot::{fill, wait_for_last_table};
@@ -38,13 +38,14 @@ fn dies_under_load(connector: &Connector, step: (&str, u64), session: &mut Sessi
     let (chance, history, next) = world;
     std::thread::scope(|scope| {
         let is_dead = &is_dead;
+        let dead = Raises(is_dead);
         let loader = scope.spawn(move || {
             while !is_dead.load(Ordering::Acquire) {
                 load(session, chance, history, next);
             }
         });
         connector.dies_at(step.0, step.1);
-        is_dead.store(true, Ordering::Release);
+        drop(dead);
         loader.join().unwrap();
     });
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipeline_tests::{Chance, Kafka, Kind, Message, Server, Session, seed, until};
+use pipeline_tests::{Chance, Kafka, Kind, Message, Raises, Server, Session, seed, until};
 
 use super::{copying, fill, wait_for_last_table};
 
@@ -234,6 +234,7 @@ fn moving(server: Server, rows: u32, case: &Case) {
     // A few rows change very often, so that some do between their reading and their place in the topic.
     let first = if whole { 0 } else { u64::from(rows) - 60 };
     std::thread::scope(|scope| {
+        let over = Raises(&stop);
         let writers: Vec<_> = (0..2)
             .map(|writer| {
                 let mut session = database.session();
@@ -280,7 +281,7 @@ fn moving(server: Server, rows: u32, case: &Case) {
         }
         let rowmill = start();
         wait_for_last_table(&rowmill);
-        stop.store(true, Ordering::Release);
+        drop(over);
         let statements: u64 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
         assert!(statements > 50, "only {statements} changes while copying");
         for name in names {
@@ -317,6 +318,7 @@ fn rows_that_are_inserted_while_a_copy_is_killed_come_once(server: Server) {
     let mut expected: Vec<i64> = (1..=3000).map(|id| id * 10).collect();
     let seed = seed(None);
     std::thread::scope(|scope| {
+        let over = Raises(&stop);
         let mut session = database.session();
         let flag = &stop;
         let writer = scope.spawn(move || {
@@ -339,7 +341,7 @@ fn rows_that_are_inserted_while_a_copy_is_killed_come_once(server: Server) {
         let rowmill = connector.start();
         rowmill.wait_for_log("what was told", |line| line.contains("known again"));
         wait_for_last_table(&rowmill);
-        stop.store(true, Ordering::Release);
+        drop(over);
         let inserted = writer.join().unwrap();
         assert!(inserted.len() > 100, "only {} rows while copying", inserted.len());
         expected.extend(inserted);
@@ -408,6 +410,7 @@ fn a_moving_table_without_a_key_is_copied_at_one_place_of_the_log(server: Server
     // Without GTIDs of use it can only be copied in a moment without changes.
     let pause = if database.server.kind == Kind::Mysql56 { 3000 } else { 3 };
     std::thread::scope(|scope| {
+        let over = Raises(&stop);
         let mut session = database.session();
         let flag = &stop;
         let writer = scope.spawn(move || {
@@ -422,7 +425,7 @@ fn a_moving_table_without_a_key_is_copied_at_one_place_of_the_log(server: Server
         });
         let rowmill = connector.start();
         wait_for_last_table(&rowmill);
-        stop.store(true, Ordering::Release);
+        drop(over);
         writer.join().unwrap();
         database.exec("INSERT INTO plain VALUES (0, 'last')");
         let messages = kafka.read_until(&[&connector.topic("plain")], |messages| {
