@@ -38,6 +38,7 @@ impl Cluster {
         // A test that fails may leave some down: whoever comes next brings them up.
         let cluster = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         (1..=3).filter(|n| !cluster.is_up(*n)).for_each(|n| cluster.start_again(n));
+        (1..=3).for_each(|n| cluster.signal(n, "CONT"));
         cluster
     }
 
@@ -77,6 +78,13 @@ impl Cluster {
     /// Ends broker `n` (from 1) by SIGKILL.
     pub fn kill(&self, n: usize) {
         self.run("killing a broker", &["down"], &[&n.to_string(), "KILL"]);
+    }
+
+    /// Sends broker `n` a signal, such as `STOP`.
+    pub fn signal(&self, n: usize, name: &str) {
+        let state = std::fs::read_to_string(self.folder.join(format!("kafka-{n}.state"))).unwrap();
+        let id = state.lines().find_map(|line| line.strip_prefix("pid=")).unwrap();
+        crate::process::signal(id.parse().unwrap(), name);
     }
 
     /// Ends broker `n` by SIGTERM: it hands over what it leads.

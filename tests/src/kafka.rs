@@ -75,6 +75,17 @@ impl Kafka {
         partitions(&self.consumer(), topic)
     }
 
+    /// The broker that leads a partition.
+    pub fn leader(&self, topic: &str, partition: i32) -> i32 {
+        let consumer = self.consumer();
+        until(&format!("a leader of {topic}"), || {
+            let metadata = consumer.fetch_metadata(Some(topic), REQUEST).unwrap();
+            let mut partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
+            let leader = partitions.find(|found| found.id() == partition)?.leader();
+            (leader >= 0).then_some(leader)
+        })
+    }
+
     /// How many committed records a topic has; none where it is missing.
     pub fn records(&self, topic: &str) -> i64 {
         i64::try_from(self.read_to_end(topic).len()).unwrap()

@@ -181,7 +181,8 @@ impl Drop for Rowmill {
     }
 }
 
-fn signal(id: u32, name: &str) {
+/// Sends a process a signal.
+pub(crate) fn signal(id: u32, name: &str) {
     let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().unwrap();
     assert!(status.success(), "sending SIG{name} to {id}");
 }

@@ -13,6 +13,7 @@ mod positions;
 mod resend;
 mod settings;
 mod sizes;
+mod stall;
 mod topics;
 mod transactions;
 mod write;
@@ -30,10 +31,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::error::RDKafkaErrorCode as Code;
+
 use self::commits::Commits;
 use self::failure::Failure;
 use self::native::{Producer, Refusal, Served, TopicId};
 use self::sizes::Sizes;
+use self::stall::Stall;
 use self::topics::Existing;
 use self::transactions::Mode;
 use super::{Commit, Finding, Sink, TopicSpec, names};
@@ -62,6 +66,7 @@ pub(super) struct KafkaSink {
     in_flight: usize,
     message_max: usize,
     sizes: Sizes,
+    stall: Stall,
     stop: Arc<AtomicBool>,
     failure: Option<Failure>,
 }
@@ -113,6 +118,7 @@ impl KafkaSink {
             ended: None,
             message_max,
             sizes: Sizes::default(),
+            stall: Stall::default(),
             stop,
             failure: None,
         })
@@ -139,6 +145,7 @@ impl KafkaSink {
     }
 
     fn note(&mut self, served: Served) -> Result<(), Fault> {
+        let has_come = served.reports + served.copies > 0;
         if let Some(lost) = served.undelivered {
             let tried = format!("delivering a record of {} bytes to topic {:?}", lost.size, lost.topic);
             let fault = self.fail(lost.refusal, tried);
@@ -151,7 +158,11 @@ impl KafkaSink {
             }
             tracing::debug!(code = ?trouble.code, reason = trouble.reason, "broker trouble");
         }
-        Ok(())
+        if has_come || !self.producer.is_waiting() {
+            self.stall.is_over();
+            return Ok(());
+        }
+        self.look_what_keeps()
     }
 
     /// Sends the newest checkpoint whose records are all acknowledged, if none is on its way.
@@ -234,7 +245,7 @@ impl KafkaSink {
         loop {
             match once(&mut self.producer) {
                 Ok(()) => return Ok(()),
-                Err(refusal) if refusal.code == rdkafka::error::RDKafkaErrorCode::QueueFull => {}
+                Err(refusal) if refusal.code == Code::QueueFull => {}
                 Err(refusal) => return Err(self.fail(refusal, tried())),
             }
             let served = self.producer.poll(LOOK);
@@ -257,7 +268,10 @@ impl KafkaSink {
 
     /// Notes a failure: nothing after it may count as delivered.
     fn fail(&mut self, refusal: Refusal, tried: String) -> Fault {
-        let refusal = self.cause(refusal);
+        let mut refusal = self.cause(refusal);
+        if let (Code::MessageTimedOut | Code::OperationTimedOut, Some(found)) = (refusal.code, &self.stall.found) {
+            refusal.reason = format!("{}: {found}", refusal.reason);
+        }
         let failure = Failure::new(refusal, tried);
         let fault = failure.fault();
         self.failure.get_or_insert(failure);
@@ -283,7 +297,9 @@ impl Sink for KafkaSink {
             return Err(Fault::stop(anyhow::Error::msg(refused.join("; "))));
         }
         // A broker that does not answer is told more clearly by this request than by a transactional call.
-        self.existing = topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+        let metadata = topics::metadata(&mut self.producer, &self.config.sink.brokers)?;
+        self.stall.knows(&metadata);
+        self.existing = topics::partitions(&metadata);
         if self.routes.is_empty() {
             self.fit_batches(topics)?;
             self.take_over()?;

@@ -17,6 +17,8 @@ const ALIASES: &[(&str, &str)] = &[
 const MESSAGE_MAX_BYTES: usize = 1_000_000;
 /// A delivery, with all that librdkafka tries; also a transaction, unless `sink.properties` says otherwise.
 const DELIVERY_TIMEOUT_MS: &str = "60000";
+/// The longest wait before a broker that was away is tried again: it may lead again the moment that it is back.
+const RECONNECT_MS: &str = "1000";
 /// Bytes on their way at most, whatever `limits.memory` is: more does not make a broker faster.
 const MAX_IN_FLIGHT: usize = 48 << 20;
 /// The sink's part of `limits.memory`.
@@ -60,7 +62,7 @@ pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
         .find(|(name, _)| transactional && name == "transaction.timeout.ms");
     let longest_delivery = transaction.map_or(DELIVERY_TIMEOUT_MS, |(_, ms)| ms.reveal());
     let mut client = ClientConfig::new();
-    client.set_log_level(RDKafkaLogLevel::Info);
+    client.set_log_level(log_level(&sink.properties));
     client
         .set("client.id", format!("rowmill-{}", config.name))
         // Enough for large batches, short enough not to show in freshness.
@@ -71,6 +73,7 @@ pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
         .set("delivery.timeout.ms", longest_delivery)
         // A topic that is gone is to be missed soon; new ones are only written to once their leaders serve them.
         .set("topic.metadata.propagation.max.ms", "5000")
+        .set("reconnect.backoff.max.ms", RECONNECT_MS)
         .set("socket.keepalive.enable", "true");
     for (name, value) in &sink.properties {
         // librdkafka takes both names in no particular order, so that a default under the other one might win.
@@ -142,7 +145,7 @@ pub(super) fn member(config: &Config, group: &str, instance: Option<&str>) -> Cl
 /// A reader's configuration: it belongs to no group and commits nothing.
 pub(in crate::sink) fn reader(brokers: &str, properties: &[(String, Secret)], committed_only: bool) -> ClientConfig {
     let mut client = ClientConfig::new();
-    client.set_log_level(RDKafkaLogLevel::Info);
+    client.set_log_level(log_level(properties));
     for (name, value) in properties {
         // The rest of `sink.properties` tunes the producer.
         if [
@@ -163,6 +166,7 @@ pub(in crate::sink) fn reader(brokers: &str, properties: &[(String, Secret)], co
     }
     client
         .set("bootstrap.servers", brokers)
+        .set("reconnect.backoff.max.ms", RECONNECT_MS)
         // librdkafka wants one for any consumer; nothing is joined without a subscription.
         .set("group.id", "rowmill-reader")
         .set("enable.auto.commit", "false")
@@ -176,6 +180,15 @@ pub(in crate::sink) fn reader(brokers: &str, properties: &[(String, Secret)], co
         // A reader of a busy topic otherwise fetches 64 MiB ahead.
         .set("queued.max.messages.kbytes", "16384");
     client
+}
+
+/// Who sets `debug` wants its lines, too.
+fn log_level(properties: &[(String, Secret)]) -> RDKafkaLogLevel {
+    if properties.iter().any(|(name, _)| name == "debug") {
+        RDKafkaLogLevel::Debug
+    } else {
+        RDKafkaLogLevel::Info
+    }
 }
 
 fn codec(compression: Compression) -> &'static str {

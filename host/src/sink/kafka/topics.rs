@@ -1,9 +1,11 @@
 //! Topics: which exist, which must be made, and the rule that all are checked before any is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::types::RDKafkaRespErr;
 
 use super::failure::{Failure, hopeless};
 use super::native::{NewTopic, Producer, Refusal};
@@ -45,11 +47,16 @@ pub(super) type Existing = BTreeMap<String, i32>;
 
 /// Asks the cluster for its topics, waiting for a first connection.
 pub(super) fn existing(producer: &mut Producer, brokers: &str) -> Result<Existing, Fault> {
+    metadata(producer, brokers).map(|metadata| partitions(&metadata))
+}
+
+/// Asks the cluster for its brokers and topics, waiting for a first connection.
+pub(super) fn metadata(producer: &mut Producer, brokers: &str) -> Result<Metadata, Fault> {
     let started = Instant::now();
     let mut trouble: Option<Refusal> = None;
     loop {
         let refusal = match producer.client().fetch_metadata(None, Duration::from_millis(500)) {
-            Ok(metadata) => return Ok(partitions(&metadata)),
+            Ok(metadata) => return Ok(metadata),
             Err(error) => Refusal::from(error),
         };
         // "All brokers down" only counts them; what was said before says why.
@@ -67,7 +74,15 @@ pub(super) fn existing(producer: &mut Producer, brokers: &str) -> Result<Existin
     }
 }
 
-fn partitions(metadata: &rdkafka::metadata::Metadata) -> Existing {
+/// Names of all topics, also of those that can't be written at the moment.
+pub(super) fn names(metadata: &Metadata) -> BTreeSet<&str> {
+    let gone = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    let there = metadata.topics().iter().filter(|topic| topic.error() != Some(gone));
+    there.map(MetadataTopic::name).collect()
+}
+
+/// The topics that can be written.
+pub(super) fn partitions(metadata: &Metadata) -> Existing {
     let mut existing = Existing::new();
     for topic in metadata.topics() {
         // A topic that is just being made or deleted, or has no leader yet, does not count as there.

@@ -45,6 +45,7 @@ impl KafkaSink {
         loop {
             let Err(trouble) = self.producer.init_transactions(CALL) else {
                 self.mode = Mode::Transactional;
+                self.stall.is_over();
                 return Ok(());
             };
             let served = self.producer.poll(Duration::ZERO);
@@ -63,6 +64,7 @@ impl KafkaSink {
                 let id = settings::transactional_id(&self.config.name);
                 return Err(self.fail(refusal, format!("taking over the transactional id {id:?}")));
             }
+            self.look_what_keeps()?;
             self.still_wanted(waiting)?;
         }
     }
@@ -101,11 +103,13 @@ impl KafkaSink {
         loop {
             let Err(Trouble { refusal, retriable }) = self.producer.commit_transaction(CALL) else {
                 self.ended = Some(Instant::now());
+                self.stall.is_over();
                 return Ok(());
             };
             if !retriable {
                 return Err(self.fail(refusal, "committing a transaction".to_owned()));
             }
+            self.look_what_keeps()?;
             self.still_wanted(waiting)?;
         }
     }

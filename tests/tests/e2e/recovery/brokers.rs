@@ -1,6 +1,6 @@
 //! Three brokers, of which one at a time dies or goes away while rows are written and read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pipeline_tests::{Cluster, Connector, Server};
 
@@ -40,6 +40,32 @@ fn brokers_that_die_and_leaders_that_move_under_load_lose_and_repeat_nothing() {
         );
         more();
     }
+    load.stop();
+    wait_for_last(kafka, &connector, &mut database);
+    rowmill.terminate().assert_code(0);
+    judge(kafka, &connector, &mut database);
+}
+
+#[test]
+fn a_broker_that_vanishes_without_a_word_holds_changes_up_for_seconds() {
+    let cluster = Cluster::of_three();
+    let kafka = &cluster.kafka;
+    let mut database = Server::shared().database("vanishes");
+    tables(&mut database);
+    let connector = Connector::new(&mut database, kafka, TABLES);
+    let rowmill = connector.start();
+    let load = Load::start(&database, Duration::from_millis(40));
+    let topic = connector.topic("entries");
+    kafka.read(&[&topic], 30);
+    // It coordinates the transactions; its connections stay as they are, and nobody answers.
+    let n = usize::try_from(kafka.leader("__transaction_state", 0)).unwrap();
+    let began = Instant::now();
+    cluster.signal(n, "STOP");
+    kafka.read_new(&topic, 60);
+    let took = began.elapsed();
+    cluster.signal(n, "CONT");
+    // Requests wait for 60 s.
+    assert!(took < Duration::from_secs(45), "changes came again after {took:?}");
     load.stop();
     wait_for_last(kafka, &connector, &mut database);
     rowmill.terminate().assert_code(0);

@@ -1,6 +1,7 @@
 //! What happens when something dies or stands still, and whether the connector comes back by itself: faults of the network, of the
 //! server, of its log, of brokers and of disks, each made for real.
 
+mod away;
 mod brokers;
 mod chaos;
 mod failover;

@@ -1,5 +1,7 @@
 //! What others do to the connector's topics and to its rights while it runs.
 
+use std::time::{Duration, Instant};
+
 use pipeline_tests::{Cluster, Connector, Database, Kafka, Message, Server, until};
 
 fn table(stem: &str) -> Database {
@@ -30,7 +32,11 @@ fn a_topic_that_is_deleted_is_made_again_and_has_what_came_after() {
     kafka.delete_topics(&[&topic]);
     until("the topic to be gone", || kafka.partitions(&topic).is_none().then_some(()));
     rows(&mut database, 10..20);
+    let gone = Instant::now();
     let again = kafka.read(&[&topic], 10);
+    let took = gone.elapsed();
+    // A delivery is tried for 60 s.
+    assert!(took < Duration::from_secs(30), "it was made again after {took:?}");
     assert_eq!(ids(&again), (10..20).collect::<Vec<_>>());
     assert!(rowmill.log().contains("starting again"), "{}", rowmill.log());
     rowmill.terminate().assert_code(0);

@@ -157,6 +157,12 @@ impl Producer {
         &self.lots
     }
 
+    /// Whether messages wait for their reports.
+    pub(in crate::sink::kafka) fn is_waiting(&self) -> bool {
+        // SAFETY: the client is alive.
+        unsafe { raw::rd_kafka_outq_len(self.client.native_ptr()) > 0 }
+    }
+
     /// A handle of a topic, kept as long as the producer.
     pub(in crate::sink::kafka) fn topic(&mut self, name: &str) -> KafkaResult<TopicId> {
         let text = CString::new(name)?;
