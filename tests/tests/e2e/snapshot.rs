@@ -129,7 +129,7 @@ fn a_killed_copy_goes_on_where_it_was(server: Server) {
     let kafka = Kafka::shared();
     let mut database = server.database("killed");
     database.exec("CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(20))");
-    let rows = 30_000;
+    let rows = 12_000;
     fill(&mut database, "t", rows);
     let mut connector = copying(&mut database, &kafka, "t", "initial");
     connector.source = "snapshot_chunk_rows = 5".to_owned();

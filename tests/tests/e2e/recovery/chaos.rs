@@ -10,7 +10,7 @@ use pipeline_tests::{Chance, Cluster, Connector, Cut, Database, Proxy, Rowmill, 
 use super::load::{Load, TABLES, judge, tables, wait_for_last};
 
 /// Faults of a run among all the other tests.
-const USUAL_ROUNDS: u64 = 12;
+const USUAL_ROUNDS: u64 = 8;
 const BROKERS: usize = 3;
 /// Steps of `host/src/failpoint` that a change meets, and at the how-manieth time at most the process dies there.
 const STEPS: [(&str, u64); 10] = [

@@ -133,9 +133,9 @@ fn replaying_the_topic_of_a_moving_table_gives_the_table(server: Server) {
 fn a_moving_table_is_copied_through_crashes(server: Server) {
     moving(
         server,
-        5000,
+        3000,
         &Case {
-            kills: 3,
+            kills: 2,
             ..Case::default()
         },
     );
@@ -155,10 +155,10 @@ fn a_moving_table_is_copied_on_request(server: Server) {
 fn a_copy_on_request_of_a_moving_table_goes_on_after_crashes(server: Server) {
     moving(
         server,
-        5000,
+        3000,
         &Case {
             requested: true,
-            kills: 3,
+            kills: 2,
             ..Case::default()
         },
     );
@@ -275,7 +275,7 @@ fn moving(server: Server, rows: u32, case: &Case) {
                     .map(|topic| kafka.records(topic))
                     .sum::<i64>()
             };
-            until("more records", || (count() > seen + 2000).then_some(()));
+            until("more records", || (count() > seen + 1000).then_some(()));
             rowmill.kill();
             seen = count();
         }
@@ -369,8 +369,12 @@ fn rows_that_are_inserted_while_a_copy_is_killed_come_once(server: Server) {
 fn more_changes_than_are_remembered_leave_the_copy_right(server: Server) {
     let kafka = Kafka::shared();
     let mut database = server.database("many");
-    database.exec("CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(20))");
-    let rows = 40_000;
+    // Long keys, so that few of them are many.
+    let pad = "k".repeat(250);
+    database.exec(&format!(
+        "CREATE TABLE t (id INT, text VARCHAR(20), pad VARCHAR(250) CHARACTER SET latin1 NOT NULL DEFAULT '{pad}', PRIMARY KEY (pad, id))"
+    ));
+    let rows = 10_000;
     fill(&mut database, "t", rows);
     let mut connector = copying(&mut database, &kafka, "t", "initial");
     connector.source = "snapshot_chunk_rows = 10".to_owned();
@@ -380,12 +384,15 @@ fn more_changes_than_are_remembered_leave_the_copy_right(server: Server) {
     connector.sections = "[limits]\nmemory = \"40MiB\"\nrow = \"1MiB\"".to_owned();
     let rowmill = connector.start();
     rowmill.wait_for_log("a copy", |line| line.contains("copying a table"));
+    // So that it is not done before the statements are.
+    rowmill.signal("STOP");
     for number in 0..2 {
         database.exec(&format!("UPDATE t SET text = 'up {number}' WHERE id % 4 <> {number} * 2 - 2"));
     }
+    rowmill.signal("CONT");
     rowmill.wait_for_log("forgetting", |line| line.contains("forgetting which rows"));
     rowmill.wait_for_log("the end", |line| line.contains("a table is copied"));
-    database.exec("INSERT INTO t VALUES (100000, 'last')");
+    database.exec("INSERT INTO t (id, text) VALUES (100000, 'last')");
     let messages = kafka.read_until(&[&connector.topic("t")], |messages| {
         messages
             .last()
