@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::{Kafka, environment};
+use crate::{Kafka, environment, until};
 
 /// Brokers that this handle started; they end with it, unless `tests/run` ends them.
 #[derive(Debug)]
@@ -95,6 +95,11 @@ impl Cluster {
     /// Starts broker `n` again, and waits until it serves.
     pub fn start_again(&self, n: usize) {
         self.run("starting a broker again", &["up"], &[&n.to_string()]);
+    }
+
+    /// Waits until broker `n` has ended by itself.
+    pub fn wait_for_end(&self, n: usize) {
+        until("the broker to end", || (!self.is_up(n)).then_some(()));
     }
 
     /// Runs a tool of Kafka (the class's name), which may do everything; what it printed.

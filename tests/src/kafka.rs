@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -68,6 +68,15 @@ impl Kafka {
         let made = runtime.block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap();
         assert!(made.iter().all(Result::is_ok), "creating {topic}: {made:?}");
         until("a new topic", || self.partitions(topic));
+    }
+
+    /// Changes a setting of a topic.
+    pub fn set_of_topic(&self, topic: &str, name: &str, value: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let admin: AdminClient<DefaultClientContext> = self.settings().create().unwrap();
+        let altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let done = runtime.block_on(admin.alter_configs([&altered], &AdminOptions::new())).unwrap();
+        assert!(done.iter().all(Result::is_ok), "setting {name} of {topic}: {done:?}");
     }
 
     /// How many partitions a topic has; `None` where it is missing.

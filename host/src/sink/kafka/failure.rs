@@ -103,6 +103,11 @@ fn class(code: Code) -> (Class, &'static str) {
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::BrokerNotAvailable => {
             (Class::Retry, "check sink.brokers and that a broker listens there")
         }
+        Code::InvalidTimestamp => (
+            Class::Stop,
+            "an event time is further ahead of the broker's clock than message.timestamp.after.max.ms of the topic allows, an hour unless it is \
+             set, or longer ago than its message.timestamp.before.max.ms: raise that, and start the connector",
+        ),
         Code::InvalidArgument
         | Code::InvalidConfig
         | Code::InvalidTopic
@@ -111,7 +116,6 @@ fn class(code: Code) -> (Class, &'static str) {
         | Code::InvalidReplicaAssignment
         | Code::PolicyViolation
         | Code::InvalidRequest
-        | Code::InvalidTimestamp
         | Code::InvalidRecord
         | Code::UnsupportedVersion
         | Code::UnsupportedFeature

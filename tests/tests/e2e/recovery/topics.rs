@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline_tests::{Cluster, Connector, Database, Kafka, Message, Server, until};
+use pipeline_tests::{Cluster, Connector, Database, Kafka, Kind, Message, Server, until};
 
 fn table(stem: &str) -> Database {
     let mut database = Server::shared().database(stem);
@@ -104,4 +104,34 @@ fn a_right_that_is_taken_away_stops_the_connector_naming_it_and_given_back_nothi
     kafka.read(&[&topic], usize::try_from(next).unwrap());
     rowmill.terminate().assert_code(0);
     assert_eq!(ids(&kafka.read_to_end(&topic)), (0..next).collect::<Vec<_>>());
+}
+
+#[test]
+fn event_times_that_the_topic_refuses_stop_the_connector_naming_the_setting_and_nothing_is_lost() {
+    let kafka = Kafka::shared();
+    let mut database = Server::shared_of(Kind::Mariadb).database("ahead");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
+    let connector = Connector::new(&mut database, &kafka, "t");
+    let topic = connector.topic("t");
+    let rowmill = connector.start();
+    rows(&mut database, 0..5);
+    kafka.read(&[&topic], 5);
+    // Two hours ahead of the broker's clock; a topic takes one.
+    database.exec("SET TIMESTAMP = UNIX_TIMESTAMP() + 7200");
+    rows(&mut database, 5..6);
+    database.exec("SET TIMESTAMP = DEFAULT");
+    rows(&mut database, 6..10);
+    for rowmill in [rowmill, connector.start()] {
+        let ended = rowmill.wait();
+        ended.assert_code(1);
+        for word in [topic.as_str(), "message.timestamp.after.max.ms", "ahead of the broker's clock"] {
+            assert!(ended.reason().contains(word), "the last line lacks {word:?}:\n{}", ended.output());
+        }
+    }
+    assert_eq!(ids(&kafka.read_to_end(&topic)), (0..5).collect::<Vec<_>>());
+    kafka.set_of_topic(&topic, "message.timestamp.after.max.ms", "9000000");
+    let rowmill = connector.start();
+    kafka.read(&[&topic], 10);
+    rowmill.terminate().assert_code(0);
+    assert_eq!(ids(&kafka.read_to_end(&topic)), (0..10).collect::<Vec<_>>());
 }
