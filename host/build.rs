@@ -9,8 +9,19 @@ use std::process::Command;
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
+    lead_waits();
     if let Err(problem) = build() {
         println!("cargo::error={problem}");
+    }
+}
+
+/// The program's waits until a moment of the wall clock go through `src/sink/kafka/native/waits.rs`. The second argument has the linker look
+/// for the function there before it has met anybody who calls it.
+fn lead_waits() {
+    let is = |name: &str, value: &str| std::env::var(format!("CARGO_CFG_TARGET_{name}")).is_ok_and(|found| found == value);
+    if is("OS", "linux") && is("ENV", "gnu") && is("POINTER_WIDTH", "64") {
+        println!("cargo::rustc-link-arg-bins=-Wl,--wrap=cnd_timedwait");
+        println!("cargo::rustc-link-arg-bins=-Wl,--undefined=__wrap_cnd_timedwait");
     }
 }
 

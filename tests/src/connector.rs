@@ -38,6 +38,8 @@ pub struct Connector {
     pub sections: String,
     /// Keys before the first section.
     pub top: String,
+    /// Environment variables of its processes.
+    pub variables: Vec<(String, String)>,
     /// Host and port of the server, or of a proxy before it.
     pub address: (String, u16),
     database: String,
@@ -62,6 +64,7 @@ impl Connector {
             user: database.user.clone(),
             sections: String::new(),
             top: String::new(),
+            variables: Vec::new(),
             database: database.name.clone(),
             address: (database.server.host.clone(), database.server.port),
             folder: tempfile::tempdir().unwrap(),
@@ -117,6 +120,7 @@ impl Connector {
             .arg("-c")
             .arg(path)
             .env(PASSWORD, &self.password)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
         command
     }

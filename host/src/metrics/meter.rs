@@ -1,9 +1,9 @@
 //! What measures one connector. Whoever measures does so by batches and commits, never by rows.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -33,8 +33,10 @@ struct Inner {
     source_bytes: Counter,
     freshness: Histogram,
     lag: Lag,
-    /// When an event was read, milliseconds since 1970; 0: none was.
-    heard_ms: AtomicI64,
+    /// From here on ages are counted: the wall clock may be set.
+    made: Instant,
+    /// When an event was read, milliseconds after `made` and one more; 0: none was.
+    heard_ms: AtomicU64,
     tables: Names,
     topics: Names,
 }
@@ -109,7 +111,8 @@ impl Meter {
             copies: families.copies.clone(),
             copied: Mutex::default(),
             lag: Lag::default(),
-            heard_ms: AtomicI64::new(0),
+            made: Instant::now(),
+            heard_ms: AtomicU64::new(0),
             tables: names(),
             topics: names(),
         }));
@@ -131,7 +134,8 @@ impl Meter {
     pub fn read(&self, bytes: usize, is_quiet: bool) {
         self.0.source_bytes.inc_by(count(bytes));
         if !is_quiet {
-            self.0.heard_ms.store(now_ms(), Ordering::Relaxed);
+            // Never 0, which stands for nothing.
+            self.0.heard_ms.store(self.0.age_ms().saturating_add(1), Ordering::Relaxed);
         }
     }
 
@@ -275,7 +279,8 @@ impl Meter {
     /// Since an event was read; `None` before the first.
     pub fn event_age(&self) -> Option<f64> {
         let heard_ms = self.0.heard_ms.load(Ordering::Relaxed);
-        (heard_ms > 0).then(|| seconds(now_ms().saturating_sub(heard_ms)))
+        let age_ms = self.0.age_ms().saturating_add(1);
+        (heard_ms > 0).then(|| Duration::from_millis(age_ms.saturating_sub(heard_ms)).as_secs_f64())
     }
 
     /// Sets what depends on the time.
@@ -306,6 +311,13 @@ impl Meter {
         let own = ("connector", self.0.connector.clone());
         let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
         std::iter::once(own).chain(more).collect()
+    }
+}
+
+impl Inner {
+    /// Milliseconds since it was made.
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -36,6 +36,7 @@ mod arrivals;
 mod charsets;
 mod checks;
 mod checksums;
+mod clocks;
 mod collisions;
 mod commands;
 mod crashes;

@@ -19,12 +19,20 @@ pub(in crate::sink) const POSITIONS: &str = "rowmill_positions";
 /// load quick.
 const POSITIONS_SETTINGS: &[(&str, &str)] = &[
     ("cleanup.policy", "compact"),
+    BROKERS_TIME,
     ("segment.bytes", "16777216"),
     ("min.cleanable.dirty.ratio", "0.1"),
 ];
 
 /// One partition keeps letters in order; they stay until somebody has looked after them.
-const LETTERS_SETTINGS: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+const LETTERS_SETTINGS: &[(&str, &str)] = &[
+    ("cleanup.policy", "delete"),
+    ("retention.ms", "-1"),
+    ("retention.bytes", "-1"),
+    BROKERS_TIME,
+];
+/// What has no time of the source takes the broker's: it refuses one of a clock that is an hour ahead of its own.
+const BROKERS_TIME: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
 
 /// How long a first connection may take. Within it a broker that starts beside us comes up.
 const REACH: Duration = Duration::from_secs(6);

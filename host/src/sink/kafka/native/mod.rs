@@ -10,6 +10,9 @@ mod admin;
 mod offsets;
 mod sizes;
 mod transactions;
+// Elsewhere the call is as it was.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+mod waits;
 
 pub(in crate::sink::kafka) use transactions::Trouble;
 
