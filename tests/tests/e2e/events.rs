@@ -357,6 +357,22 @@ fn heartbeats_reach_every_topic_while_nothing_or_other_tables_change(server: Ser
     rowmill.terminate().assert_code(0);
 }
 
+/// On a server of its own: elsewhere the changes of other tests move the connector's position.
+#[test]
+fn heartbeats_are_committed_where_nothing_at_all_happens() {
+    let kafka = Kafka::shared();
+    let mut database = Server::start(&[]).database("still");
+    database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
+    let mut connector = Connector::new(&mut database, &kafka, "t");
+    connector.heartbeat_interval_ms = 100;
+    let rowmill = connector.start();
+    let beats = kafka.read(&[&connector.topic("t")], 20);
+    assert!(beats.windows(2).all(|two| event_time(&two[1]) > event_time(&two[0])), "{beats:?}");
+    let ended = rowmill.terminate();
+    ended.assert_code(0);
+    assert!(!ended.output().contains("starting again"), "{}", ended.output());
+}
+
 #[test]
 fn no_change_arrives_after_a_heartbeat_that_is_younger() {
     let kafka = Kafka::shared();

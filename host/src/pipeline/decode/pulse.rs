@@ -107,6 +107,8 @@ impl Stage<'_> {
         });
         self.close_batches()?;
         self.control(&event, &topics)?;
+        // Also where nothing has happened since the last one: a transaction that is left open is seen by nobody, and ended by the broker.
+        self.moved = true;
         self.commit_point()
     }
 }
