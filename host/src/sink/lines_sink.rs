@@ -24,6 +24,8 @@ pub(super) struct LinesSink {
     out: Option<BufWriter<Out>>,
     partitions: i32,
     committed: u64,
+    /// Bytes of the file up to the last commit, or as it was opened.
+    kept: u64,
 }
 
 enum Out {
@@ -73,6 +75,7 @@ impl LinesSink {
             out: None,
             partitions: config.sink.topics.partitions_with_key,
             committed: 0,
+            kept: 0,
         }
     }
 
@@ -86,6 +89,7 @@ impl LinesSink {
                     if !whole {
                         tracing::warn!(path = %path.display(), "the last line was cut short, and is taken back: it comes again");
                     }
+                    self.kept = file.metadata().map_err(|error| super::unwritten(path, error))?.len();
                     Out::File(file)
                 }
             };
@@ -94,10 +98,35 @@ impl LinesSink {
         self.out.as_mut().ok_or_else(|| Fault::stop(anyhow::anyhow!("opening the output")))
     }
 
-    fn written(&self, result: io::Result<()>) -> Result<(), Fault> {
-        result.map_err(|error| match &self.path {
+    fn written(&mut self, result: io::Result<()>) -> Result<(), Fault> {
+        let Err(error) = result else { return Ok(()) };
+        self.take_back();
+        Err(match &self.path {
             Some(path) => super::unwritten(path, error),
             None => Fault::stop(anyhow::Error::new(error).context("writing to stdout")),
+        })
+    }
+
+    /// Takes lines that no commit stands behind out of the file: they come again, and are to be there once.
+    fn take_back(&mut self) {
+        let Some(out) = self.out.take() else { return };
+        // What is still in the buffer is not written either.
+        let (out, _) = out.into_parts();
+        if let Out::File(file) = out
+            && file.metadata().is_ok_and(|metadata| metadata.len() > self.kept)
+            && let Err(error) = file.set_len(self.kept)
+        {
+            tracing::warn!(%error, "lines without a position behind them can't be taken back: they come twice");
+        }
+    }
+
+    /// Stores a position, or takes back what it would stand behind.
+    fn store_position(&mut self, checkpoint: &[u8]) -> Result<(), Fault> {
+        super::replace_file(&self.position, checkpoint).inspect_err(|_| {
+            // A failure behind the replacement itself leaves the new one.
+            if std::fs::read(&self.position).is_ok_and(|stored| stored != checkpoint) {
+                self.take_back();
+            }
         })
     }
 
@@ -108,7 +137,11 @@ impl LinesSink {
             Out::File(file) => file.sync_data(),
         });
         self.written(flushed)?;
-        super::replace_file(&self.position, &commit.checkpoint)?;
+        self.store_position(&commit.checkpoint)?;
+        if let Out::File(file) = self.out()?.get_ref() {
+            // Where that can't be told nothing is ever taken back.
+            self.kept = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        }
         for id in &commit.heeded {
             super::notes::take_away(&self.position, id)?;
         }
@@ -260,6 +293,7 @@ mod tests {
             out: None,
             partitions: 6,
             committed: 0,
+            kept: 0,
         };
         let records = Records {
             topic_names: vec![Arc::from("m_t")],

@@ -42,6 +42,7 @@ mod commands;
 mod crashes;
 mod dead_letters;
 mod document;
+mod disks;
 mod documents;
 mod events;
 mod former;
