@@ -130,6 +130,52 @@ fn rows_that_a_plugin_refuses_or_breaks_on_go_to_the_dead_letters_and_the_others
 }
 
 #[test]
+fn a_row_on_which_a_plugin_takes_too_long_is_found_and_goes_to_the_dead_letters_alone() {
+    let (mut database, connector) = judged("dead_slow", "dead_letter");
+    database.exec("INSERT INTO t VALUES (1, 'fine'), (2, 'fine'), (3, 'spin'), (4, 'fine'), (5, 'fine')");
+    let rowmill = connector.start();
+    wait_for(&connector, 5);
+    // It goes on as fast as before.
+    database.exec("INSERT INTO t VALUES (6, 'fine')");
+    wait_for(&connector, 6);
+    rowmill.terminate().assert_code(0);
+    assert_eq!(ids(&connector), [1, 2, 4, 5, 6]);
+    assert_eq!(codes(&connector), [("timed_out".to_owned(), 3)]);
+    let letter = &letters(&connector)[0];
+    assert!(header(letter, "error").contains("call_timeout_ms = 1000"), "{:?}", letter.headers);
+}
+
+#[test]
+fn without_kafkas_transactions_letters_and_rows_come_at_least_once_also_across_a_kill() {
+    let (mut database, mut connector) = judged("dead_off", "dead_letter");
+    connector.sink.push_str("\ntransactions = \"off\"\npartitions_with_key = 1");
+    database.exec(MIXED);
+    let rowmill = connector.start();
+    wait_for(&connector, 7);
+    until("the letters", || (letters(&connector).len() >= 3).then_some(()));
+    rowmill.terminate().assert_code(0);
+    // Nothing died: each once.
+    refused_of_mixed(&connector);
+    database.exec("INSERT INTO t VALUES (8, 'fine'), (9, 'refuse me'), (10, 'fine')");
+    // What was sent without the position that is behind it is read again.
+    connector.dies_at("Sent", 1);
+    let rowmill = connector.start();
+    database.exec("INSERT INTO t VALUES (11, 'refuse me'), (12, 'fine')");
+    wait_for(&connector, 12);
+    until("the last letter", || {
+        codes(&connector).iter().any(|(_, id)| *id == 11).then_some(())
+    });
+    rowmill.terminate().assert_code(0);
+    let mut found = ids(&connector);
+    found.dedup();
+    assert_eq!(found, [1, 3, 5, 7, 8, 10, 12]);
+    let mut found: Vec<i64> = codes(&connector).into_iter().map(|(_, id)| id).collect();
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found, [2, 4, 6, 9, 11]);
+}
+
+#[test]
 fn rows_that_a_plugin_refuses_are_left_out_or_stop_as_configured() {
     let (mut database, connector) = judged("skip_plugin", "skip");
     database.exec(MIXED);

@@ -1,5 +1,5 @@
 //! A transform that judges each row by its first text column: a text that begins with `refuse` is an error of its row, with
-//! `batch` an error of the whole batch, with `later` one that asks for another attempt, with `trap` a panic. A word among the configuration's `pardon` is passed, so that a
+//! `batch` an error of the whole batch, with `later` one that asks for another attempt, with `trap` a panic, with `spin` a call without end. A word among the configuration's `pardon` is passed, so that a
 //! plugin can be bettered.
 
 use rowmill_sdk::{Batch, Description, Error, Outcome, Schema, Transform, Values};
@@ -53,6 +53,7 @@ impl Transform for Judge {
                 return Err(Error::new("not-yet", "judging a row that is to come again").retryable());
             }
             assert!(!begins("trap"), "a row that breaks the plugin");
+            while begins("spin") {}
         }
         Ok(Outcome::Unchanged)
     }
