@@ -192,13 +192,45 @@ impl<'a> Cursor<'a> {
         if start > end || whole.len() < end.saturating_add(16) {
             overrun();
         }
-        // What has not been copied yet, and the quote after it, always fits: escaping checks anew for what it adds.
         self.check(end - start + 2);
+        // SAFETY: what follows the string, and its room, were checked.
+        unsafe { self.stored(b'"').escaped(whole, start, end).stored(b'"') }
+    }
+
+    /// The same of bytes that may be the last ones of `whole`.
+    #[inline(never)]
+    pub(super) fn quoted_to_the_end(self, whole: &[u8], start: usize, end: usize) -> Self {
+        let cut = end.saturating_sub(16).max(start);
+        let mut tail = [0; 32];
+        let Some(last) = whole.get(cut..end) else {
+            overrun();
+            return self;
+        };
+        if let Some(tail) = tail.get_mut(..last.len()) {
+            tail.copy_from_slice(last);
+        }
+        self.check(end - start + 2);
+        // SAFETY: up to `cut` 16 bytes follow, unless there is nothing to write; so do behind the tail. The room was checked, for the
+        // second part anew.
+        unsafe {
+            let cursor = self.stored(b'"').escaped(whole, start, cut);
+            cursor.check(last.len() + 1);
+            cursor.escaped(&tail, 0, last.len()).stored(b'"')
+        }
+    }
+
+    /// Bytes `start..end` of `whole`, escaped.
+    ///
+    /// # Safety
+    /// `check(end - start + 1)` passed, and 16 bytes of `whole` follow them.
+    #[inline(always)]
+    unsafe fn escaped(self, whole: &[u8], start: usize, end: usize) -> Self {
+        // What has not been copied yet, and the quote after it, always fits: escaping checks anew for what it adds.
         // SAFETY: blocks are read and stored as in `blocks`.
         unsafe {
             let mut from = whole.as_ptr().add(start);
             let stop = whole.as_ptr().add(end);
-            let mut cursor = self.stored(b'"');
+            let mut cursor = self;
             while from < stop {
                 let block = load(from);
                 store(cursor.at, block);
@@ -220,7 +252,7 @@ impl<'a> Cursor<'a> {
                     cursor.check(left - clean);
                 }
             }
-            cursor.stored(b'"')
+            cursor
         }
     }
 
@@ -294,6 +326,20 @@ fn escapes(block: Block) -> u32 {
         }
         mask
     }
+}
+
+/// How many bytes escaping adds, exactly.
+#[inline(never)]
+pub(super) fn escapes_add(bytes: &[u8]) -> usize {
+    let adds = |byte: &u8| match byte {
+        b'"' | b'\\' | 0x08 | 0x0c | b'\n' | b'\r' | b'\t' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    // SAFETY: a chunk is 16 bytes.
+    let with_some = blocks.iter().filter(|block| unsafe { escapes(load(block.as_ptr())) } != 0);
+    with_some.flatten().chain(rest).map(adds).sum()
 }
 
 /// How many of the bytes must be escaped in a JSON string.

@@ -1,10 +1,13 @@
 //! Strings, and constant fragments that are copied in blocks.
 
 use super::Cursor;
-use super::cursor::count_escapes;
+use super::cursor::{count_escapes, escapes_add};
 
 /// Up to this length a string's worst case is taken as all escapes; a longer one is scanned for what it really takes.
 const ESTIMATED_BYTES: usize = 1024;
+
+/// From this length on what escaping adds is counted exactly: room that is made in vain is much then.
+const COUNTED_BYTES: usize = 64 << 10;
 
 /// Longest fragment that is copied in blocks; from here on one bulk copy is faster, in WASM too.
 const BLOCKWISE_BYTES: usize = 256;
@@ -52,20 +55,18 @@ impl<'a> Span<'a> {
 
     fn scanned(&self) -> usize {
         let bytes = self.whole.get(self.start..self.end).unwrap_or_default();
-        bytes.len() + 2 + 5 * count_escapes(bytes)
+        let added = if bytes.len() < COUNTED_BYTES {
+            5 * count_escapes(bytes)
+        } else {
+            escapes_add(bytes)
+        };
+        bytes.len() + 2 + added
     }
 
     /// Whether whole blocks can be read up to the span's end: all but the last values of a buffer.
     #[inline(always)]
     fn is_roomy(&self) -> bool {
         self.whole.len() - self.end >= 16
-    }
-
-    /// The same bytes with room behind them.
-    fn padded(&self) -> Vec<u8> {
-        let mut bytes = self.whole.get(self.start..self.end).unwrap_or_default().to_vec();
-        bytes.extend_from_slice(&[0; 16]);
-        bytes
     }
 }
 
@@ -77,7 +78,7 @@ impl Cursor<'_> {
         if span.is_roomy() {
             self.quoted(span.whole, span.start, span.end)
         } else {
-            self.apart(|cursor| cursor.quoted(&span.padded(), 0, span.length()))
+            self.apart(|cursor| cursor.quoted_to_the_end(span.whole, span.start, span.end))
         }
     }
 

@@ -26,7 +26,7 @@ const IDLE_PLANS: usize = 1024;
 #[derive(Debug)]
 pub struct Batcher {
     limits: config::BatchLimits,
-    /// Bytes of the images of one row.
+    /// Bytes of an image of a row.
     row_limit: usize,
     server: Server,
     topics: config::Topics,
@@ -375,15 +375,15 @@ fn whole<'a>(rows: &Rows<'a>, data: &'a [u8]) -> Rows<'a> {
     }
 }
 
-/// Bytes of the row at `cursor`, where these are more than `limit`.
+/// Bytes of the larger image of the row at `cursor`, where these are more than `limit`.
 fn oversize(builder: &Builder, rows: &Rows<'_>, mut cursor: Cursor<'_>, limit: usize) -> Option<usize> {
-    builder.measure(rows, &mut cursor).ok().filter(|bytes| *bytes > limit)
+    builder.measure_image(rows, &mut cursor).ok().filter(|bytes| *bytes > limit)
 }
 
 /// # Errors
-/// `Reject` where a row has more than `limit` bytes.
+/// `Reject` where a row's image has more than `limit` bytes.
 fn check_largest(builder: &Builder, rows: &Rows<'_>, transaction: &Transaction, limit: usize) -> Result<(), Fault> {
-    match builder.largest_row(rows) {
+    match builder.largest_image(rows) {
         Ok((bytes, row)) if bytes > limit => Err(too_large(rows, transaction, row, bytes, limit)),
         Ok(_) => Ok(()),
         Err((row, place)) => Err(undecodable(rows, transaction, row, place)),

@@ -245,19 +245,31 @@ impl Builder {
 
     /// Passes over one row; its bytes.
     pub(super) fn measure(&self, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<usize, Place> {
-        let mut bytes = self.after.measure(&rows.first, cursor)?;
-        if rows.op == RowOp::Update {
-            bytes += self.after.measure(&rows.second, cursor)?;
-        }
-        Ok(bytes)
+        let images = self.measure_images(rows, cursor)?;
+        Ok(images.0 + images.1)
     }
 
-    /// Bytes of the largest row at `cursor`, and its number from 0.
-    pub(super) fn largest_row(&self, rows: &Rows<'_>) -> Result<(usize, usize), (usize, Place)> {
+    /// Passes over one row; the bytes of its image or images.
+    fn measure_images(&self, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<(usize, usize), Place> {
+        let first = self.after.measure(&rows.first, cursor)?;
+        let second = match rows.op {
+            RowOp::Update => self.after.measure(&rows.second, cursor)?,
+            RowOp::Insert | RowOp::Delete => 0,
+        };
+        Ok((first, second))
+    }
+
+    /// Passes over one row; the bytes of its larger image.
+    pub(super) fn measure_image(&self, rows: &Rows<'_>, cursor: &mut Cursor<'_>) -> Result<usize, Place> {
+        self.measure_images(rows, cursor).map(|(first, second)| first.max(second))
+    }
+
+    /// Bytes of the largest image of the event's rows, and the number of its row from 0.
+    pub(super) fn largest_image(&self, rows: &Rows<'_>) -> Result<(usize, usize), (usize, Place)> {
         let mut cursor = Cursor::new(rows.data);
         let (mut largest, mut at, mut row) = (0, 0, 0);
         while !cursor.rest().is_empty() {
-            let bytes = self.measure(rows, &mut cursor).map_err(|place| (row, place))?;
+            let bytes = self.measure_image(rows, &mut cursor).map_err(|place| (row, place))?;
             if bytes > largest {
                 (largest, at) = (bytes, row);
             }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::Builder;
+use super::cursor::Cursor;
 use super::{Batch, Batcher};
 use crate::config::{BatchLimits, Topics};
 use crate::source::{
@@ -254,10 +255,16 @@ fn decode(events: &[Event], map: &[u8], max_rows: usize) -> Decoded {
 /// What can be decoded can be measured, and its rows make up all of the bytes.
 fn check_measure(rows: &Rows<'_>, count: u64) {
     let builder = Builder::new(rows.table, &server(), "topic").unwrap();
-    let (largest, at) = builder.largest_row(rows).expect("what is decoded can be measured");
+    let (largest, at) = builder.largest_image(rows).expect("what is decoded can be measured");
     let count = usize::try_from(count).unwrap();
-    assert!(largest <= rows.data.len() && rows.data.len() <= largest * count.max(1));
-    assert!(at < count.max(1));
+    let mut cursor = Cursor::new(rows.data);
+    let row = |cursor: &mut Cursor<'_>| (!cursor.rest().is_empty()).then(|| builder.measure(rows, cursor).unwrap());
+    let sizes: Vec<usize> = std::iter::from_fn(|| row(&mut cursor)).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), rows.data.len());
+    assert!(sizes.len() <= count);
+    // An update has two images.
+    let of_largest = sizes.get(at).copied().unwrap_or_default();
+    assert!(largest <= of_largest && of_largest <= 2 * largest);
 }
 
 /// A TABLE_MAP event's body; a table that is taken can be planned and described.

@@ -172,7 +172,7 @@ impl Outlet<'_> {
                 plugin: None,
                 on_error: self.rules.sink,
             };
-            let letter = Letter::of_row(batch, sequence, reason)?;
+            let letter = Letter::of_row(batch, sequence, reason, self.rules.most)?;
             if self.counters.rejected(&letter) {
                 self.letter(&letter)?;
             }

@@ -88,7 +88,7 @@ impl Mill<'_> {
         self.counters.milled(batch.rows.num_rows(), started.elapsed());
         self.tally.batch(batch);
         for rejected in rejected {
-            let letter = Letter::of_row(batch, rejected.seq, rejected.into())?;
+            let letter = Letter::of_row(batch, rejected.seq, rejected.into(), self.rules.most)?;
             self.letter(Box::new(letter))?;
         }
         Ok(())

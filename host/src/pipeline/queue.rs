@@ -20,6 +20,8 @@ struct State<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
     closed: bool,
+    /// Bytes of what was taken last, until whoever took it comes for the next one.
+    taken: usize,
 }
 
 /// What waiting for an item brought.
@@ -45,6 +47,7 @@ impl<T> Queue<T> {
             items: VecDeque::new(),
             bytes: 0,
             closed: false,
+            taken: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -76,9 +79,11 @@ impl<T> Queue<T> {
     pub(super) fn pop(&self, wait: Duration) -> Popped<T> {
         let deadline = Instant::now() + wait;
         let mut state = self.lock();
+        state.taken = 0;
         loop {
             if let Some((item, bytes)) = state.items.pop_front() {
                 state.bytes = state.bytes.saturating_sub(bytes);
+                state.taken = bytes;
                 self.level.set(state.bytes);
                 drop(state);
                 self.changed.notify_all();
@@ -98,6 +103,12 @@ impl<T> Queue<T> {
     /// Whether an item like this waits.
     pub(super) fn holds(&self, wanted: impl Fn(&T) -> bool) -> bool {
         self.lock().items.iter().any(|(item, _)| wanted(item))
+    }
+
+    /// Whether an item of so many bytes or more waits, or was taken and is not dealt with.
+    pub(super) fn holds_as_large(&self, bytes: usize) -> bool {
+        let state = self.lock();
+        state.taken >= bytes || state.items.iter().any(|(_, item)| *item >= bytes)
     }
 
     /// Whether it has been closed, so that nobody reads on in vain.
@@ -156,6 +167,20 @@ mod tests {
         let queue = Queue::new(10);
         assert!(queue.push('a', 1000));
         assert!(matches!(queue.pop(Duration::ZERO), Popped::Item('a')));
+    }
+
+    #[test]
+    fn a_large_item_is_held_until_whoever_took_it_comes_for_another() {
+        let queue = Queue::new(10);
+        assert!(queue.push('a', 1));
+        assert!(!queue.holds_as_large(5));
+        assert!(queue.push('b', 5));
+        assert!(queue.holds_as_large(5));
+        assert!(matches!(queue.pop(Duration::ZERO), Popped::Item('a')));
+        assert!(matches!(queue.pop(Duration::ZERO), Popped::Item('b')));
+        assert!(queue.holds_as_large(5));
+        assert!(matches!(queue.pop(Duration::ZERO), Popped::Empty));
+        assert!(!queue.holds_as_large(5));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::decode::{self, Ending, Job, Parts};
 use super::letters::Rules;
 use super::mill::{self, Delivery};
 use super::queue::Queue;
+use super::read::Gate;
 use super::requests::Watch;
 use super::{STOP_CHECK, Stop, copy, deliver, read};
 use crate::config::Limits;
@@ -26,6 +27,9 @@ const EVENTS_SHARE: usize = 48;
 const BATCHES_SHARE: usize = 48;
 /// Share of records between the plugins and the sink; the sink's own share is its own.
 const RECORDS_SHARE: usize = 32;
+
+/// Share from which on a row is very large.
+const LARGE_SHARE: usize = 24;
 
 /// What the stages are made from.
 pub(super) struct Stages<'a> {
@@ -86,12 +90,17 @@ pub(super) fn run(stages: Stages<'_>, stop: &Stop) -> Result<(), Fault> {
         }
     };
     let over = Stop::new();
+    let large = limits.memory / LARGE_SHARE;
+    let gate = Gate {
+        bytes: large,
+        is_taken: &|| events.holds_as_large(large) || jobs.holds_as_large(large) || deliveries.holds_as_large(large),
+    };
     std::thread::scope(|scope| {
         let spawn = std::thread::Builder::new;
         let threads = [
             spawn()
                 .name("read".into())
-                .spawn_scoped(scope, || keep(read::run(source.as_mut(), &events, meter))),
+                .spawn_scoped(scope, || keep(read::run(source.as_mut(), &events, meter, &gate))),
             spawn()
                 .name("decode".into())
                 .spawn_scoped(scope, || keep(decode::run(decode, &events, &jobs, &ending))),

@@ -15,10 +15,10 @@ use super::contents::Kind;
 use super::engine::{self, Pool};
 use super::error::Error;
 use super::ipc::{Item, Schemas};
-use super::link::{self, ATTEMPTS, Link, Work};
+use super::link::{self, ATTEMPTS, Link, Most, Work};
 use super::measures::Measured;
 use super::output::Call;
-use super::sift::{Rejected, sift};
+use super::sift::{Rejected, Sifting};
 use super::state::Moment;
 use super::watch::{Last, Successor, Watch, Watched};
 use super::wire::FlushReason;
@@ -30,8 +30,10 @@ use crate::fault::Fault;
 /// Folder of compiled plugins within the cache: one of its own, since it must be nobody else's.
 const CACHE_FOLDER: &str = "plugins";
 
-/// Bytes of records that one call may hand over at the least, however small `limits.memory` is.
-const MIN_CALL_BYTES: usize = 64 << 20;
+/// Share of `limits.memory` that a plugin may make of one row or event in one call.
+const ROW_SHARE: usize = 2;
+/// Share that it may make of several rows: where it would be more, it gets fewer.
+const ROWS_SHARE: usize = 8;
 
 /// Where a call's checked hand-overs go, in order.
 pub type Deliver<'a> = dyn FnMut(Records) -> Result<(), Fault> + 'a;
@@ -43,7 +45,7 @@ pub struct Chain {
     encoder: Link,
     schemas: Schemas,
     known: Arc<BTreeSet<Arc<str>>>,
-    max_call_bytes: usize,
+    most: Most,
     clock: fn() -> u64,
     _watch: Option<Watch>,
 }
@@ -108,22 +110,26 @@ impl Chain {
             encoder,
             schemas: Schemas::default(),
             known: Arc::default(),
-            max_call_bytes: (memory / 2).max(MIN_CALL_BYTES),
+            most: Most {
+                one: memory / ROW_SHARE,
+                several: memory / ROWS_SHARE,
+            },
             clock: wall_clock_ms,
             _watch: watch,
         })
     }
 
-    /// Runs one batch through the chain; every checked hand-over of the encoder goes to `records`, in order, once the call
-    /// has returned. Before it, takes over a new version of a plugin whose file changed and that passed its trial.
+    /// Runs one batch through the chain; every checked hand-over of the encoder goes to `records`, in order, once its call
+    /// has returned. A batch that is too much for a plugin's memory, or of which too much comes, is given to it in parts, each of which goes
+    /// all the way before the next one. Before it, takes over a new version of a plugin whose file changed and that passed its trial.
     ///
     /// The rows that a plugin did not take come back, each once, unless the plugin's `on_error` is `Stop`; no record is made of them.
     ///
     /// `topic` is the table's own. Records may go to it and to topics given to earlier calls and to [`Chain::allow_topics`].
     ///
     /// # Errors
-    /// `Stop` where a plugin whose `on_error` is so refuses or breaks; `Retry` where a plugin says so. Then no record of the batch
-    /// was delivered. What `records` refuses is passed on.
+    /// `Stop` where a plugin whose `on_error` is so refuses or breaks; `Retry` where a plugin says so. Records of parts before may have been
+    /// delivered. What `records` refuses is passed on.
     pub fn run(&mut self, batch: &Batch, topic: &Arc<str>, records: &mut Deliver<'_>) -> Result<Vec<Rejected>, Fault> {
         self.take_successors(records)?;
         self.allow_topics([Arc::clone(topic)]);
@@ -131,43 +137,29 @@ impl Chain {
         if !closed.is_empty() {
             self.close(&closed);
         }
-        let what = || format!("{} rows of {}.{}", batch.rows.num_rows(), batch.table.database, batch.table.name);
+        let (_, place) = batch.transactions.names(0);
+        let table = format!("{}.{}", batch.table.database, batch.table.name);
+        let what = || format!("{} rows of {table}, from the transaction at {place} on", batch.rows.num_rows());
         let pass = Pass {
             batch,
             topic,
             known: &self.known,
-            max_bytes: self.max_call_bytes,
+            most: self.most,
             moment: Moment {
                 now_ms: (self.clock)(),
                 seed: first_seq(batch),
             },
+            what: &what,
         };
-        let mut rejected = Vec::new();
-        let mut items = vec![item];
-        for transform in &mut self.transforms {
-            let mut next = Vec::with_capacity(items.len());
-            for item in items {
-                let work = pass.work(&what, &Call::closed);
-                let processed = sift(transform, item, &work, &mut rejected, |link, work, part| {
-                    pass.remember(link, part);
-                    link.process(work, part, &mut self.schemas, &batch.transactions)
-                })?;
-                next.extend(processed.into_iter().flatten());
-            }
-            items = next;
-        }
-        let mut encoded = Vec::new();
-        for item in items {
-            let work = pass.work(&what, &Call::closed);
-            encoded.extend(sift(&mut self.encoder, item, &work, &mut rejected, |link, work, part| {
-                pass.remember(link, part);
-                let call = || Call::for_batch(&part.rows, topic, pass.known, pass.max_bytes);
-                let work = Work { call: &call, ..*work };
-                link.encode(&work, part, &mut self.schemas, &batch.transactions)
-            })?);
-        }
-        encoded.into_iter().flatten().try_for_each(records)?;
-        Ok(rejected)
+        let mut through = Through {
+            pass,
+            encoder: &mut self.encoder,
+            schemas: &mut self.schemas,
+            rejected: Vec::new(),
+            records,
+        };
+        through.run(&mut self.transforms, item)?;
+        Ok(through.rejected)
     }
 
     /// Encodes a control event (`docs/plugin-contract.md`) where the encoder asked for its kind. `topics` are those that the
@@ -197,8 +189,9 @@ impl Chain {
                 now_ms,
                 seed: event.get("seq").and_then(serde_json::Value::as_u64).unwrap_or(now_ms),
             },
-            call: &|| Call::for_event(ms.unwrap_or_default(), own.clone(), &self.known, self.max_call_bytes),
+            call: &|| Call::for_event(ms.unwrap_or_default(), own.clone(), &self.known, self.most.one),
             attempts: ATTEMPTS,
+            most: self.most,
         };
         let encoded = self.encoder.control(&work, &event.to_string())?;
         encoded.into_iter().try_for_each(records)
@@ -211,7 +204,7 @@ impl Chain {
     pub fn flush(&mut self, reason: FlushReason, records: &mut Deliver<'_>) -> Result<(), Fault> {
         let now_ms = (self.clock)();
         for link in self.transforms.iter_mut().chain([&mut self.encoder]) {
-            flush(link, reason, now_ms, &self.known, self.max_call_bytes)?
+            flush(link, reason, now_ms, &self.known, self.most)?
                 .into_iter()
                 .try_for_each(&mut *records)?;
         }
@@ -276,7 +269,7 @@ impl Chain {
             let Some(loaded) = link.successor.as_ref().and_then(|successor| successor.take()) else {
                 continue;
             };
-            flush(link, FlushReason::Swap, clock(), &self.known, self.max_call_bytes)?
+            flush(link, FlushReason::Swap, clock(), &self.known, self.most)?
                 .into_iter()
                 .try_for_each(&mut *records)?;
             link.replace(loaded);
@@ -290,32 +283,96 @@ struct Pass<'a> {
     batch: &'a Batch,
     topic: &'a Arc<str>,
     known: &'a Arc<BTreeSet<Arc<str>>>,
-    max_bytes: usize,
+    most: Most,
     moment: Moment,
+    what: &'a dyn Fn() -> String,
 }
 
-impl Pass<'_> {
-    fn work<'a>(&self, what: &'a dyn Fn() -> String, call: &'a dyn Fn() -> Call) -> Work<'a> {
+impl<'a> Pass<'a> {
+    fn work<'w>(&self, call: &'w dyn Fn() -> Call) -> Work<'w>
+    where
+        'a: 'w,
+    {
         Work {
-            what,
+            what: self.what,
             moment: self.moment,
             call,
             attempts: ATTEMPTS,
+            most: self.most,
         }
     }
 
-    /// Leaves the batch for the trial of the link's next version, where it may have one.
+    /// Leaves the batch for the trial of the link's next version, where it may have one. A very large one is not kept.
     fn remember(&self, link: &Link, item: &Item) {
-        if let Some(successor) = &link.successor {
+        if let Some(successor) = &link.successor
+            && item.bytes() <= self.most.several
+        {
             successor.remember(Last {
                 item: item.clone(),
                 transactions: self.batch.transactions.clone(),
                 topic: Arc::clone(self.topic),
                 known: Arc::clone(self.known),
-                max_bytes: self.max_bytes,
+                max_bytes: self.most.one,
                 moment: self.moment,
             });
         }
+    }
+}
+
+/// A batch on its way.
+struct Through<'a, 'r> {
+    pass: Pass<'a>,
+    encoder: &'a mut Link,
+    schemas: &'a mut Schemas,
+    rejected: Vec<Rejected>,
+    records: &'a mut Deliver<'r>,
+}
+
+impl Through<'_, '_> {
+    /// Through these transforms and the encoder; what a transform makes of a part goes on before the next part is begun.
+    fn run(&mut self, transforms: &mut [Link], item: Item) -> Result<(), Fault> {
+        let Some((transform, rest)) = transforms.split_first_mut() else {
+            return self.encode(item);
+        };
+        let mut sifting = Sifting::of(item);
+        loop {
+            let Self {
+                pass, schemas, rejected, ..
+            } = self;
+            let work = pass.work(&Call::closed);
+            let processed = sifting.next(transform, &work, rejected, |link, work, part| {
+                pass.remember(link, part);
+                link.process(work, part, schemas, &pass.batch.transactions)
+            })?;
+            match processed {
+                Some(Some(item)) => self.run(rest, item)?,
+                Some(None) => {}
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn encode(&mut self, item: Item) -> Result<(), Fault> {
+        let Self {
+            pass,
+            encoder,
+            schemas,
+            rejected,
+            records,
+        } = self;
+        let mut sifting = Sifting::of(item);
+        let work = pass.work(&Call::closed);
+        let mut encode = |link: &mut Link, work: &Work<'_>, part: &Item| {
+            pass.remember(link, part);
+            let most = pass.most.of(part.rows.num_rows());
+            let call = || Call::for_batch(&part.rows, pass.topic, pass.known, most);
+            let work = Work { call: &call, ..*work };
+            link.encode(&work, part, schemas, &pass.batch.transactions)
+        };
+        while let Some(encoded) = sifting.next(encoder, &work, rejected, &mut encode)? {
+            encoded.into_iter().try_for_each(&mut **records)?;
+        }
+        Ok(())
     }
 }
 
@@ -378,18 +435,13 @@ fn in_order(mut links: Vec<Link>) -> anyhow::Result<(Vec<Link>, Link)> {
     Ok((links, encoder))
 }
 
-fn flush(
-    link: &mut Link,
-    reason: FlushReason,
-    now_ms: u64,
-    known: &Arc<BTreeSet<Arc<str>>>,
-    max_bytes: usize,
-) -> Result<Vec<Records>, Fault> {
+fn flush(link: &mut Link, reason: FlushReason, now_ms: u64, known: &Arc<BTreeSet<Arc<str>>>, most: Most) -> Result<Vec<Records>, Fault> {
     let work = Work {
         what: &|| format!("flush ({reason:?})"),
         moment: Moment { now_ms, seed: now_ms },
-        call: &|| Call::for_event(i64::try_from(now_ms).unwrap_or_default(), None, known, max_bytes),
+        call: &|| Call::for_event(i64::try_from(now_ms).unwrap_or_default(), None, known, most.one),
         attempts: 1,
+        most,
     };
     link.flush(&work, reason)
 }

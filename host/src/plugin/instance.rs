@@ -8,7 +8,7 @@ use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Lift, Lower}
 use wasmtime::{Store, Trap};
 
 use super::engine::TICK;
-use super::error::{Breakage, Malformed};
+use super::error::{Breakage, Malformed, Untaken};
 use super::ipc::Announced;
 use super::output::Call;
 use super::state::{Moment, State};
@@ -183,8 +183,8 @@ fn set_deadline(store: &mut Store<State>, loaded: &Loaded, timeout: Duration) {
 }
 
 fn breakage(error: &wasmtime::Error, store: &Store<State>, timeout: Duration) -> Breakage {
-    if let Some(malformed) = error.chain().find_map(|cause| cause.downcast_ref::<Malformed>()) {
-        return Breakage::Malformed(malformed.0.clone());
+    if let Some(untaken) = error.chain().find_map(|cause| cause.downcast_ref::<Untaken>()) {
+        return untaken.clone().into();
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return Breakage::TimedOut {
@@ -196,6 +196,7 @@ fn breakage(error: &wasmtime::Error, store: &Store<State>, timeout: Duration) ->
         return Breakage::OutOfMemory {
             wanted,
             limit: memory.limit(),
+            given: 0,
         };
     }
     Breakage::Trapped(error.root_cause().to_string())

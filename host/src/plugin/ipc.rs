@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::reader::RecordBatchDecoder;
@@ -17,6 +18,9 @@ use crate::batch::{Batch, Shape};
 
 /// Buffers start at multiples of this many bytes: a cache line, and the widest vector load.
 const ALIGNMENT: usize = 64;
+
+/// A buffer for messages that has become larger is not used again.
+const KEPT_BYTES: usize = 8 << 20;
 
 /// Bytes before a message's flatbuffer: continuation mark and length.
 const PREFIX: usize = 8;
@@ -60,6 +64,14 @@ pub(super) struct Item {
     pub announced: Arc<Announced>,
     /// Its rows.
     pub rows: RecordBatch,
+}
+
+impl Item {
+    /// Bytes that its values take, about.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
+        self.rows.columns().iter().map(bytes).sum()
+    }
 }
 
 /// Every schema of the tables' present versions, and the buffer that messages are written to.
@@ -115,6 +127,10 @@ impl Schemas {
     /// Where Arrow can't write it: a defect.
     pub(super) fn write(&mut self, item: &Item) -> anyhow::Result<&[u8]> {
         let entry = self.entries.get_mut(&item.announced.key).context("find the schema of a batch")?;
+        // A very large row's is not kept for those that come after it.
+        if self.message.capacity() > KEPT_BYTES {
+            self.message = Vec::new();
+        }
         self.message.clear();
         // One buffer serves all schemas: a connector of a thousand tables keeps one message, not a thousand.
         std::mem::swap(entry.writer.get_mut(), &mut self.message);

@@ -8,7 +8,7 @@ use super::error::{Breakage, Error};
 use super::instance::{Bounds, CallError, Instance};
 use super::ipc::{Item, Schemas};
 use super::measures::{Measured, Measures};
-use super::output::Call;
+use super::output::{Call, share};
 use super::state::Moment;
 use super::watch::Successor;
 use super::wire::{FlushReason, GuestError, Outcome};
@@ -28,6 +28,20 @@ pub(super) enum Failed {
     Broken(Breakage),
     /// The host can't go on.
     Fault(Fault),
+}
+
+impl Failed {
+    /// The same, over a batch of so many bytes.
+    fn given(self, bytes: usize) -> Self {
+        match self {
+            Self::Broken(Breakage::OutOfMemory { wanted, limit, .. }) => Self::Broken(Breakage::OutOfMemory {
+                wanted,
+                limit,
+                given: bytes,
+            }),
+            other => other,
+        }
+    }
 }
 
 /// A plugin of a connector.
@@ -57,6 +71,24 @@ pub(super) struct Work<'a> {
     pub call: &'a dyn Fn() -> Call,
     /// How often it is tried.
     pub attempts: usize,
+    /// Bytes that it may hand over.
+    pub most: Most,
+}
+
+/// Bytes that one call may hand over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// About one row, or an event.
+    pub one: usize,
+    /// About several rows: they can be given in smaller batches.
+    pub several: usize,
+}
+
+impl Most {
+    /// Of a call about so many rows.
+    pub(super) fn of(self, rows: usize) -> usize {
+        if rows > 1 { self.several } else { self.one }
+    }
 }
 
 impl Link {
@@ -109,12 +141,26 @@ impl Link {
         schemas: &mut Schemas,
         transactions: &Transactions,
     ) -> Result<Vec<Records>, Failed> {
+        let given = self.fits(item)?;
         let message = schemas.write(item).map_err(|error| Failed::Fault(Fault::stop(error)))?;
         let encoded = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
             instance.encode(item.announced.id, message, transactions.into())
         });
-        encoded.map(|((), records)| records)
+        encoded.map(|((), records)| records).map_err(|failed| failed.given(given))
+    }
+
+    /// Bytes of the batch, where the plugin's memory has room for so many.
+    fn fits(&self, item: &Item) -> Result<usize, Failed> {
+        let (given, limit) = (item.bytes(), self.bounds.memory);
+        if given <= limit {
+            return Ok(given);
+        }
+        Err(Failed::Broken(Breakage::OutOfMemory {
+            wanted: given,
+            limit,
+            given,
+        }))
     }
 
     /// Runs a transform over one batch; `None` where it dropped all of it.
@@ -125,6 +171,15 @@ impl Link {
         schemas: &mut Schemas,
         transactions: &Transactions,
     ) -> Result<Option<Item>, Failed> {
+        let (given, rows) = (self.fits(item)?, item.rows.num_rows());
+        let most = work.most.of(rows);
+        let taken = |bytes: usize| match bytes > most {
+            true => Err(CallError::Broken(Breakage::TooMuch {
+                most,
+                rows: share(rows, most, bytes),
+            })),
+            false => Ok(()),
+        };
         let processed = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
             let message = schemas
@@ -133,11 +188,17 @@ impl Link {
             Ok(match instance.process(item.announced.id, message, transactions.into())? {
                 Outcome::Unchanged => Some(item.clone()),
                 Outcome::Dropped => None,
-                Outcome::Changed(batch) => Some(Schemas::changed(item, &batch)?),
-                Outcome::Reshaped(reshaped) => Some(schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?),
+                Outcome::Changed(batch) => {
+                    taken(batch.len())?;
+                    Some(Schemas::changed(item, &batch)?)
+                }
+                Outcome::Reshaped(reshaped) => {
+                    taken(reshaped.batch.len())?;
+                    Some(schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?)
+                }
             })
         });
-        processed.map(|(item, _)| item)
+        processed.map(|(item, _)| item).map_err(|failed| failed.given(given))
     }
 
     /// Hands a control event to an encoder.
@@ -247,8 +308,9 @@ impl Link {
                 Err(CallError::Refused(error)) => return Err(Failed::Refused(error)),
                 Err(CallError::Broken(cause)) => {
                     self.instance = None;
-                    self.measures.traps += 1;
-                    if attempt >= work.attempts {
+                    // What is too much of one batch comes in several: nothing is wrong with the plugin.
+                    self.measures.traps += u64::from(!matches!(cause, Breakage::TooMuch { .. }));
+                    if attempt >= work.attempts || cause.is_certain() {
                         return Err(Failed::Broken(cause));
                     }
                     attempt += 1;

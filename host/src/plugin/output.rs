@@ -9,7 +9,7 @@ use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::{Int64Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
 
-use super::error::{Malformed, malformed};
+use super::error::{Malformed, Untaken, malformed};
 use crate::batch::Records;
 
 /// Topic names in one hand-over.
@@ -96,13 +96,16 @@ impl Call {
     }
 
     /// Checks one hand-over and keeps a copy of it.
-    pub(super) fn take(&mut self, handed: &Handed<'_>) -> Result<(), Malformed> {
+    pub(super) fn take(&mut self, handed: &Handed<'_>) -> Result<(), Untaken> {
         let bytes = handed.bytes();
-        if self.bytes.saturating_add(bytes) > self.max_bytes {
-            return Err(malformed!(
-                "more than {} bytes of records for one batch (raise limits.memory, or lower batch.max_rows)",
-                self.max_bytes
-            ));
+        let all = self.bytes.saturating_add(bytes);
+        if all > self.max_bytes {
+            let last = handed.rows.last().map_or(0, |row| u32::from_le(*row)).min(self.rows);
+            let rows = usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1);
+            return Err(Untaken::TooMuch {
+                most: self.max_bytes,
+                rows: share(rows, self.max_bytes, all),
+            });
         }
         let records = self.check(handed)?;
         self.bytes += bytes;
@@ -226,6 +229,13 @@ impl Call {
             }
         }
     }
+}
+
+/// Of how many rows `most` bytes come, where `bytes` come of `rows`.
+pub(super) fn share(rows: usize, most: usize, bytes: usize) -> usize {
+    let share =
+        (u128::try_from(rows).unwrap_or(0)).saturating_mul(u128::try_from(most).unwrap_or(0)) / u128::try_from(bytes.max(1)).unwrap_or(1);
+    usize::try_from(share).unwrap_or(rows)
 }
 
 /// Column `seq` of a batch, copied: a transform's batch lies in one piece, which would be kept for as long as its records.

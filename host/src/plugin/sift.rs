@@ -1,5 +1,7 @@
 //! Finds the rows that a plugin does not take, and has it take the others: a row that it names is left out; where it names
 //! none, or breaks, its batch is halved until the row is found. What the plugin makes of the others stays in their order.
+//!
+//! A batch that is too large for the plugin's memory, or of which more comes than there is room for, is given in smaller ones.
 
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
@@ -24,7 +26,7 @@ pub struct Rejected {
     pub plugin: String,
     /// SHA-256 of its file, hexadecimal.
     pub sha256: String,
-    /// Its own code, or what broke: `trapped`, `timed_out`, `out_of_memory`, `malformed`.
+    /// Its own code, or what broke: `trapped`, `timed_out`, `out_of_memory`, `too_much`, `malformed`.
     pub code: String,
     /// In words.
     pub text: String,
@@ -32,44 +34,68 @@ pub struct Rejected {
     pub on_error: OnError,
 }
 
-/// Calls a plugin with an item, or with the parts of it that it takes; results come in order.
-///
-/// # Errors
-/// The plugin's failure where its `on_error` is `Stop` or it wants a retry; a failure that no row can be blamed for.
-pub(super) fn sift<R>(
-    link: &mut Link,
-    item: Item,
-    work: &Work<'_>,
-    rejected: &mut Vec<Rejected>,
-    mut call: impl FnMut(&mut Link, &Work<'_>, &Item) -> Result<R, Failed>,
-) -> Result<Vec<R>, Fault> {
-    let mut done = Vec::new();
-    // The next part in order is the last one.
-    let mut parts = vec![item];
-    let mut attempts = ATTEMPTS;
-    while let Some(part) = parts.pop() {
-        let rows = part.rows.num_rows();
-        let work = Work {
-            // While a row is looked for, one failure is enough; the verdict on the row itself is tried twice again.
-            attempts: if rows > 1 { attempts } else { ATTEMPTS },
-            ..*work
-        };
-        let failed = match call(link, &work, &part) {
-            Ok(result) => {
-                done.push(result);
-                continue;
+/// An item on its way through a plugin, whole or in parts.
+pub(super) struct Sifting {
+    /// The next part in order is the last one.
+    parts: Vec<Item>,
+    attempts: usize,
+}
+
+impl Sifting {
+    /// All of it is to be given to the plugin.
+    pub(super) fn of(item: Item) -> Self {
+        Self {
+            parts: vec![item],
+            attempts: ATTEMPTS,
+        }
+    }
+
+    /// Calls the plugin with the next part that it takes; none once all of them are dealt with.
+    ///
+    /// # Errors
+    /// The plugin's failure where its `on_error` is `Stop` or it wants a retry; a failure that no row can be blamed for.
+    pub(super) fn next<R>(
+        &mut self,
+        link: &mut Link,
+        work: &Work<'_>,
+        rejected: &mut Vec<Rejected>,
+        mut call: impl FnMut(&mut Link, &Work<'_>, &Item) -> Result<R, Failed>,
+    ) -> Result<Option<R>, Fault> {
+        while let Some(part) = self.parts.pop() {
+            let work = Work {
+                // While a row is looked for, one failure is enough; the verdict on the row itself is tried twice again.
+                attempts: if part.rows.num_rows() > 1 { self.attempts } else { ATTEMPTS },
+                ..*work
+            };
+            match call(link, &work, &part) {
+                Ok(result) => return Ok(Some(result)),
+                Err(failed) => self.failed(link, &work, rejected, (part, failed))?,
             }
-            Err(failed) => failed,
-        };
-        attempts = 1;
+        }
+        Ok(None)
+    }
+
+    fn failed(&mut self, link: &Link, work: &Work<'_>, rejected: &mut Vec<Rejected>, (part, failed): (Item, Failed)) -> Result<(), Fault> {
+        let rows = part.rows.num_rows();
+        if rows > 1
+            && let Failed::Broken(cause) = &failed
+            && let Some(smaller) = cause.smaller(rows)
+        {
+            tracing::debug!(plugin = %link.name(), rows, smaller, reason = %cause, "a batch goes to the plugin in smaller ones");
+            for start in (0..rows).step_by(smaller).rev() {
+                push(&mut self.parts, &part, start, (start + smaller).min(rows));
+            }
+            return Ok(());
+        }
+        self.attempts = 1;
         let verdict = verdict(&failed).filter(|_| link.on_error() != OnError::Stop && rows > 0);
         let Some((row, code, text)) = verdict else {
-            return Err(link.fault(&work, failed));
+            return Err(link.fault(work, failed));
         };
         match row.filter(|row| *row < rows).or((rows == 1).then_some(0)) {
             Some(row) => {
                 let Some(seq) = sequence(&part, row) else {
-                    return Err(link.fault(&work, failed));
+                    return Err(link.fault(work, failed));
                 };
                 rejected.push(Rejected {
                     seq,
@@ -79,16 +105,16 @@ pub(super) fn sift<R>(
                     text,
                     on_error: link.on_error(),
                 });
-                push(&mut parts, &part, row + 1, rows);
-                push(&mut parts, &part, 0, row);
+                push(&mut self.parts, &part, row + 1, rows);
+                push(&mut self.parts, &part, 0, row);
             }
             None => {
-                push(&mut parts, &part, rows / 2, rows);
-                push(&mut parts, &part, 0, rows / 2);
+                push(&mut self.parts, &part, rows / 2, rows);
+                push(&mut self.parts, &part, 0, rows / 2);
             }
         }
+        Ok(())
     }
-    Ok(done)
 }
 
 fn push(parts: &mut Vec<Item>, part: &Item, start: usize, end: usize) {
@@ -113,6 +139,7 @@ fn verdict(failed: &Failed) -> Option<(Option<usize>, String, String)> {
             let code = match cause {
                 Breakage::TimedOut { .. } => "timed_out",
                 Breakage::OutOfMemory { .. } => "out_of_memory",
+                Breakage::TooMuch { .. } => "too_much",
                 Breakage::Malformed(_) => "malformed",
                 Breakage::Trapped(_) => "trapped",
             };

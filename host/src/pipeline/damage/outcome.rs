@@ -13,6 +13,7 @@ use crate::config::{self, Config, SourceKind, Surroundings};
 use crate::metrics::Meter;
 use crate::pipeline::decode::{self, Ending, Job, Parts, Policy, Pulse};
 use crate::pipeline::queue::{Popped, Queue};
+use crate::pipeline::read::Gate;
 use crate::pipeline::{Stop, attempt, read};
 use crate::position::Position;
 use crate::source::{Again, Catalog, FileSource, Holding, Interpreter, Source};
@@ -121,7 +122,15 @@ impl Outcome {
             stop: Stop::new(),
             give_up: Stop::new(),
         };
-        let read = read::run(&mut source, &events, &Meter::unread());
+        let read = read::run(
+            &mut source,
+            &events,
+            &Meter::unread(),
+            &Gate {
+                bytes: usize::MAX,
+                is_taken: &|| false,
+            },
+        );
         let decoded = decode::run(parts, &events, &jobs, &ending);
         outcome.fault = decoded.and(read).err().map(|fault| fault.to_string());
         outcome.take(&jobs);

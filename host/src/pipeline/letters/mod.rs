@@ -15,7 +15,7 @@ pub use told::{DeadLetter, dead_letters};
 
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
@@ -37,7 +37,12 @@ pub(super) struct Rules {
     pub(super) topic: Arc<str>,
     /// What a row does whose record is too large.
     pub(super) sink: OnError,
+    /// A row of more bytes is told without its long values: a letter has it in several forms.
+    pub(super) most: usize,
 }
+
+/// Share of `limits.memory` up to which a row is told whole.
+const ROW_SHARE: usize = 8;
 
 impl Rules {
     pub(super) fn of(config: &Config) -> Self {
@@ -45,6 +50,7 @@ impl Rules {
             connector: config.name.clone(),
             topic: Arc::from(config.sink.dead_letter_topic.as_str()),
             sink: config.sink.on_error,
+            most: config.limits.memory / ROW_SHARE,
         }
     }
 }
@@ -102,6 +108,8 @@ enum Original {
     Images { images: Vec<u8>, held: Value, columns: Value },
     /// So many bytes, which are too many.
     TooLarge(usize),
+    /// An Arrow stream that would be too long, and was left out with the long values of the images.
+    Cut,
 }
 
 /// A row that was not taken, and why.
@@ -125,14 +133,16 @@ pub(super) struct Letter {
     before: Option<Image>,
     after: Option<Image>,
     original: Original,
+    /// Places and lengths of values that are left out.
+    cut: Image,
 }
 
 impl Letter {
-    /// Of the row of a batch that has this number.
+    /// Of the row of a batch that has this number; of one with more than `most` bytes without its long values.
     ///
     /// # Errors
     /// `Stop` where no row has: a plugin has changed the column `seq`.
-    pub(super) fn of_row(batch: &Batch, sequence: u64, reason: Reason) -> Result<Self, Fault> {
+    pub(super) fn of_row(batch: &Batch, sequence: u64, reason: Reason, most: usize) -> Result<Self, Fault> {
         let rows = &batch.rows;
         let Some((row, op, txn)) = find(rows, sequence) else {
             let Batch { table, .. } = batch;
@@ -144,8 +154,14 @@ impl Letter {
         };
         let (gtid, place) = batch.transactions.names(txn);
         let first = batch.transactions.first_sequences.get(txn);
-        let (before, after) = (values::image(rows, "before", row), values::image(rows, "after", row));
-        let original = arrow_form::write(rows, row).map_err(Fault::stop)?;
+        let is_whole = bytes(rows, row) <= most;
+        let mut cut = Image::new();
+        let mut image = |name| told(name, values::image(rows, name, row), is_whole, &mut cut);
+        let (before, after) = (image("before"), image("after"));
+        let original = match is_whole {
+            true => Original::Arrow(arrow_form::write(rows, row).map_err(Fault::stop)?),
+            false => Original::Cut,
+        };
         Ok(Self {
             database: batch.table.database.clone(),
             table: batch.table.name.clone(),
@@ -163,7 +179,8 @@ impl Letter {
             key: key(&batch.table, after.as_ref(), before.as_ref(), &[]),
             before,
             after,
-            original: Original::Arrow(original),
+            original,
+            cut,
             reason,
         })
     }
@@ -197,6 +214,7 @@ impl Letter {
             key: key(table, after.as_ref(), before.as_ref(), &undecoded.flawed),
             before,
             after,
+            cut: Image::new(),
             original: match undecoded.images {
                 Some(images) => Original::Images {
                     images,
@@ -220,9 +238,21 @@ impl Letter {
         // The readable form takes some three times as much as the other.
         4 * match &self.original {
             Original::Arrow(bytes) | Original::Images { images: bytes, .. } => bytes.len(),
-            Original::TooLarge(_) => 0,
+            Original::TooLarge(_) | Original::Cut => 0,
         }
     }
+}
+
+/// Bytes of a row's values, about.
+fn bytes(rows: &RecordBatch, row: usize) -> usize {
+    let one = rows.slice(row, 1);
+    let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
+    one.columns().iter().map(bytes).sum()
+}
+
+/// An image as a letter is to have it.
+fn told(name: &str, image: Option<Image>, is_whole: bool, cut: &mut Image) -> Option<Image> {
+    image.map(|image| if is_whole { image } else { record::shortened(name, &image, cut) })
 }
 
 /// Index, operation and transaction of the row that has this number.

@@ -85,9 +85,11 @@ impl Letter {
             Original::Arrow(bytes) => ("arrow", bytes.as_slice()),
             Original::Images { images, .. } => ("images", images.as_slice()),
             Original::TooLarge(_) => ("images", &[][..]),
+            Original::Cut => ("arrow", &[][..]),
         };
         let left_out = match (extent, &self.original) {
             (Extent::Nothing, _) | (_, Original::TooLarge(_)) => "row".to_owned(),
+            (_, Original::Cut) => format!("{name},values"),
             (Extent::All, _) => {
                 headers.push((name, base64(bytes)));
                 return headers;
@@ -100,10 +102,13 @@ impl Letter {
     }
 
     fn value(&self, extent: Extent) -> Value {
-        let mut cut = Map::new();
+        let mut cut = match extent {
+            Extent::Nothing => Map::new(),
+            _ => self.cut.clone(),
+        };
         let mut image = |name: &str, image: &Option<Image>| match (extent, image) {
             (Extent::Nothing, _) | (_, None) => Value::Null,
-            (Extent::Short, Some(image)) => shortened(name, image, &mut cut),
+            (Extent::Short, Some(image)) => Value::Object(shortened(name, image, &mut cut)),
             (_, Some(image)) => Value::Object(image.clone()),
         };
         let (before, after) = (image("before", &self.before), image("after", &self.after));
@@ -128,14 +133,14 @@ impl Letter {
                 note("columns", columns.clone());
             }
             Original::TooLarge(bytes) => note("bytes", (*bytes).into()),
-            Original::Arrow(_) | Original::Images { .. } => {}
+            Original::Arrow(_) | Original::Images { .. } | Original::Cut => {}
         }
         value
     }
 }
 
 /// The image without its long values, whose places and lengths in characters go to `cut`.
-fn shortened(name: &str, image: &Image, cut: &mut Map<String, Value>) -> Value {
+pub(super) fn shortened(name: &str, image: &Image, cut: &mut Map<String, Value>) -> Image {
     let short = |(column, value): (&String, &Value)| {
         let text = value
             .as_str()
@@ -148,7 +153,7 @@ fn shortened(name: &str, image: &Image, cut: &mut Map<String, Value>) -> Value {
         cut.insert(format!("{name}.{column}"), length.into());
         (column.clone(), Value::Null)
     };
-    Value::Object(image.iter().map(short).collect())
+    image.iter().map(short).collect()
 }
 
 /// `2024-01-31T12:00:00.123Z`.
