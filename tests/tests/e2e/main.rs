@@ -69,6 +69,7 @@ mod snapshot;
 mod statements;
 mod streams;
 mod swap;
+mod tables;
 mod texts;
 mod values;
 mod wide;
