@@ -111,3 +111,15 @@ proptest! {
 fn a_wrong_estimate_panics_rather_than_writes() {
     write(&mut Vec::new(), 3, |cursor| (cursor.word(0, 4), ()));
 }
+
+#[test]
+fn a_long_text_takes_exactly_the_room_that_is_made_for_it_also_at_the_end_of_its_buffer() {
+    let piece = "0123456789abcdef\"\\\n\u{1}ä\u{1f}\t";
+    for repeat in [4000, 4001, 4010] {
+        let text = piece.repeat(repeat);
+        let expected = serde_json::to_string(&text).unwrap();
+        let span = Span::from(text.as_bytes());
+        assert_eq!(span.worst(), expected.len());
+        assert_eq!(written(span.worst(), |cursor| cursor.string(span)), expected);
+    }
+}
