@@ -10,6 +10,7 @@ use crate::fault::Fault;
 pub(super) struct Failure {
     refusal: Refusal,
     tried: String,
+    reads: bool,
 }
 
 impl Failure {
@@ -18,13 +19,25 @@ impl Failure {
         Self {
             refusal,
             tried: tried.into(),
+            reads: false,
+        }
+    }
+
+    /// Of something that was to be read rather than written.
+    pub(super) fn reading(refusal: Refusal, tried: impl Into<String>) -> Self {
+        Self {
+            reads: true,
+            ..Self::new(refusal, tried)
         }
     }
 
     /// What to do about it.
     pub(super) fn fault(&self) -> Fault {
         let Refusal { code, reason } = &self.refusal;
-        let (class, hint) = class(*code);
+        let (class, mut hint) = class(*code);
+        if self.reads && *code == Code::TopicAuthorizationFailed {
+            hint = "grant the sink's principal READ on the topic";
+        }
         let reason = if hint.is_empty() {
             reason.clone()
         } else {

@@ -57,7 +57,7 @@ pub(in crate::sink) struct KafkaNotes {
 impl KafkaNotes {
     /// Reads the topic from its beginning, behind everything else that the process does, and then what is new.
     pub(in crate::sink) fn open(config: &Config) -> Result<Self, Fault> {
-        let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried(&config.sink.brokers)));
+        let failed = |error: KafkaError| Fault::from(Failure::reading(error.into(), tried(&config.sink.brokers)));
         let mut client = settings::reader(&config.sink.brokers, &config.sink.properties, true);
         // All connectors' positions pass by: rarely asked for, and few held.
         client
@@ -107,7 +107,7 @@ impl KafkaNotes {
                     return Ok(Some(self.give()));
                 }
                 Some(Err(error)) if passing(&error) => break,
-                Some(Err(error)) => return Err(Failure::new(error.into(), tried(&self.brokers)).into()),
+                Some(Err(error)) => return Err(Failure::reading(error.into(), tried(&self.brokers)).into()),
             }
             // What has arrived already.
             wait = Duration::ZERO;

@@ -90,7 +90,7 @@ impl KafkaOwnership {
         match self.member.poll(LOOK) {
             None | Some(Ok(_)) => {}
             Some(Err(error)) if passing(&error) || error.rdkafka_error_code() == Some(Code::UnknownTopicOrPartition) => {}
-            Some(Err(error)) => return Err(Failure::new(error.into(), tried(&self.group)).into()),
+            Some(Err(error)) => return Err(Failure::reading(error.into(), tried(&self.group)).into()),
         }
         match self.member.context().state.load(Ordering::Acquire) {
             OWNED => Ok(true),

@@ -42,7 +42,7 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
             config.name, config.sink.brokers
         )
     };
-    let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
+    let failed = |error: KafkaError| Fault::from(Failure::reading(error.into(), tried()));
     // Asking first makes a dead broker a clear error, and a missing topic none at all.
     let mut sink = KafkaSink::plain(config)?;
     let existing = super::topics::existing(&mut sink.producer, &config.sink.brokers)?;
@@ -74,7 +74,7 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
 /// The offsets of the topic, once everything that is written of this connector by now is shown: behind a transaction that is still open,
 /// such as one that another connector left when it was killed, no record is shown, however long ago it was committed.
 fn decided(config: &Config, reader: &BaseConsumer<Logs>, tried: &dyn Fn() -> String) -> Result<(i64, i64), Fault> {
-    let failed = |error: KafkaError| Fault::from(Failure::new(error.into(), tried()));
+    let failed = |error: KafkaError| Fault::from(Failure::reading(error.into(), tried()));
     let client = settings::reader(&config.sink.brokers, &config.sink.properties, false);
     let all: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
     let (_, written) = all.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;

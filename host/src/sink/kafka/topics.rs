@@ -151,10 +151,27 @@ pub(super) fn make(producer: &mut Producer, new: &[NewTopic], sink: &Sink) -> Re
             await_leaders(producer, new, started)?;
             return Ok(existing);
         };
+        check_seen(producer, &unseen.name)?;
         if started.elapsed() > longest(new) {
             return Err(unled(&unseen.name, longest(new)));
         }
         std::thread::sleep(SPREAD);
+    }
+}
+
+/// Among all topics, those that may not be seen are left out, so that one that is there looks like one that is missing. Asked for by its name, a
+/// broker tells the difference.
+fn check_seen(producer: &Producer, topic: &str) -> Result<(), Fault> {
+    let Ok(metadata) = producer.client().fetch_metadata(Some(topic), LEADERS) else {
+        return Ok(());
+    };
+    let code = metadata.topics().first().and_then(MetadataTopic::error).map(RDKafkaErrorCode::from);
+    match code {
+        Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            let reason = code.to_string();
+            Err(Failure::new(Refusal { code, reason }, format!("looking for topic {topic:?}")).into())
+        }
+        _ => Ok(()),
     }
 }
 

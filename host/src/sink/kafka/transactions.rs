@@ -148,14 +148,19 @@ impl KafkaSink {
 
     /// What is behind a refusal that only says that something happened before: a message is purged for what its transaction met.
     pub(super) fn cause(&self, refusal: Refusal) -> Refusal {
-        match refusal.code {
+        let mut refusal = match refusal.code {
             Code::PurgeQueue | Code::PurgeInflight | Code::State => self.producer.transaction_error().unwrap_or(refusal),
             Code::Fatal => match self.producer.client().fatal_error() {
                 Some((code, reason)) => Refusal { code, reason },
                 None => refusal,
             },
             _ => refusal,
+        };
+        let id = settings::transactional_id(&self.config.name);
+        if refusal.code == Code::TransactionalIdAuthorizationFailed && !refusal.reason.contains(&id) {
+            refusal.reason = format!("transactional id {id:?}: {}", refusal.reason);
         }
+        refusal
     }
 }
 

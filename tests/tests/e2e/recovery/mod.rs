@@ -8,6 +8,7 @@ mod failover;
 mod load;
 mod log;
 mod network;
+mod rights;
 mod server;
 mod topics;
 

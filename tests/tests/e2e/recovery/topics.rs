@@ -1,20 +1,20 @@
-//! What others do to the connector's topics and to its rights while it runs.
+//! What others do to the connector's topics while it runs.
 
 use std::time::{Duration, Instant};
 
-use pipeline_tests::{Cluster, Connector, Database, Kafka, Kind, Message, Server, until};
+use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server, until};
 
-fn table(stem: &str) -> Database {
+pub(super) fn table(stem: &str) -> Database {
     let mut database = Server::shared().database(stem);
     database.exec("CREATE TABLE t (id INT PRIMARY KEY)");
     database
 }
 
-fn rows(database: &mut Database, ids: std::ops::Range<i64>) {
+pub(super) fn rows(database: &mut Database, ids: std::ops::Range<i64>) {
     ids.for_each(|id| database.exec(&format!("INSERT INTO t VALUES ({id})")));
 }
 
-fn ids(messages: &[Message]) -> Vec<i64> {
+pub(super) fn ids(messages: &[Message]) -> Vec<i64> {
     let mut ids: Vec<i64> = messages.iter().map(|message| message.integer("id")).collect();
     ids.sort_unstable();
     ids
@@ -41,69 +41,6 @@ fn a_topic_that_is_deleted_is_made_again_and_has_what_came_after() {
     assert!(rowmill.log().contains("starting again"), "{}", rowmill.log());
     rowmill.terminate().assert_code(0);
     assert_eq!(kafka.read_to_end(&topic).len(), 10, "nothing comes twice");
-}
-
-/// Lets `worker` do everything, or takes something from it.
-fn acl(cluster: &Cluster, arguments: &[&str]) {
-    cluster.admin("org.apache.kafka.tools.AclCommand", arguments);
-}
-
-#[test]
-fn a_right_that_is_taken_away_stops_the_connector_naming_it_and_given_back_nothing_is_lost() {
-    let cluster = Cluster::start(
-        1,
-        &[],
-        &[
-            "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "sasl.enabled.mechanisms=PLAIN",
-            "listener.name.plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_worker=\"secret\";",
-            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users=User:ANONYMOUS",
-        ],
-    );
-    let worker = "User:worker";
-    let everything = [
-        "--operation",
-        "All",
-        "--topic",
-        "*",
-        "--group",
-        "*",
-        "--transactional-id",
-        "*",
-        "--cluster",
-    ];
-    acl(&cluster, &[&["--add", "--allow-principal", worker], everything.as_slice()].concat());
-    let kafka = cluster.inside();
-    let mut database = table("rights");
-    let mut connector = Connector::new(&mut database, &cluster.kafka, "t");
-    connector.sink += "\nproperties = { \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\" = \"PLAIN\", \
-                       \"sasl.username\" = \"worker\", \"sasl.password\" = \"secret\" }\ntransactions = \"on\"";
-    let topic = connector.topic("t");
-    let id = format!("rowmill-{}", connector.name);
-    let mut next = 0;
-    for (resource, name, words) in [
-        ("--topic", topic.as_str(), ["WRITE", "on the topic"]),
-        ("--transactional-id", id.as_str(), ["WRITE", "on the transactional id"]),
-    ] {
-        let rowmill = connector.start();
-        rows(&mut database, next..next + 10);
-        kafka.read(&[&topic], usize::try_from(next).unwrap() + 10);
-        let denied = ["--deny-principal", worker, "--operation", "Write", resource, name];
-        acl(&cluster, &[&["--add"], denied.as_slice()].concat());
-        rows(&mut database, next + 10..next + 20);
-        next += 20;
-        let ended = rowmill.wait();
-        ended.assert_code(1);
-        for word in words {
-            assert!(ended.reason().contains(word), "the last line lacks {word:?}:\n{}", ended.output());
-        }
-        acl(&cluster, &[&["--remove", "--force"], denied.as_slice()].concat());
-    }
-    let rowmill = connector.start();
-    kafka.read(&[&topic], usize::try_from(next).unwrap());
-    rowmill.terminate().assert_code(0);
-    assert_eq!(ids(&kafka.read_to_end(&topic)), (0..next).collect::<Vec<_>>());
 }
 
 #[test]

@@ -33,6 +33,9 @@ use crate::sink::kafka::lots::Lots;
 /// How long ending an open transaction may hold up the end of the producer.
 const ABORT: Duration = Duration::from_secs(2);
 
+/// Syslog's level of librdkafka's errors.
+const ERROR: i32 = 3;
+
 /// Opaque of a message whose value librdkafka copied. Lots count from 1 and never get here.
 const COPIED: usize = usize::MAX;
 
@@ -126,6 +129,8 @@ pub(in crate::sink::kafka) struct Producer {
     topics: Vec<NonNull<raw::rd_kafka_topic_t>>,
     lots: Lots,
     in_transaction: bool,
+    /// What librdkafka's log said last of a partition that the coordinator refused: the error itself names none.
+    refused: Option<String>,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread; the pointers are owned by this struct alone.
@@ -147,6 +152,7 @@ impl Producer {
             topics: Vec::new(),
             lots: Lots::new(),
             in_transaction: false,
+            refused: None,
         })
     }
 
@@ -290,7 +296,7 @@ impl Producer {
                             served.trouble = Some(trouble);
                         }
                     }
-                    raw::RD_KAFKA_EVENT_LOG => log(event),
+                    raw::RD_KAFKA_EVENT_LOG => self.log(event),
                     _ => {}
                 }
                 raw::rd_kafka_event_destroy(event);
@@ -331,6 +337,24 @@ impl Producer {
             }
         }
         self.settle(lot, run);
+    }
+
+    /// # Safety
+    /// `event` is a live log event.
+    unsafe fn log(&mut self, event: *mut raw::rd_kafka_event_t) {
+        let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: the caller's promise; the texts live as long as the event.
+        unsafe {
+            if raw::rd_kafka_event_log(event, &raw mut facility, &raw mut line, &raw mut level) == 0 {
+                let (facility, line) = (text(facility), text(line));
+                logs::line(level, &facility, &line);
+                // Of all partitions of the request there is a line; most of them were only not attempted.
+                if facility == "ADDPARTS" && level <= ERROR && !line.contains("not attempted") {
+                    // Before it stand a thread and a broker.
+                    self.refused = line.find("Failed to add").and_then(|at| line.get(at..)).map(str::to_owned);
+                }
+            }
+        }
     }
 
     fn settle(&mut self, lot: usize, messages: usize) {
@@ -426,18 +450,6 @@ fn memory(bytes: Option<&[u8]>) -> raw::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_
     raw::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
         ptr: bytes.map_or(ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast()),
         size: bytes.map_or(0, <[u8]>::len),
-    }
-}
-
-/// # Safety
-/// `event` is a live log event.
-unsafe fn log(event: *mut raw::rd_kafka_event_t) {
-    let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
-    // SAFETY: the caller's promise; the texts live as long as the event.
-    unsafe {
-        if raw::rd_kafka_event_log(event, &raw mut facility, &raw mut line, &raw mut level) == 0 {
-            logs::line(level, &text(facility), &text(line));
-        }
     }
 }
 

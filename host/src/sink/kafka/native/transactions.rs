@@ -31,6 +31,7 @@ impl Producer {
     pub(in crate::sink::kafka) fn begin_transaction(&mut self) -> Result<(), Trouble> {
         // SAFETY: the client is alive.
         checked(unsafe { raw::rd_kafka_begin_transaction(self.client.native_ptr()) })?;
+        self.refused = None;
         self.in_transaction = true;
         Ok(())
     }
@@ -56,10 +57,10 @@ impl Producer {
         // Within a transaction a second begin is refused, with the reason for which the first can't go on.
         // SAFETY: the client is alive.
         let refused = checked(unsafe { raw::rd_kafka_begin_transaction(self.client.native_ptr()) });
-        refused
-            .err()
-            .map(|trouble| trouble.refusal)
-            .filter(|refusal| refusal.code != RDKafkaErrorCode::State)
+        let refusal = refused.err()?.refusal;
+        // Only the log tells which partition it is about.
+        let reason = self.refused.clone().unwrap_or(refusal.reason);
+        (refusal.code != RDKafkaErrorCode::State).then_some(Refusal { reason, ..refusal })
     }
 
     /// Sends what is queued without waiting for more; whether every message has been reported.
