@@ -21,7 +21,7 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use criterion::{Criterion, Throughput};
 use rowmill::batch::{Batch, Shape, Transactions};
-use rowmill::config::{OnError, Plugin, PluginOrigin};
+use rowmill::config::{Limits, OnError, Plugin, PluginOrigin};
 use rowmill::plugin::Chain;
 use rowmill::source::Table;
 use rowmill_envelope::Envelope;
@@ -129,9 +129,16 @@ fn chain(origin: PluginOrigin, cache: &Path) -> Chain {
         config: serde_json::json!({}),
         memory: 64 << 20,
         call_timeout: Duration::from_secs(10),
+        log_lines: 100,
+        state: 1 << 10,
         on_error: OnError::Stop,
+        tables: None,
     };
-    Chain::assemble(&[plugin], cache, 256 << 20).expect("the envelope loads")
+    let limits = Limits {
+        memory: 256 << 20,
+        ..Limits::default()
+    };
+    Chain::assemble(&[plugin], cache, &limits).expect("the envelope loads")
 }
 
 /// Data, bounds and rows of one hand-over.

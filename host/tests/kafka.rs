@@ -110,6 +110,7 @@ fn checkpoint(sequence: u64) -> Checkpoint {
         inside: None,
         log: None,
         copying: Vec::new(),
+        plugins: Vec::new(),
     }
 }
 

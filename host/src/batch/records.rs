@@ -105,6 +105,19 @@ impl Records {
         i.checked_sub(1).map_or(0, end)..end(i)
     }
 
+    /// Names and values of record `i`'s headers, in order.
+    pub fn headers(&self, i: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers_of(i).map_while(|header| {
+            let bound = |n: usize| {
+                self.header_bounds
+                    .get(2 * header + n)
+                    .and_then(|bound| usize::try_from(*bound).ok())
+            };
+            let (name, value, next) = (bound(0)?, bound(1)?, bound(2)?);
+            Some((self.header_data.get(name..value)?, self.header_data.get(value..next)?))
+        })
+    }
+
     /// Key and value of record `i`; `None` past the end.
     pub fn entry(&self, i: usize) -> Option<Entry<'_>> {
         let flags = *self.flags.get(i)?;

@@ -59,6 +59,7 @@ mod tests {
                 inside: None,
                 log: None,
                 copying: Vec::new(),
+                plugins: Vec::new(),
             };
             store.save(&checkpoint).unwrap();
             assert_eq!(store.load().unwrap(), Some(checkpoint));

@@ -6,13 +6,15 @@
 mod copying;
 mod file;
 mod inside;
+mod plugins;
 mod requests;
 mod topic;
 
 pub use copying::Left;
 pub use file::FileCheckpoints;
 pub use inside::{Inside, TableRows};
-pub use requests::{Request, Requests, request_snapshot};
+pub use plugins::{PluginRecord, PluginState};
+pub use requests::{PluginOrder, Request, Requests, request_plugin, request_snapshot};
 pub use topic::TopicCheckpoints;
 
 use crate::config::Config;
@@ -21,9 +23,10 @@ use crate::position::{Log, Position, Prepared};
 use crate::sink;
 
 /// Version of the stored form. A program that finds a higher one refuses it.
-const VERSION: u32 = 4;
-/// What programs before `copying` know, those before `inside`, and those before `prepared`. They are written where there is
+const VERSION: u32 = 5;
+/// What programs before plugins' state know, those before `copying`, those before `inside`, and those before `prepared`. They are written where there is
 /// nothing that those would lose.
+const WITHOUT_STATE: u32 = 4;
 const WITHOUT_COPYING: u32 = 3;
 const WITHOUT_INSIDE: u32 = 2;
 const WITHOUT_PREPARED: u32 = 1;
@@ -53,6 +56,9 @@ pub struct Checkpoint {
     /// Tables of which existing rows are not all delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "copying")]
     pub copying: Vec<Left>,
+    /// The plugins, in order; none before the first commit, and where the position was set by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginRecord>,
 }
 
 #[derive(serde::Serialize)]
@@ -79,8 +85,10 @@ impl Checkpoint {
 
     /// The lowest that says all of it.
     fn version(&self) -> u32 {
-        if !self.copying.is_empty() {
+        if self.plugins.iter().any(|plugin| plugin.state.is_some()) {
             VERSION
+        } else if !self.copying.is_empty() {
+            WITHOUT_STATE
         } else if self.inside.is_some() {
             WITHOUT_COPYING
         } else if self.prepared.is_empty() {
@@ -160,6 +168,7 @@ mod tests {
             inside: None,
             log: None,
             copying: Vec::new(),
+            plugins: Vec::new(),
         }
     }
 
@@ -175,10 +184,10 @@ mod tests {
         let stored = String::from_utf8(checkpoint().encode().unwrap()).unwrap();
         let with_more = stored.replacen('{', "{\"later\":[1],", 1);
         assert_eq!(Checkpoint::decode(with_more.as_bytes()).unwrap(), checkpoint());
-        let newer = stored.replacen("\"version\":1", "\"version\":5", 1);
+        let newer = stored.replacen("\"version\":1", "\"version\":6", 1);
         let refused = Checkpoint::decode(newer.as_bytes()).unwrap_err();
         assert!(
-            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 5"),
+            matches!(&refused, Fault::Stop(_)) && refused.to_string().contains("version 6"),
             "{refused}"
         );
     }

@@ -1,5 +1,5 @@
-//! Requests for copies of tables, which anybody may hand in for a connector that runs or will run: kept as notes where its position is, taken
-//! up by its owner, and taken away with the first checkpoint that has the tables among those that are being copied.
+//! Requests for copies of tables and about plugins, which anybody may hand in for a connector that runs or will run: kept as notes where its
+//! position is, taken up by its owner, and taken away with the first checkpoint after that.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,19 @@ use crate::fault::Fault;
 use crate::sink::{self, Notes};
 
 /// Version of the stored form. A program that finds a higher one leaves the request to a newer one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// Programs before requests about plugins understand this one.
+const ONLY_COPIES: u32 = 1;
+
+/// What is to be done about a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginOrder {
+    /// Its file is looked at again, and tried even if it was refused or taken back before; all of them where none is named.
+    Reload(Option<String>),
+    /// The version that was replaced last comes back; that of all that have one where none is named.
+    RollBack(Option<String>),
+}
 
 /// A request as its connector's owner gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +33,8 @@ pub struct Request {
     pub id: String,
     /// Databases and names of the tables that are to be copied.
     pub tables: Vec<(String, String)>,
+    /// What is to be done about plugins.
+    pub plugin: Option<PluginOrder>,
 }
 
 /// The stored form.
@@ -28,7 +42,45 @@ pub struct Request {
 struct Stored {
     version: u32,
     /// Databases and names.
+    #[serde(default)]
     snapshot: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plugin: Option<PluginOrder>,
+}
+
+impl Stored {
+    fn leave(&self, config: &Config, what: &str) -> Result<String, Fault> {
+        let text = serde_json::to_vec(self).map_err(|error| Fault::stop(anyhow::Error::new(error).context("encoding a request")))?;
+        sink::leave_note(config, &text).map_err(|fault| fault.context(format!("asking the connector {} {what}", config.name)))
+    }
+}
+
+/// Asks the owner of a connector, now or when there is one, to do something about its plugins; the request's id.
+///
+/// # Errors
+/// `Retry` where no broker answers, `Stop` where it refuses, where there is no such plugin, or where the connector reads files: it ends by itself.
+pub fn request_plugin(config: &Config, order: PluginOrder) -> Result<String, Fault> {
+    let (PluginOrder::Reload(name) | PluginOrder::RollBack(name)) = &order;
+    if let Some(name) = name
+        && config.plugins.iter().all(|plugin| plugin.name != *name)
+    {
+        let names: Vec<&str> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+        return Err(Fault::stop(anyhow!(
+            "the connector has no plugin {name:?}; it has {}",
+            names.join(", ")
+        )));
+    }
+    if config.source.kind != SourceKind::Mysql {
+        return Err(Fault::stop(anyhow!(
+            "source.kind is \"file\": such a connector takes no requests, since it ends by itself"
+        )));
+    }
+    let stored = Stored {
+        version: VERSION,
+        snapshot: Vec::new(),
+        plugin: Some(order),
+    };
+    stored.leave(config, "about its plugins")
 }
 
 /// Asks the owner of a connector, now or when there is one, to copy these tables; the request's id. Which tables a name on a command line
@@ -43,11 +95,11 @@ pub fn request_snapshot(config: &Config, tables: &[(String, String)]) -> Result<
         )));
     }
     let stored = Stored {
-        version: VERSION,
+        version: ONLY_COPIES,
         snapshot: tables.to_vec(),
+        plugin: None,
     };
-    let text = serde_json::to_vec(&stored).map_err(|error| Fault::stop(anyhow::Error::new(error).context("encoding a request")))?;
-    sink::leave_note(config, &text).map_err(|fault| fault.context(format!("asking the connector {} for copies", config.name)))
+    stored.leave(config, "for copies")
 }
 
 /// What was requested of a connector.
@@ -81,6 +133,7 @@ impl Requests {
                 Ok(stored) if stored.version <= VERSION => requests.push(Request {
                     id: note.id,
                     tables: stored.snapshot,
+                    plugin: stored.plugin,
                 }),
                 other if self.told.insert(note.id.clone()) => warn!(
                     request = note.id,

@@ -54,6 +54,8 @@ fn set(request: &SetPosition) -> Result<(), Failure> {
         inside: None,
         log: None,
         copying,
+        // What they kept belongs to the place where they were.
+        plugins: Vec::new(),
     };
     checkpoints.save(&checkpoint)?;
     output::print_json(&json(Some(&checkpoint))?)

@@ -66,7 +66,7 @@ pub(super) fn check_source(config: &Config) -> Vec<Line> {
 /// # Errors
 /// As `plugin::Chain::assemble`.
 pub(super) fn load_plugins(config: &Config) -> Result<(), Fault> {
-    plugin::Chain::assemble(&config.plugins, &config.cache_dir, config.limits.memory).map(|_| ())
+    plugin::Chain::assemble(&config.plugins, &config.cache_dir, &config.limits).map(|_| ())
 }
 
 /// Whether the sink takes its properties; connects to nothing.

@@ -326,6 +326,9 @@ pub(super) const KEYS: &[Key] = &[
     key("plugin.*.config", Kind::Object, None, "{ update_mode = \"split\", time_zone = \"+08:00\" }", "What the plugin is configured with; each plugin says what it takes."),
     key("plugin.*.memory", Kind::Bytes(MIB, GIB), Some("64MiB"), "\"64MiB\"", "Memory that one instance may have."),
     key("plugin.*.call_timeout_ms", Kind::Millis(10, 600_000), Some("1000"), "1000", "How long one call may take."),
+    key("plugin.*.log_lines", Kind::Integer(0, 100_000), Some("100"), "100", "Lines that one call may log; more are counted and left out."),
+    key("plugin.*.state", Kind::Bytes(0, 16 * MIB), Some("256KiB"), "\"256KiB\"", "Bytes that it may keep from one batch to the next. They are part of every position that is committed, which Kafka's `message.max.bytes` bounds."),
+    key("plugin.*.tables", Kind::Text, Some(""), "\"\"", "Of a transform: a regular expression that is matched in full against a table's name, also as `database.table`; batches of other tables pass it by. Empty: every table."),
     key("plugin.*.on_error", Kind::Choice(ON_ERROR), Some("stop"), "\"stop\"", "What an error of the plugin does: `stop` the connector, send the rows at fault to the dead-letter topic, or count them and leave them out."),
     key("sink.kind", Kind::Choice(&["kafka", "stdout", "file"]), Some("kafka"), "\"kafka\"", "`kafka`, or JSON lines to `stdout` or a `file`."),
     key("sink.path", Kind::Path, None, "\"orders.jsonl\"", "Of kind `file`: the file that lines are appended to. Its position is kept beside it."),
@@ -347,4 +350,6 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.row", Kind::Bytes(KIB, GIB), Some("64MiB"), "\"64MiB\"", "One row image. An event of the log, and so all of a compressed transaction before it is unpacked, may take twice as much and 1 MiB."),
     key("limits.prepared", Kind::Integer(1, 100_000), Some("1000"), "1000", "XA transactions that are prepared and not decided yet. Each takes some 300 bytes of every checkpoint; Kafka's `message.max.bytes` bounds these."),
     key("limits.metric_names", Kind::Integer(0, 1_000_000), Some("1000"), "1000", "Tables, and as many topics, that metrics tell apart; those that come later are counted together, as `(others)`."),
+    key("limits.plugin_output", Kind::Bytes(0, 64 * GIB), Some("0"), "\"96MiB\"", "Bytes of records that one call of a plugin may hand over about one row or event; 0: half of `limits.memory`. A quarter of it about several rows: where it would be more, it gets fewer at a time."),
+    key("limits.routed_topics", Kind::Integer(0, 60_000), Some("1000"), "1000", "Topics that transforms may send rows to beside the tables' own. A row for one more is not taken."),
 ];

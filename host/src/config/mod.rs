@@ -49,7 +49,11 @@ pub fn load(file: &Path) -> Result<Config, Error> {
         }
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    parse(&text, &Surroundings::of_process(folder)).map_err(|error| Error { origin, ..error })
+    let config = parse(&text, &Surroundings::of_process(folder)).map_err(|error| Error { origin, ..error })?;
+    Ok(Config {
+        file: Some(file.to_owned()),
+        ..config
+    })
 }
 
 /// Reads and checks a TOML text.

@@ -14,6 +14,8 @@ pub struct Config {
     pub batch: BatchLimits,
     /// The chain: transforms, then one encoder. Never empty.
     pub plugins: Vec<Plugin>,
+    /// The file that it was read from; none of a text.
+    pub file: Option<std::path::PathBuf>,
     /// Where records go.
     pub sink: Sink,
     /// What all of it may take.
@@ -217,8 +219,23 @@ pub struct Plugin {
     pub memory: usize,
     /// One call.
     pub call_timeout: Duration,
+    /// Lines that one call may log.
+    pub log_lines: u32,
+    /// Bytes that it may keep from one batch to the next.
+    pub state: usize,
     /// What an error in a row or batch does.
     pub on_error: OnError,
+    /// Of a transform: the tables whose batches it is given, matched in full against `table` or `database.table`; none: all.
+    pub tables: Option<regex::Regex>,
+}
+
+impl Plugin {
+    /// Whether batches of this table pass through it.
+    pub fn takes(&self, database: &str, table: &str) -> bool {
+        self.tables
+            .as_ref()
+            .is_none_or(|tables| tables.is_match(table) || tables.is_match(&format!("{database}.{table}")))
+    }
 }
 
 impl std::fmt::Debug for Plugin {
@@ -236,7 +253,10 @@ impl std::fmt::Debug for Plugin {
             .field("config", &options)
             .field("memory", &self.memory)
             .field("call_timeout", &self.call_timeout)
+            .field("log_lines", &self.log_lines)
+            .field("state", &self.state)
             .field("on_error", &self.on_error)
+            .field("tables", &self.tables)
             .finish()
     }
 }
@@ -351,7 +371,7 @@ pub enum Compression {
 }
 
 /// What all of a connector may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// Bytes of batches, queues and guests together.
     pub memory: usize,
@@ -361,6 +381,10 @@ pub struct Limits {
     pub prepared: usize,
     /// Tables, and topics, that metrics tell apart.
     pub metric_names: usize,
+    /// Bytes of records that one call of a plugin may hand over.
+    pub plugin_output: usize,
+    /// Topics that transforms may send rows to beside the tables' own.
+    pub routed_topics: usize,
 }
 
 /// Text that is never shown: `Debug` prints `****`.

@@ -24,6 +24,7 @@ pub(super) fn connector(monitor: &Monitor) -> Value {
         "last_event_age_seconds": meter.event_age(),
         "binlog_slack": slack(&status),
         "snapshot": snapshot(monitor),
+        "plugins": plugins(&status),
     })
 }
 
@@ -71,4 +72,20 @@ fn snapshot(monitor: &Monitor) -> Option<Value> {
             "open_tables": tables,
         })
     })
+}
+
+/// In the order of the chain, as of the last commit; `sha256` is that of the file.
+fn plugins(status: &Status) -> Vec<Value> {
+    let plugins = status.plugins.iter().map(|plugin| {
+        json!({
+            "name": plugin.plugin,
+            "version": plugin.version,
+            "sha256": plugin.sha256,
+            "former_sha256": plugin.former,
+            "on_probation": plugin.on_probation,
+            "taken_back": plugin.taken_back.len(),
+            "state_bytes": plugin.saved.as_ref().map(|saved| saved.bytes.len()),
+        })
+    });
+    plugins.collect()
 }

@@ -156,7 +156,10 @@ fn flow(registry: &mut Registry) -> Flow {
 fn plugins(registry: &mut Registry) -> Plugins {
     let mut counters = |name, help| add(registry, name, help, Counters::default());
     Plugins {
-        swaps: counters("rowmill_plugin_swaps", "New versions of plugins that were put in place, or refused"),
+        swaps: counters(
+            "rowmill_plugin_swaps",
+            "New versions of plugins that were put in place, refused, or taken back after they had been put in place",
+        ),
         traps: counters(
             "rowmill_plugin_traps",
             "Calls in which a plugin broke: traps, time and memory limits, malformed output",

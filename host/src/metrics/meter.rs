@@ -212,9 +212,9 @@ impl Meter {
         self.0.plugins.traps.get_or_create(&labels).inc_by(traps);
     }
 
-    /// So many new versions of a plugin were put in place, and refused.
-    pub fn plugin_swaps(&self, plugin: &str, swapped: u64, refused: u64) {
-        for (result, times) in [("swapped", swapped), ("refused", refused)] {
+    /// So many new versions of a plugin were put in place, refused, and taken back.
+    pub fn plugin_swaps(&self, plugin: &str, (swapped, refused, rolled_back): (u64, u64, u64)) {
+        for (result, times) in [("swapped", swapped), ("refused", refused), ("rolled_back", rolled_back)] {
             let labels = self.labels(&[("plugin", plugin), ("result", result)]);
             self.0.plugins.swaps.get_or_create(&labels).inc_by(times);
         }

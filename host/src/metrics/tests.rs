@@ -26,7 +26,7 @@ fn measured() -> Metrics {
     meter.rejected("sink", true);
     meter.plugin_calls("envelope", [Duration::from_millis(2)]);
     meter.plugin_traps("envelope", 1);
-    meter.plugin_swaps("envelope", 1, 0);
+    meter.plugin_swaps("envelope", (1, 0, 0));
     meter.plugin_count("envelope", "seen", 2.5);
     meter.queue("decode").set(77);
     meter.memory_limit(1000);

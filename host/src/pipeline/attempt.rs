@@ -10,6 +10,7 @@ use super::copy::Crew;
 use super::decode::{Existing, Part, Parts, Policy, Pulse, now_ms};
 use super::gap;
 use super::letters::Rules;
+use super::mill;
 use super::ownership::Claim;
 use super::progress::Progress;
 use super::recall::Recall;
@@ -72,6 +73,8 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
     let checkpoint = load_or_create(config, &origin.tables, counters)?;
+    let standing: Vec<_> = checkpoint.plugins.iter().map(mill::standing).collect();
+    chain.resume(&standing)?;
     monitor.found(&checkpoint.position, checkpoint.saved_at_ms);
     reach(Point::Loaded);
     let mut watch = (config.source.kind == SourceKind::Mysql).then(|| Watch::new(config));
@@ -248,6 +251,7 @@ fn load_or_create(config: &Config, tables: &[TableRef], counters: &super::counte
         prepared: Vec::new(),
         inside: None,
         log: None,
+        plugins: Vec::new(),
         copying: tables
             .iter()
             .filter(|_| copies)

@@ -8,7 +8,7 @@ use super::Monitor;
 use super::letters::{Letter, Notices};
 use crate::config::OnError;
 use crate::metrics::Meter;
-use crate::plugin::Measured;
+use crate::plugin::{Measured, Standing};
 use crate::position::Position;
 
 /// Totals since the start of the process.
@@ -69,6 +69,13 @@ impl Counters {
         }
     }
 
+    /// The plugins as they are with a commit.
+    pub(super) fn standing(&self, standing: &[Standing]) {
+        if let Some(monitor) = &self.monitor {
+            monitor.plugins(standing);
+        }
+    }
+
     /// Rows that went through the plugins, and how long that took.
     pub(super) fn milled(&self, rows: usize, time: Duration) {
         add(&self.rows, u64::try_from(rows).unwrap_or(0));
@@ -85,8 +92,9 @@ impl Counters {
         if measures.traps > 0 {
             meter.plugin_traps(plugin, measures.traps);
         }
-        if measures.swapped + measures.refused > 0 {
-            meter.plugin_swaps(plugin, measures.swapped, measures.refused);
+        let swaps = (measures.swapped, measures.refused, measures.rolled_back);
+        if swaps != (0, 0, 0) {
+            meter.plugin_swaps(plugin, swaps);
         }
         for (name, value) in measures.counts {
             meter.plugin_count(plugin, &name, value);

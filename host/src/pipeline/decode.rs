@@ -29,7 +29,7 @@ use super::queue::{CloseOnDrop, Popped, Queue};
 use super::stages::End;
 use super::{Monitor, STOP_CHECK, Stop};
 use crate::batch::{Batch, Batcher};
-use crate::checkpoint::{Checkpoint, Inside};
+use crate::checkpoint::{Checkpoint, Inside, PluginOrder};
 use crate::config::{Config, Ddl, OnError, SourceKind, TableFilter, Topics};
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
@@ -58,6 +58,8 @@ pub(super) enum Job {
     Batch(Box<Batch>, Arc<str>),
     /// An event that is not rows, as `docs/plugin-contract.md` describes it, and the topics that it goes to.
     Control(Box<serde_json::Value>, Vec<Arc<str>>),
+    /// Somebody asked for something about plugins.
+    Plugin(PluginOrder),
     /// A row that could not be decoded.
     Letter(Box<Letter>),
     /// Everything before it may be committed.
@@ -426,6 +428,8 @@ impl Stage<'_> {
             prepared: self.parts.interpreter.prepared(),
             inside: self.split.delivered(),
             copying: self.parts.existing.as_ref().map(Existing::left).unwrap_or_default(),
+            // The next stage says.
+            plugins: Vec::new(),
         }
     }
 

@@ -227,6 +227,7 @@ mod tests {
             inside,
             log: None,
             copying: Vec::new(),
+            plugins: Vec::new(),
         };
         let point = CommitPoint {
             checkpoint,

@@ -36,6 +36,7 @@ pub(super) fn pass(config: &Config, found: Checkpoint, tables: &[TableRef], stor
         prepared: Vec::new(),
         inside: None,
         log: None,
+        plugins: found.plugins.clone(),
         copying: tables
             .iter()
             .map(|table| Left {

@@ -1,5 +1,6 @@
 //! Third stage: batches through the plugins.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,10 +12,11 @@ use super::queue::{CloseOnDrop, Popped, Queue};
 use super::stages::End;
 use super::tally::Tally;
 use crate::batch::{Batch, Records};
+use crate::checkpoint::{PluginOrder, PluginRecord, PluginState};
 use crate::config::OnError;
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
-use crate::plugin::{Chain, FlushReason, Rejected};
+use crate::plugin::{Chain, FlushReason, Rejected, Saved, Standing};
 use crate::sink::TopicSpec;
 
 /// What goes to the sink, in order.
@@ -46,6 +48,8 @@ pub(super) fn run(
         rules,
         counters,
         tally: Tally::default(),
+        routed: HashSet::new(),
+        may_hold: false,
     };
     loop {
         let done = match input.pop(STOP_CHECK) {
@@ -55,6 +59,7 @@ pub(super) fn run(
             Popped::Item(Job::Topic(spec)) => mill.push(Delivery::Topic(spec), 0),
             Popped::Item(Job::Commit(point)) => mill.commit(point),
             Popped::Item(Job::Letter(letter)) => mill.letter(letter),
+            Popped::Item(Job::Plugin(order)) => mill.order(&order),
             Popped::Item(Job::Control(event, topics)) => mill.control(&event, &topics),
             Popped::Item(Job::Batch(batch, topic)) => mill.encode(&Arc::from(batch), &topic),
         };
@@ -66,17 +71,52 @@ pub(super) fn run(
     }
 }
 
+/// A plugin as checkpoints have it.
+fn record(standing: Standing) -> PluginRecord {
+    PluginRecord {
+        plugin: standing.plugin,
+        sha256: standing.sha256,
+        former: standing.former,
+        state: standing.saved.map(|saved| PluginState {
+            version: saved.version,
+            bytes: saved.bytes.to_vec(),
+        }),
+        taken_back: standing.taken_back,
+    }
+}
+
+/// The same the other way round.
+pub(super) fn standing(record: &PluginRecord) -> Standing {
+    Standing {
+        plugin: record.plugin.clone(),
+        version: String::new(),
+        sha256: record.sha256.clone(),
+        former: record.former.clone(),
+        saved: record.state.as_ref().map(|state| Saved {
+            version: state.version,
+            bytes: state.bytes.as_slice().into(),
+        }),
+        taken_back: record.taken_back.clone(),
+        on_probation: false,
+    }
+}
+
 struct Mill<'a> {
     chain: &'a mut Chain,
     output: &'a Queue<Delivery>,
     rules: &'a Rules,
     counters: &'a Counters,
     tally: Tally,
+    /// Topics beside the tables' own that transforms have sent rows to.
+    routed: HashSet<Arc<str>>,
+    /// Plugins were called since they were last asked for what they hold back.
+    may_hold: bool,
 }
 
 impl Mill<'_> {
     fn encode(&mut self, batch: &Arc<Batch>, topic: &Arc<str>) -> Result<(), End> {
         let started = Instant::now();
+        self.may_hold = true;
         let encoded = if self.rules.sink == OnError::Stop {
             self.encode_records(batch, topic)
         } else {
@@ -97,7 +137,9 @@ impl Mill<'_> {
     /// Hands over what the batch has become; the rows that were not taken.
     fn encode_records(&mut self, batch: &Batch, topic: &Arc<str>) -> Result<Vec<Rejected>, End> {
         let mut outlet = Outlet::to(self.output);
+        let routed = &mut self.routed;
         let rejected = self.chain.run(batch, topic, &mut |records| {
+            outlet.announce(&records, (batch, topic), routed);
             outlet.records(records);
             Ok(())
         })?;
@@ -108,9 +150,13 @@ impl Mill<'_> {
     /// The same with whole rows in each delivery: what a row has become goes, or stays, together.
     fn encode_rows(&mut self, batch: &Arc<Batch>, topic: &Arc<str>) -> Result<Vec<Rejected>, End> {
         let mut outlet = Outlet::to(self.output);
+        let routed = &mut self.routed;
         let mut open: Vec<Records> = Vec::new();
         let mut hand_over = |records: Vec<Records>| {
             let bytes = records.iter().map(Records::bytes).sum::<usize>() + batch.bytes;
+            for some in &records {
+                outlet.announce(some, (batch, topic), routed);
+            }
             if !records.is_empty() {
                 outlet.push(Delivery::Rows(records, Arc::clone(batch)), bytes);
             }
@@ -128,10 +174,33 @@ impl Mill<'_> {
         Ok(rejected)
     }
 
+    /// What plugins hold back belongs to what is committed.
     fn commit(&mut self, point: Box<CommitPoint>) -> Result<(), End> {
+        if std::mem::take(&mut self.may_hold) {
+            self.flush(FlushReason::Commit)?;
+        }
+        let standing = self.chain.standing();
+        self.counters.standing(&standing);
+        let mut point = point;
+        point.checkpoint.plugins = standing.into_iter().map(record).collect();
         let bytes = point.bytes();
         let tally = std::mem::take(&mut self.tally);
         self.push(Delivery::Commit(point, tally), bytes)
+    }
+
+    fn order(&mut self, order: &PluginOrder) -> Result<(), End> {
+        match order {
+            PluginOrder::Reload(name) => self.chain.reload(name.as_deref()),
+            PluginOrder::RollBack(name) => {
+                let mut outlet = Outlet::to(self.output);
+                self.chain.roll_back_to_former(name.as_deref(), &mut |records| {
+                    outlet.records(records);
+                    Ok(())
+                })?;
+                outlet.end()?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells what was measured of the plugins.
@@ -151,14 +220,23 @@ impl Mill<'_> {
 
     /// What plugins hold back goes out before the event.
     fn control(&mut self, event: &serde_json::Value, topics: &[Arc<str>]) -> Result<(), End> {
+        self.flush(FlushReason::Barrier)?;
+        self.may_hold = true;
         let mut outlet = Outlet::to(self.output);
-        let mut deliver = |records| {
+        self.chain.control(event, topics, &mut |records| {
             outlet.records(records);
             Ok(())
-        };
-        self.chain.flush(FlushReason::Barrier, &mut deliver)?;
-        self.chain.control(event, topics, &mut deliver)?;
+        })?;
         self.measure();
+        outlet.end()
+    }
+
+    fn flush(&mut self, reason: FlushReason) -> Result<(), End> {
+        let mut outlet = Outlet::to(self.output);
+        self.chain.flush(reason, &mut |records| {
+            outlet.records(records);
+            Ok(())
+        })?;
         outlet.end()
     }
 
@@ -182,6 +260,24 @@ impl<'a> Outlet<'a> {
 
     fn push(&mut self, delivery: Delivery, bytes: usize) {
         self.is_open = self.is_open && self.output.push(delivery, bytes);
+    }
+
+    /// Has topics made that records of this batch go to for the first time, and that are not its table's own. Those that other tables
+    /// have are there already; then nothing comes of it.
+    fn announce(&mut self, records: &Records, (batch, own): (&Batch, &Arc<str>), routed: &mut HashSet<Arc<str>>) {
+        for name in &records.topic_names {
+            if name == own || routed.contains(name) {
+                continue;
+            }
+            routed.insert(Arc::clone(name));
+            let table = &batch.table;
+            let spec = TopicSpec {
+                name: name.to_string(),
+                table: format!("{}.{}", table.database, table.name),
+                keyed: !table.key.is_empty(),
+            };
+            self.push(Delivery::Topic(spec), 0);
+        }
     }
 
     fn records(&mut self, records: Records) {

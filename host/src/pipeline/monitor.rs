@@ -8,6 +8,7 @@ use super::progress::{Copied, CopyState, Progress};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::metrics::{Copies, Meter, Metrics};
+use crate::plugin::Standing;
 use crate::position::Position;
 use crate::source::Slack;
 
@@ -77,6 +78,8 @@ pub struct Status {
     pub committed_ms: Option<i64>,
     /// Until the server may purge what is unread, as it was asked last.
     pub slack: Option<Slack>,
+    /// The plugins, in order, as of the last commit.
+    pub plugins: Vec<Standing>,
 }
 
 /// Watches one connector. Clones share it.
@@ -115,6 +118,7 @@ impl Monitor {
                 reading: None,
                 committed_ms: None,
                 slack: None,
+                plugins: Vec::new(),
             }),
         }))
     }
@@ -209,6 +213,14 @@ impl Monitor {
         let mut status = self.write();
         status.position = Some(position);
         status.committed_ms = Some(now_ms());
+    }
+
+    /// The plugins are so.
+    pub(super) fn plugins(&self, standing: &[Standing]) {
+        let mut status = self.write();
+        if status.plugins != standing {
+            status.plugins = standing.to_vec();
+        }
     }
 
     /// This binlog file is being read.

@@ -88,7 +88,7 @@ impl Watch {
     pub(super) fn run(mut self, over: &Stop) {
         while !over.requested() {
             if let Err(fault) = self.read() {
-                warn!(connector = %self.config.name, reason = %fault, "requests for copies can't be read now");
+                warn!(connector = %self.config.name, reason = %fault, "requests can't be read now");
                 self.requests = None;
                 sleep_unless_stopped(TROUBLED, over);
             }
@@ -118,6 +118,7 @@ mod tests {
         let request = |id: &str| Request {
             id: id.to_owned(),
             tables: Vec::new(),
+            plugin: None,
         };
         inbox.put(vec![request("1"), request("2")]);
         assert!(inbox.has_some());

@@ -17,6 +17,12 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+/// Ending of plugins' own files.
+const KEPT: &str = "wasm";
+
+/// So many of them are kept.
+const MOST_KEPT: usize = 32;
+
 /// Bytes of a SHA-256.
 const DIGEST: usize = 32;
 
@@ -59,6 +65,48 @@ impl Cache {
         }
         Ok(component)
     }
+}
+
+impl Cache {
+    /// Keeps a plugin's file itself, by its SHA-256, so that it can come back after another one took its place. Trouble is logged.
+    pub(super) fn keep_file(&self, digest: &str, wasm: &[u8]) {
+        let Some(dir) = &self.dir else { return };
+        let path = dir.join(format!("{digest}.{KEPT}"));
+        if path.exists() {
+            return;
+        }
+        if let Err(error) = write(&path, &[wasm]).and_then(|()| prune(dir).context("look for older ones")) {
+            tracing::warn!(path = %path.display(), error = %format_args!("{error:#}"), "can't keep a plugin's file");
+        }
+    }
+
+    /// A file that was kept.
+    ///
+    /// # Errors
+    /// Where it is not there, or not what it was.
+    pub(super) fn kept_file(&self, digest: &str) -> anyhow::Result<Vec<u8>> {
+        let dir = self.dir.as_ref().context("there is no plugin cache")?;
+        let path = dir.join(format!("{digest}.{KEPT}"));
+        let wasm = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        if hex(&Sha256::digest(&wasm)) != digest {
+            bail!("{} is not what it was", path.display());
+        }
+        Ok(wasm)
+    }
+}
+
+/// Removes the oldest of the files that are kept, beyond as many as are.
+fn prune(dir: &Path) -> std::io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == KEPT) {
+            kept.push((path.metadata()?.modified()?, path));
+        }
+    }
+    kept.sort();
+    let many = kept.len().saturating_sub(MOST_KEPT);
+    kept.into_iter().take(many).try_for_each(|(_, path)| std::fs::remove_file(path))
 }
 
 fn compile(engine: &Engine, wasm: &[u8]) -> anyhow::Result<Component> {
@@ -117,11 +165,17 @@ fn recall(engine: &Engine, path: &Path) -> anyhow::Result<Option<Component>> {
 /// Writes the entry beside its place and renames it, so that no reader ever sees half of it.
 fn keep(component: &Component, path: &Path) -> anyhow::Result<()> {
     let compiled = component.serialize().map_err(anyhow::Error::from).context("serialize it")?;
+    write(path, &[&Sha256::digest(&compiled), &compiled])
+}
+
+/// Writes a file of these parts.
+fn write(path: &Path, parts: &[&[u8]]) -> anyhow::Result<()> {
     let beside = path.with_extension(format!("{}.new", std::process::id()));
     let written = std::fs::File::create(&beside)
         .and_then(|mut file| {
-            file.write_all(&Sha256::digest(&compiled))?;
-            file.write_all(&compiled)?;
+            for part in parts {
+                file.write_all(part)?;
+            }
             file.sync_all()
         })
         .and_then(|()| std::fs::rename(&beside, path));

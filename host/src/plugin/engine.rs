@@ -7,8 +7,9 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllo
 /// Length of an epoch: a call is cut off within one tick after its limit. 100 wake-ups a second cost nothing visible.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// Instances that one plugin may have at a time: the one at work, the one that follows it, and two on trial.
-const INSTANCES_PER_PLUGIN: u32 = 4;
+/// Instances that one plugin may have at a time: the one at work, the one that it has replaced, the one that follows, one on trial, and one
+/// more for the moment in which one is thrown away.
+const INSTANCES_PER_PLUGIN: u32 = 5;
 
 /// Core modules in one component. A Rust guest has 3, a Python one about 30.
 pub(super) const CORE_INSTANCES: u32 = 64;

@@ -49,6 +49,17 @@ pub(super) struct Bounds {
     pub memory: usize,
     /// Of one call.
     pub timeout: Duration,
+    /// Lines that one call may log.
+    pub log_lines: u32,
+}
+
+/// What a plugin keeps, as it saved it last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// `state_version` of the version that saved it.
+    pub version: u32,
+    /// A form of its own.
+    pub bytes: Arc<[u8]>,
 }
 
 /// A plugin at work.
@@ -63,7 +74,7 @@ pub(super) struct Instance {
 impl Instance {
     /// Instantiates; nothing is configured yet.
     pub(super) fn start(loaded: &Arc<Loaded>, bounds: &Bounds, moment: Moment) -> Result<Self, Breakage> {
-        let mut state = State::new(&bounds.plugin, bounds.memory);
+        let mut state = State::new(&bounds.plugin, bounds.memory, bounds.log_lines);
         state.begin(moment, Call::closed());
         let mut store = Store::new(loaded.linked.engine(), state);
         store.limiter(|state| &mut state.memory);
@@ -145,6 +156,22 @@ impl Instance {
     pub(super) fn control(&mut self, event: &str) -> Result<(), CallError> {
         match self.loaded.exports.control {
             Some(control) => self.fallible(control, (event,)),
+            None => Ok(()),
+        }
+    }
+
+    /// `state.save`; none where it keeps nothing.
+    pub(super) fn save(&mut self) -> Result<Option<Vec<u8>>, CallError> {
+        match self.loaded.exports.state {
+            Some((save, _)) => self.fallible::<_, Vec<u8>>(save, ()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// `state.restore`.
+    pub(super) fn restore(&mut self, state: &Saved) -> Result<(), CallError> {
+        match self.loaded.exports.state {
+            Some((_, restore)) => self.fallible(restore, (state.version, &*state.bytes)),
             None => Ok(()),
         }
     }

@@ -5,15 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
 use arrow::ipc::reader::RecordBatchDecoder;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::ipc::{MetadataVersion, convert::try_fb_to_schema, root_as_message};
 use arrow::record_batch::RecordBatch;
 
 use super::error::{Malformed, malformed};
+use super::route;
 use crate::batch::{Batch, Shape};
 
 /// Buffers start at multiples of this many bytes: a cache line, and the widest vector load.
@@ -27,6 +28,9 @@ const PREFIX: usize = 8;
 
 /// Schemas that transforms may make of one connector's tables. A transform that makes more has no fixed output.
 const MAX_RESHAPED: usize = 4096;
+
+/// Ids of schemas that are made on trial come after this one; a connector never gets there.
+const FIRST_ON_TRIAL: u32 = 1 << 31;
 
 /// The columns that every batch starts with, so that the next plugin in the chain can read it.
 const LEADING: [(&str, DataType); 6] = [
@@ -82,6 +86,8 @@ pub(super) struct Schemas {
     versions: HashMap<(String, String), u32>,
     /// Numbers of the schema messages that came from transforms.
     reshaped: HashMap<Arc<[u8]>, u32>,
+    /// They are counted on from this one.
+    reshaped_from: u32,
     last_id: u32,
     message: Vec<u8>,
 }
@@ -142,9 +148,11 @@ impl Schemas {
 
     /// An item of the same schema from a message that a transform made.
     pub(super) fn changed(item: &Item, message: &[u8]) -> Result<Item, Malformed> {
+        let rows = read_batch(message, &item.announced.schema)?;
+        check_rows(&rows, &item.rows)?;
         Ok(Item {
             announced: Arc::clone(&item.announced),
-            rows: read_batch(message, &item.announced.schema)?,
+            rows,
         })
     }
 
@@ -155,7 +163,7 @@ impl Schemas {
             None if self.reshaped.len() >= MAX_RESHAPED => {
                 return Err(malformed!("the {}th schema; {MAX_RESHAPED} are allowed", MAX_RESHAPED + 1));
             }
-            None => u32::try_from(self.reshaped.len()).unwrap_or(u32::MAX - 1) + 1,
+            None => u32::try_from(self.reshaped.len()).map_or(u32::MAX, |count| self.reshaped_from + count + 1),
         };
         let key = Key {
             reshaped: number,
@@ -171,18 +179,44 @@ impl Schemas {
             }
         };
         let rows = read_batch(message, &announced.schema)?;
+        check_rows(&rows, &item.rows)?;
         Ok(Item { announced, rows })
     }
 
-    /// The message of one item without the buffers of a chain: for a plugin on trial.
+    /// Schemas for a trial, whose ids differ from those of every live one.
+    pub(super) fn on_trial() -> Self {
+        Self {
+            last_id: FIRST_ON_TRIAL,
+            reshaped_from: FIRST_ON_TRIAL,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a live schema as it is, id and all.
     ///
     /// # Errors
     /// Where Arrow can't write it: a defect.
-    pub(super) fn message(item: &Item) -> anyhow::Result<Vec<u8>> {
-        let mut writer = stream(&item.announced.schema)?;
-        writer.get_mut().clear();
-        writer.write(&item.rows).context("write a batch as an Arrow message")?;
-        Ok(std::mem::take(writer.get_mut()))
+    pub(super) fn adopt(&mut self, announced: &Arc<Announced>) -> anyhow::Result<()> {
+        let entry = Entry {
+            announced: Arc::clone(announced),
+            writer: stream(&announced.schema)?,
+        };
+        self.entries.insert(announced.key, entry);
+        Ok(())
+    }
+
+    /// Forgets what transforms made, and returns the ids: other versions of them make others.
+    pub(super) fn forget_reshaped(&mut self) -> Vec<u32> {
+        let mut closed = Vec::new();
+        self.entries.retain(|key, entry| {
+            let is_own = key.reshaped == 0;
+            if !is_own {
+                closed.push(entry.announced.id);
+            }
+            is_own
+        });
+        self.reshaped.clear();
+        closed
     }
 
     fn announce(&mut self, key: Key, schema: &SchemaRef) -> anyhow::Result<Arc<Announced>> {
@@ -250,7 +284,46 @@ fn read_schema(message: &[u8]) -> Result<Schema, Malformed> {
             field.name().chars().take(64).collect::<String>()
         ));
     }
+    route::check_schema(&schema)?;
     Ok(schema)
+}
+
+/// Holds what a transform made of a batch against what it was given: changes keep their order, and each belongs to a row that was there. A
+/// row that is made of another has that one's `seq` and `txn`.
+fn check_rows(made: &RecordBatch, given: &RecordBatch) -> Result<(), Malformed> {
+    let Some((made_seq, given_seq)) = sequences(made).zip(sequences(given)) else {
+        return Err(malformed!("a batch without its column seq"));
+    };
+    if !made_seq.is_sorted() {
+        return Err(malformed!("rows whose seq descends: changes have to keep their order"));
+    }
+    let mut given_seq = given_seq.iter().peekable();
+    for seq in made_seq {
+        while given_seq.next_if(|given| *given < seq).is_some() {}
+        if given_seq.peek() != Some(&seq) {
+            return Err(malformed!("a row with seq {seq}, which no row of the batch has that it was given"));
+        }
+    }
+    let ops = made.column_by_name("op").and_then(|op| op.as_primitive_opt::<UInt8Type>());
+    if let Some(op) = ops.and_then(|ops| ops.values().iter().find(|op| !(1..=3).contains(*op))) {
+        return Err(malformed!("a row with op {op}; 1, 2 and 3 are defined"));
+    }
+    let highest = |rows: &RecordBatch| {
+        rows.column_by_name("txn")?
+            .as_primitive_opt::<UInt32Type>()?
+            .values()
+            .iter()
+            .max()
+            .copied()
+    };
+    match (highest(made), highest(given)) {
+        (Some(made), Some(given)) if made > given => Err(malformed!("a row of transaction {made}, where {given} is the last one")),
+        _ => Ok(()),
+    }
+}
+
+fn sequences(rows: &RecordBatch) -> Option<&[u64]> {
+    Some(rows.column_by_name("seq")?.as_primitive_opt::<UInt64Type>()?.values())
 }
 
 fn has_dictionary(data_type: &DataType) -> bool {
@@ -313,4 +386,37 @@ fn split(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 /// Runs a reader of hostile bytes. arrow-rs promises errors, but asserts here and there: a panic is an error all the same.
 fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T, Malformed>) -> Result<T, Malformed> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(malformed!("a {what} message that Arrow can't read")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use arrow::array::{ArrayRef, UInt8Array, UInt32Array, UInt64Array};
+
+    use super::*;
+
+    fn rows(seq: &[u64], op: u8, txn: u32) -> RecordBatch {
+        let columns: [(&str, ArrayRef); 3] = [
+            ("seq", Arc::new(UInt64Array::from(seq.to_vec()))),
+            ("op", Arc::new(UInt8Array::from(vec![op; seq.len()]))),
+            ("txn", Arc::new(UInt32Array::from(vec![txn; seq.len()]))),
+        ];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn rows_of_a_transform_are_some_of_those_that_it_was_given_in_their_order() {
+        let given = rows(&[5, 6, 6, 9], 1, 2);
+        for seq in [&[][..], &[5, 6, 6, 9], &[6], &[9, 9, 9], &[5, 9]] {
+            assert_eq!(check_rows(&rows(seq, 3, 0), &given), Ok(()), "{seq:?}");
+        }
+        let refused = |seq: &[u64], op, txn| check_rows(&rows(seq, op, txn), &given).unwrap_err().to_string();
+        assert!(refused(&[6, 5], 1, 0).contains("seq descends"));
+        for seq in [&[4][..], &[5, 7], &[9, 10]] {
+            assert!(refused(seq, 1, 0).contains("which no row of the batch has"), "{seq:?}");
+        }
+        assert!(refused(&[5], 0, 0).contains("op 0") && refused(&[5], 4, 0).contains("op 4"));
+        assert!(refused(&[5], 1, 3).contains("transaction 3, where 2 is the last one"));
+    }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::{Breakage, Error};
-use super::instance::{Bounds, CallError, Instance};
-use super::ipc::{Item, Schemas};
+use super::instance::{Bounds, CallError, Instance, Saved};
+use super::ipc::{Announced, Item, Schemas};
 use super::measures::{Measured, Measures};
+use super::offers::Version;
 use super::output::{Call, share};
+use super::route::{Routed, Routes};
 use super::state::Moment;
-use super::watch::Successor;
 use super::wire::{FlushReason, GuestError, Outcome};
 use super::workshop::{Description, Loaded, Workshop};
 use crate::batch::{Records, Transactions};
@@ -48,14 +49,21 @@ impl Failed {
 pub(super) struct Link {
     /// What its code says of itself.
     pub description: Description,
-    /// Where a new version is handed over, if it is a file.
-    pub successor: Option<Arc<Successor>>,
     settings: config::Plugin,
     bounds: Bounds,
     loaded: Arc<Loaded>,
     instance: Option<Instance>,
+    /// What it keeps, as of the last call that succeeded.
+    saved: Option<Saved>,
+    ledger: Ledger,
+}
+
+/// What is counted at a place in the chain, whichever version is at work there.
+#[derive(Default)]
+struct Ledger {
     counters: BTreeMap<String, f64>,
     swapped: u64,
+    breaks: u64,
     measures: Measures,
     /// Refused versions that were told of.
     refused_told: u64,
@@ -101,15 +109,12 @@ impl Link {
         let (instance, description) = trial(&loaded, settings, &bounds)?;
         Ok(Self {
             description,
-            successor: None,
             settings: settings.clone(),
             bounds,
             loaded,
             instance: Some(instance),
-            counters: BTreeMap::new(),
-            swapped: 0,
-            measures: Measures::default(),
-            refused_told: 0,
+            saved: None,
+            ledger: Ledger::default(),
         })
     }
 
@@ -118,9 +123,19 @@ impl Link {
         self.description.widths.matter(&self.settings.config)
     }
 
+    /// The first digits of it.
+    pub(super) fn short_digest(&self) -> &str {
+        self.loaded.short_digest()
+    }
+
     /// SHA-256 of the plugin at work.
     pub(super) fn digest(&self) -> &str {
         &self.loaded.digest
+    }
+
+    /// Whether batches of this table pass through it.
+    pub(super) fn takes(&self, database: &str, table: &str) -> bool {
+        self.settings.takes(database, table)
     }
 
     /// What becomes of rows that it does not take.
@@ -168,7 +183,7 @@ impl Link {
         &mut self,
         work: &Work<'_>,
         item: &Item,
-        schemas: &mut Schemas,
+        (schemas, routed): (&mut Schemas, &mut Routed),
         transactions: &Transactions,
     ) -> Result<Option<Item>, Failed> {
         let (given, rows) = (self.fits(item)?, item.rows.num_rows());
@@ -185,18 +200,22 @@ impl Link {
             let message = schemas
                 .write(item)
                 .map_err(|error| CallError::Broken(Breakage::Trapped(format!("{error:#}"))))?;
-            Ok(match instance.process(item.announced.id, message, transactions.into())? {
-                Outcome::Unchanged => Some(item.clone()),
-                Outcome::Dropped => None,
+            let made = match instance.process(item.announced.id, message, transactions.into())? {
+                Outcome::Unchanged => return Ok(Some(item.clone())),
+                Outcome::Dropped => return Ok(None),
                 Outcome::Changed(batch) => {
                     taken(batch.len())?;
-                    Some(Schemas::changed(item, &batch)?)
+                    Schemas::changed(item, &batch)?
                 }
                 Outcome::Reshaped(reshaped) => {
                     taken(reshaped.batch.len())?;
-                    Some(schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?)
+                    schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?
                 }
-            })
+            };
+            if let Some(routes) = Routes::of(&made.rows) {
+                routes.check(routed)?;
+            }
+            Ok((made.rows.num_rows() > 0).then_some(made))
         });
         processed.map(|(item, _)| item).map_err(|failed| failed.given(given))
     }
@@ -218,13 +237,13 @@ impl Link {
         let started = Instant::now();
         let flushed = instance.flush(reason);
         let records = instance.finish();
-        self.measures.call(started.elapsed());
+        self.ledger.measures.call(started.elapsed());
         match flushed {
             Ok(()) => Ok(records),
             Err(CallError::Refused(error)) => Err(self.fault(work, Failed::Refused(error))),
             Err(CallError::Broken(cause)) => {
                 self.instance = None;
-                self.measures.traps += 1;
+                self.note_break();
                 Err(self.fault(work, Failed::Broken(cause)))
             }
         }
@@ -241,34 +260,93 @@ impl Link {
         }
     }
 
-    /// Puts a new version in the place of the old one, which was flushed before.
-    pub(super) fn replace(&mut self, loaded: Arc<Loaded>) {
-        match trial(&loaded, &self.settings, &self.bounds) {
-            Ok((instance, description)) => {
-                tracing::info!(plugin = %self.settings.name, old = self.loaded.short_digest(), new = loaded.short_digest(), version = %description.version, "plugin swapped");
-                self.instance = Some(instance);
-                self.description = description;
-                self.loaded = loaded;
-                self.swapped += 1;
-                self.measures.swapped += 1;
-            }
-            Err(error) => {
-                self.measures.refused += 1;
-                tracing::warn!(plugin = %self.settings.name, kept = self.loaded.short_digest(), refused = loaded.short_digest(), error = %format_args!("{error:#}"), "new version of a plugin does not start: the old one goes on");
-            }
+    /// A version, started and configured.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub(super) fn of(version: &Version) -> anyhow::Result<Self> {
+        Self::start(&version.settings, Arc::clone(&version.loaded))
+    }
+
+    /// What it keeps.
+    pub(super) fn saved(&self) -> Option<&Saved> {
+        self.saved.as_ref()
+    }
+
+    /// Whether it keeps anything.
+    pub(super) fn is_stateful(&self) -> bool {
+        self.loaded.exports.state.is_some()
+    }
+
+    /// Goes on from what it or another version of it saved; anew where that is nothing.
+    ///
+    /// # Errors
+    /// Where it can't read it.
+    pub(super) fn go_on_from(&mut self, saved: Option<&Saved>) -> anyhow::Result<()> {
+        use anyhow::Context;
+        if !self.is_stateful() {
+            return Ok(());
+        }
+        self.saved = saved.cloned();
+        self.instance = None;
+        let version = saved.map(|saved| saved.version);
+        settled(self.ready(Moment::default()).map(drop)).with_context(|| match version {
+            Some(version) => format!("restore what it kept (state_version {version})"),
+            None => "start an instance".to_owned(),
+        })
+    }
+
+    /// Opens schemas before a batch of them comes.
+    ///
+    /// # Errors
+    /// What the plugin says of the first that it does not open.
+    pub(super) fn open<'a>(&mut self, schemas: impl IntoIterator<Item = &'a Arc<Announced>>) -> anyhow::Result<()> {
+        use anyhow::Context;
+        for announced in schemas {
+            let ready = self.ready(Moment::default());
+            settled(ready.and_then(|instance| instance.open(announced))).context("open a live schema")?;
+        }
+        Ok(())
+    }
+
+    /// Hands what is counted at this place over to the one that takes it.
+    pub(super) fn give_way_to(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.ledger, &mut other.ledger);
+    }
+
+    /// Notes that it has taken a place.
+    pub(super) fn note_swapped(&mut self) {
+        self.ledger.swapped += 1;
+        self.ledger.measures.swapped += 1;
+    }
+
+    /// Notes that it has its place back.
+    pub(super) fn note_rolled_back(&mut self) {
+        self.ledger.measures.rolled_back += 1;
+    }
+
+    /// Its code and settings.
+    pub(super) fn version(&self) -> Version {
+        Version {
+            loaded: Arc::clone(&self.loaded),
+            settings: self.settings.clone(),
         }
     }
 
-    /// How many new versions were put in place, and how many refused.
-    pub(super) fn swaps(&self) -> (u64, u64) {
-        (self.swapped, self.successor.as_ref().map_or(0, |successor| successor.refused()))
+    /// How many new versions were put in place.
+    pub(super) fn swapped(&self) -> u64 {
+        self.ledger.swapped
     }
 
-    /// What was measured since the last time.
-    pub(super) fn measured(&mut self) -> Measured<'_> {
-        let refused = self.swaps().1;
-        let mut measures = std::mem::take(&mut self.measures);
-        measures.refused += refused.saturating_sub(std::mem::replace(&mut self.refused_told, refused));
+    /// Calls so far in which it broke.
+    pub(super) fn breaks(&self) -> u64 {
+        self.ledger.breaks
+    }
+
+    /// What was measured since the last time, where so many new versions were refused so far.
+    pub(super) fn measured(&mut self, refused: u64) -> Measured<'_> {
+        let mut measures = std::mem::take(&mut self.ledger.measures);
+        measures.refused += refused.saturating_sub(std::mem::replace(&mut self.ledger.refused_told, refused));
         Measured {
             plugin: &self.settings.name,
             measures,
@@ -277,7 +355,7 @@ impl Link {
 
     /// What the plugin counted so far.
     pub(super) fn counters(&self) -> &BTreeMap<String, f64> {
-        &self.counters
+        &self.ledger.counters
     }
 
     /// Calls the guest; a broken instance is thrown away and the call made again with a new one. What the failed attempt
@@ -294,22 +372,38 @@ impl Link {
                 instance.begin(work.moment, (work.call)());
                 let outcome = run(instance);
                 let records = instance.finish();
-                outcome.map(|returned| (returned, records, instance.counters()))
+                let saved = match &outcome {
+                    Ok(_) => instance.save()?,
+                    Err(_) => None,
+                };
+                outcome.map(|returned| (returned, records, saved, instance.counters()))
             });
-            self.measures.call(started.elapsed());
+            let done = done.and_then(|(returned, records, saved, counters)| {
+                self.keep(saved)?;
+                Ok((returned, records, counters))
+            });
+            self.ledger.measures.call(started.elapsed());
             match done {
                 Ok((returned, records, counters)) => {
                     for (name, value) in counters {
-                        *self.measures.counts.entry(name.clone()).or_insert(0.0) += value;
-                        *self.counters.entry(name).or_insert(0.0) += value;
+                        *self.ledger.measures.counts.entry(name.clone()).or_insert(0.0) += value;
+                        *self.ledger.counters.entry(name).or_insert(0.0) += value;
                     }
                     return Ok((returned, records));
                 }
-                Err(CallError::Refused(error)) => return Err(Failed::Refused(error)),
+                Err(CallError::Refused(error)) => {
+                    if self.is_stateful() {
+                        // Whatever it noted of what it refused goes with the instance.
+                        self.instance = None;
+                    }
+                    return Err(Failed::Refused(error));
+                }
                 Err(CallError::Broken(cause)) => {
                     self.instance = None;
                     // What is too much of one batch comes in several: nothing is wrong with the plugin.
-                    self.measures.traps += u64::from(!matches!(cause, Breakage::TooMuch { .. }));
+                    if !matches!(cause, Breakage::TooMuch { .. }) {
+                        self.note_break();
+                    }
                     if attempt >= work.attempts || cause.is_certain() {
                         return Err(Failed::Broken(cause));
                     }
@@ -320,6 +414,24 @@ impl Link {
         }
     }
 
+    fn keep(&mut self, saved: Option<Vec<u8>>) -> Result<(), CallError> {
+        let Some(bytes) = saved else { return Ok(()) };
+        if bytes.len() > self.settings.state {
+            let text = format!("it keeps {} bytes where state = {} is allowed", bytes.len(), self.settings.state);
+            return Err(CallError::Broken(Breakage::Malformed(text)));
+        }
+        self.saved = Some(Saved {
+            version: self.description.state_version,
+            bytes: bytes.into(),
+        });
+        Ok(())
+    }
+
+    fn note_break(&mut self) {
+        self.ledger.breaks += 1;
+        self.ledger.measures.traps += 1;
+    }
+
     /// The instance at work, or a new one, configured.
     fn ready(&mut self, moment: Moment) -> Result<&mut Instance, CallError> {
         let instance = match self.instance.take() {
@@ -327,6 +439,9 @@ impl Link {
             None => {
                 let mut instance = Instance::start(&self.loaded, &self.bounds, moment)?;
                 instance.configure(&self.settings.config.to_string())?;
+                if let Some(saved) = &self.saved {
+                    instance.restore(saved)?;
+                }
                 instance
             }
         };
@@ -366,6 +481,7 @@ pub(super) fn bounds(settings: &config::Plugin) -> Bounds {
         plugin: settings.name.clone(),
         memory: settings.memory,
         timeout: settings.call_timeout,
+        log_lines: settings.log_lines,
     }
 }
 

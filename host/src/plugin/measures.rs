@@ -17,6 +17,8 @@ pub struct Measures {
     pub swapped: u64,
     /// New versions that were refused.
     pub refused: u64,
+    /// Versions that were taken back.
+    pub rolled_back: u64,
     /// What it added to counters of its own.
     pub counts: BTreeMap<String, f64>,
 }

@@ -4,9 +4,14 @@
 //! into something loaded, `instance` calls it, `output` and `ipc` check what comes back, `watch` notices new files.
 
 mod chain;
+mod line;
 mod link;
 mod measures;
+mod route;
 mod sift;
+mod offers;
+mod probation;
+mod trial;
 mod watch;
 mod workshop;
 mod contents;
@@ -20,8 +25,9 @@ mod wire;
 mod builtin;
 mod error;
 
-pub use chain::{Chain, Deliver};
+pub use chain::{Chain, Deliver, Standing};
 pub use error::Error;
+pub use instance::Saved;
 pub use measures::{Measured, Measures};
 pub use sift::Rejected;
 pub use wire::FlushReason;

@@ -11,9 +11,6 @@ use super::engine::{CORE_INSTANCES, MEMORIES, TABLES};
 use super::output::Call;
 use super::wire::Level;
 
-/// Lines that one call may log; more are counted and dropped.
-const MAX_LOG_LINES: u32 = 100;
-
 /// Characters of one line.
 const MAX_LOG_CHARACTERS: usize = 2000;
 
@@ -34,13 +31,14 @@ pub(super) struct State {
     wasi: WasiCtx,
     resources: ResourceTable,
     plugin: String,
+    max_lines: u32,
     lines: u32,
     lines_dropped: u64,
 }
 
 impl State {
-    /// For an instance of `plugin` with `memory` bytes at most.
-    pub(super) fn new(plugin: &str, memory: usize) -> Self {
+    /// For an instance of `plugin` with `memory` bytes at most, whose calls log `max_lines` at most.
+    pub(super) fn new(plugin: &str, memory: usize, max_lines: u32) -> Self {
         Self {
             memory: Memory::new(memory),
             call: Call::closed(),
@@ -48,6 +46,7 @@ impl State {
             wasi: frozen(Moment::default()),
             resources: ResourceTable::new(),
             plugin: plugin.to_owned(),
+            max_lines,
             lines: 0,
             lines_dropped: 0,
         }
@@ -64,10 +63,10 @@ impl State {
     /// One line of the guest's log.
     pub(super) fn log(&mut self, level: Level, message: &str) {
         self.lines = self.lines.saturating_add(1);
-        if self.lines > MAX_LOG_LINES {
+        if self.lines > self.max_lines {
             self.lines_dropped += 1;
-            if self.lines == MAX_LOG_LINES + 1 {
-                tracing::warn!(plugin = %self.plugin, limit = MAX_LOG_LINES, dropped_before = self.lines_dropped - 1, "plugin logs too much: dropping the rest of this call's lines");
+            if self.lines == self.max_lines.saturating_add(1) {
+                tracing::warn!(plugin = %self.plugin, log_lines = self.max_lines, dropped_before = self.lines_dropped - 1, "plugin logs too much: dropping the rest of this call's lines");
             }
             return;
         }

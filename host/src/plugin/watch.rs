@@ -1,28 +1,22 @@
-//! Notices new versions of plugin files, tries them out on a thread of its own, and offers those that pass.
+//! Notices new versions of plugin files and of their configuration, tries them out on a thread of its own, and offers those that pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use arc_swap::ArcSwapOption;
+use anyhow::{Context, bail};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
 
 use super::cache::hex;
 use super::contents;
-use super::instance::CallError;
-use super::ipc::{Announced, Item, Schemas};
-use super::link::{bounds, settled, trial};
-use super::output::Call;
-use super::state::Moment;
-use super::workshop::{Loaded, Workshop};
-use crate::batch::Transactions;
-use crate::config;
+use super::offers::{Offer, Offers, Version};
+use super::trial::rehearse;
+use super::workshop::Workshop;
+use crate::config::{self, Plugin, PluginOrigin};
 
 /// Quiet time after a change before a file is read: editors and deployments write in several steps.
 const DEBOUNCE: Duration = Duration::from_millis(250);
@@ -30,120 +24,91 @@ const DEBOUNCE: Duration = Duration::from_millis(250);
 /// A folder that never falls quiet is looked at this often all the same.
 const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
-/// Where a link finds its next version, and leaves what that version is tried with.
-#[derive(Default)]
-pub(super) struct Successor {
-    ready: ArcSwapOption<Loaded>,
-    sample: Mutex<Sample>,
-    refused: AtomicU64,
-}
-
-/// What a new version is tried with.
-#[derive(Default, Clone)]
-struct Sample {
-    schemas: BTreeMap<u32, Arc<Announced>>,
-    last: Option<Last>,
-}
-
-/// The last batch that the link was given.
-#[derive(Clone)]
-pub(super) struct Last {
-    /// The batch.
-    pub item: Item,
-    /// Its transactions.
-    pub transactions: Transactions,
-    /// Its topic.
-    pub topic: Arc<str>,
-    /// Topics that records may go to.
-    pub known: Arc<BTreeSet<Arc<str>>>,
-    /// Bytes that one call may hand over.
-    pub max_bytes: usize,
-    /// Time and chance.
-    pub moment: Moment,
-}
-
-impl Successor {
-    /// The new version, once, if one is ready.
-    pub(super) fn take(&self) -> Option<Arc<Loaded>> {
-        // The common case is a load without a write.
-        if self.ready.load().is_none() {
-            return None;
-        }
-        self.ready.swap(None)
-    }
-
-    /// How many new versions were refused so far.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Acquire)
-    }
-
-    /// Remembers the batch that the link is about to be given.
-    pub(super) fn remember(&self, last: Last) {
-        let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
-        let announced = &last.item.announced;
-        sample.schemas.entry(announced.id).or_insert_with(|| Arc::clone(announced));
-        sample.last = Some(last);
-    }
-
-    /// Forgets schemas that will not come again.
-    pub(super) fn forget(&self, schemas: &[u32]) {
-        let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in schemas {
-            sample.schemas.remove(id);
-        }
-        sample.last.take_if(|last| schemas.contains(&last.item.announced.id));
-    }
-
-    fn sample(&self) -> Sample {
-        self.sample.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// A file to watch.
-pub(super) struct Watched {
-    /// The plugin's settings.
-    pub settings: config::Plugin,
-    /// Its file.
-    pub path: PathBuf,
-    /// SHA-256 of what was loaded last, or refused last: neither is tried again.
-    pub digest: String,
-    /// Where new versions are made ready.
-    pub workshop: Arc<Workshop>,
-    /// Where they are offered.
-    pub successor: Arc<Successor>,
+/// What is watched.
+pub(super) struct Plan {
+    /// Where new versions are made ready, one for each place in the chain.
+    pub workshops: Vec<Arc<Workshop>>,
+    /// The connector's own file, where it has one.
+    pub file: Option<PathBuf>,
+    /// Memory that instances have room for, in bytes.
+    pub most_memory: usize,
+    /// What is at work, and where new versions are offered.
+    pub offers: Arc<Offers>,
 }
 
 /// Watches until it is dropped.
 pub(super) struct Watch {
-    _watcher: RecommendedWatcher,
+    wake: Sender<()>,
+    _folders: Arc<Mutex<Folders>>,
 }
 
 impl Watch {
-    /// Watches the folders of these files: deployments rename a new file into place, which a watch on the file misses.
+    /// Watches the folders of these files: deployments rename a new file into place, which a watch on the file misses. Nothing where there
+    /// is no file.
     ///
     /// # Errors
     /// Where a folder can't be watched or the thread can't be started.
-    pub(super) fn start(files: Vec<Watched>) -> anyhow::Result<Self> {
+    pub(super) fn start(plan: Plan) -> anyhow::Result<Option<Self>> {
+        let desk = Desk::new(plan);
+        let files = desk.files();
+        if files.is_empty() {
+            return Ok(None);
+        }
         let (changed, changes) = channel();
-        let mut watcher = notify::recommended_watcher(move |event| report(event, &changed)).context("set up the watch on plugin files")?;
-        let mut folders = BTreeSet::new();
-        for file in &files {
-            folders.insert(folder(&file.path).to_owned());
-            // A link into another folder changes there.
-            if let Ok(real) = file.path.canonicalize() {
-                folders.insert(folder(&real).to_owned());
-            }
-        }
-        for folder in &folders {
-            watcher
-                .watch(folder, RecursiveMode::NonRecursive)
-                .with_context(|| format!("watch the folder {}", folder.display()))?;
-        }
+        let wake = changed.clone();
+        let watcher = notify::recommended_watcher(move |event| report(event, &changed)).context("set up the watch on plugin files")?;
+        let mut folders = Folders {
+            watcher,
+            watched: BTreeSet::new(),
+        };
+        folders.watch(&files)?;
+        let folders = Arc::new(Mutex::new(folders));
+        let held = Arc::downgrade(&folders);
         std::thread::Builder::new()
             .name("plugin-watch".into())
-            .spawn(move || watch(files, &changes))
+            .spawn(move || watch(desk, &changes, &held))
             .context("start the thread that watches plugin files")?;
-        Ok(Self { _watcher: watcher })
+        Ok(Some(Self { wake, _folders: folders }))
+    }
+
+    /// Has the files looked at now.
+    pub(super) fn look_again(&self) {
+        wake(&self.wake);
+    }
+}
+
+/// Folders that are watched.
+struct Folders {
+    watcher: RecommendedWatcher,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Folders {
+    /// Watches the folders that these files are in, and no other.
+    fn watch(&mut self, files: &[PathBuf]) -> anyhow::Result<()> {
+        let mut wanted = BTreeSet::new();
+        for file in files {
+            wanted.insert(folder(file).to_owned());
+            // A link into another folder changes there.
+            if let Ok(real) = file.canonicalize() {
+                wanted.insert(folder(&real).to_owned());
+            }
+        }
+        for left in self.watched.difference(&wanted) {
+            // One that is gone is watched no more anyhow.
+            let _ = self.watcher.unwatch(left);
+        }
+        self.watched.retain(|folder| wanted.contains(folder));
+        for folder in wanted {
+            if self.watched.contains(&folder) {
+                continue;
+            }
+            self.watcher
+                .watch(&folder, RecursiveMode::NonRecursive)
+                .with_context(|| format!("watch the folder {}", folder.display()))?;
+            self.watched.insert(folder);
+        }
+        Ok(())
     }
 }
 
@@ -173,12 +138,17 @@ fn wake(changed: &Sender<()>) {
     let _ = changed.send(());
 }
 
-fn watch(mut files: Vec<Watched>, changes: &Receiver<()>) {
+fn watch(mut desk: Desk, changes: &Receiver<()>, folders: &Weak<Mutex<Folders>>) {
     loop {
-        // The first look comes at once: a file may have changed between its loading and the start of the watch.
-        for file in &mut files {
-            look(file);
+        // Links may lead elsewhere now. Before the look, so that what changes after it is heard of.
+        let Some(folders) = folders.upgrade() else { return };
+        let watched = folders.lock().unwrap_or_else(PoisonError::into_inner).watch(&desk.files());
+        drop(folders);
+        if let Err(error) = watched {
+            tracing::warn!(error = %format_args!("{error:#}"), "a folder of plugins can't be watched: new versions there are not noticed");
         }
+        // The first look comes at once: a file may have changed between its loading and the start of the watch.
+        desk.look();
         if changes.recv().is_err() {
             return;
         }
@@ -193,70 +163,170 @@ fn watch(mut files: Vec<Watched>, changes: &Receiver<()>) {
     }
 }
 
-/// Tries a file out if its content is new. One that fails leaves the plugin at work as it is.
-fn look(file: &mut Watched) {
-    let plugin = file.settings.name.as_str();
-    let wasm = match contents::read(&file.path) {
-        Ok(wasm) => wasm,
-        Err(error) => {
-            tracing::warn!(plugin, error = %format_args!("{error:#}"), "can't read a plugin's file: the version at work goes on");
+/// What the thread knows of the files.
+struct Desk {
+    plan: Plan,
+    /// SHA-256 of what was loaded or refused last, by place: neither is tried again.
+    tried: Vec<String>,
+    /// Of the connector's file.
+    read: String,
+}
+
+impl Desk {
+    fn new(plan: Plan) -> Self {
+        let at_work = plan.offers.coming();
+        let tried = at_work.into_iter().map(|version| version.loaded.digest.clone()).collect();
+        let read = plan.file.as_ref().and_then(|file| std::fs::read(file).ok());
+        Self {
+            tried,
+            read: digest(&read.unwrap_or_default()),
+            plan,
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let of_plugin = |version: Version| match version.settings.origin {
+            PluginOrigin::File(path) => Some(path),
+            PluginOrigin::Builtin(_) => None,
+        };
+        let plugins = self.plan.offers.coming().into_iter().filter_map(of_plugin);
+        plugins.chain(self.plan.file.clone()).collect()
+    }
+
+    /// Tries out what is new. What fails leaves the plugins at work as they are.
+    fn look(&mut self) {
+        let mut offer = Offer::new();
+        let versions = self.plan.offers.coming();
+        for at in self.plan.offers.take_again() {
+            if let (Some(tried), Some(version)) = (self.tried.get_mut(at), versions.get(at)) {
+                tried.clone_from(&version.loaded.digest);
+            }
+        }
+        let wanted = self.settings(&versions);
+        for (at, version) in versions.iter().enumerate() {
+            let settings = wanted.as_ref().and_then(|wanted| wanted.get(at)).unwrap_or(&version.settings);
+            match self.version(at, version, settings) {
+                Ok(Some(new)) => {
+                    offer.insert(at, new);
+                }
+                Ok(None) => {}
+                Err(error) => self.refuse(at, version, &error),
+            }
+        }
+        if offer.is_empty() {
             return;
         }
-    };
-    let digest = hex(&Sha256::digest(&wasm));
-    if digest == file.digest {
-        return;
+        let Err(error) = self.propose(&offer) else { return };
+        if offer.len() == 1 {
+            return self.refuse_all(&offer, &error);
+        }
+        // Together they fail: those that pass alone are as good as if they had come alone.
+        for (at, new) in offer {
+            let alone = Offer::from([(at, new)]);
+            if let Err(error) = self.propose(&alone) {
+                self.refuse_all(&alone, &error);
+            }
+        }
     }
-    let started = Instant::now();
-    match rehearse(file, &wasm) {
-        Ok(loaded) => {
+
+    /// A new version at this place, if its file or its settings have changed.
+    fn version(&mut self, at: usize, version: &Version, settings: &Plugin) -> anyhow::Result<Option<Version>> {
+        let mut loaded = Arc::clone(&version.loaded);
+        if let (PluginOrigin::File(path), Some(tried), Some(workshop)) =
+            (&version.settings.origin, self.tried.get_mut(at), self.plan.workshops.get(at))
+        {
+            let wasm = contents::read(path)?;
+            let found = digest(&wasm);
+            if found != *tried {
+                *tried = found;
+                loaded = workshop.load(&wasm)?;
+            }
+        }
+        if loaded.digest == version.loaded.digest && same(settings, &version.settings) {
+            return Ok(None);
+        }
+        if settings.memory > self.plan.most_memory {
+            bail!(
+                "memory = {} is more than the {} for which room was made when the connector started: start it anew",
+                settings.memory,
+                self.plan.most_memory
+            );
+        }
+        let new = Version {
+            loaded,
+            settings: settings.clone(),
+        };
+        if self.plan.offers.is_banned(at, &new) {
+            bail!("this version was taken back before: put another one in its place, or `rowmill plugin reload`");
+        }
+        Ok(Some(new))
+    }
+
+    /// The plugins' settings in the connector's file, where that has changed and has the same plugins.
+    fn settings(&mut self, versions: &[Version]) -> Option<Vec<Plugin>> {
+        let file = self.plan.file.as_ref()?;
+        let text = std::fs::read(file).unwrap_or_default();
+        let found = digest(&text);
+        if text.is_empty() || found == self.read {
+            return None;
+        }
+        self.read = found;
+        let config = match config::load(file) {
+            Ok(config) => config,
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "the changed configuration is wrong: the plugins go on with theirs");
+                return None;
+            }
+        };
+        let origins = |plugins: &[Plugin]| plugins.iter().map(|plugin| plugin.origin.clone()).collect::<Vec<_>>();
+        let at_work: Vec<Plugin> = versions.iter().map(|version| version.settings.clone()).collect();
+        if origins(&config.plugins) != origins(&at_work) {
+            tracing::warn!(file = %file.display(), "the changed configuration has other plugins: it takes effect when the connector is started anew");
+            return None;
+        }
+        tracing::info!(file = %file.display(), "the configuration has changed: what it says of the plugins is tried; the rest takes effect when the connector is started anew");
+        Some(config.plugins)
+    }
+
+    /// Tries versions out together, and offers them.
+    fn propose(&self, offer: &Offer) -> anyhow::Result<()> {
+        let started = Instant::now();
+        rehearse(&self.plan.offers, offer)?;
+        for version in offer.values() {
+            let plugin = version.settings.name.as_str();
+            let took_ms = started.elapsed().as_millis();
             tracing::info!(
                 plugin,
-                old = short(&file.digest),
-                new = short(&digest),
-                took_ms = started.elapsed().as_millis(),
+                new = version.loaded.short_digest(),
+                took_ms,
                 "new version of a plugin passed its trial"
             );
-            file.successor.ready.store(Some(loaded));
         }
-        Err(error) => {
-            tracing::warn!(plugin, path = %file.path.display(), refused = short(&digest), error = %format_args!("{error:#}"), "new version of a plugin is not taken: the old one goes on");
-            file.successor.refused.fetch_add(1, Ordering::AcqRel);
+        self.plan.offers.put(offer.clone());
+        Ok(())
+    }
+
+    fn refuse_all(&self, offer: &Offer, error: &anyhow::Error) {
+        for (at, version) in offer {
+            self.refuse(*at, version, error);
         }
     }
-    file.digest = digest;
+
+    fn refuse(&self, at: usize, version: &Version, error: &anyhow::Error) {
+        let plugin = version.settings.name.as_str();
+        let refused = self.tried.get(at).map(|digest| digest.get(..12));
+        tracing::warn!(plugin, refused, error = %format_args!("{error:#}"), "new version of a plugin is not taken: the old one goes on");
+        self.plan.offers.refuse(at);
+    }
 }
 
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
-/// Loads a new version and has it do in a throw-away instance what it will have to do at once: describe itself, take its
-/// configuration, open every live schema, and process the last batch.
-fn rehearse(file: &Watched, wasm: &[u8]) -> anyhow::Result<Arc<Loaded>> {
-    let loaded = file.workshop.load(wasm)?;
-    let (mut instance, description) = trial(&loaded, &file.settings, &bounds(&file.settings))?;
-    let sample = file.successor.sample();
-    if let Some(Last { item, .. }) = &sample.last {
-        let name = (&description.name, &description.version);
-        tracing::debug!(plugin = %file.settings.name, ?name, schemas = sample.schemas.len(), rows = item.rows.num_rows(), "trying a new version of a plugin");
-    }
-    for announced in sample.schemas.values() {
-        settled(instance.open(announced)).context("open a live schema on trial")?;
-    }
-    if let Some(last) = sample.last {
-        let message = Schemas::message(&last.item)?;
-        let id = last.item.announced.id;
-        instance.begin(
-            last.moment,
-            Call::for_batch(&last.item.rows, &last.topic, &last.known, last.max_bytes),
-        );
-        let done: Result<(), CallError> = match loaded.kind {
-            contents::Kind::Encoder => instance.encode(id, &message, (&last.transactions).into()),
-            contents::Kind::Transform => instance.process(id, &message, (&last.transactions).into()).map(drop),
-        };
-        drop(instance.finish());
-        settled(done).context("process the last batch on trial")?;
-    }
-    Ok(loaded)
+/// Whether two plugins have the same settings.
+fn same(one: &Plugin, other: &Plugin) -> bool {
+    let tables = |plugin: &Plugin| plugin.tables.as_ref().map(|tables| tables.as_str().to_owned());
+    let plain = |plugin: &Plugin| (plugin.memory, plugin.call_timeout, plugin.log_lines, plugin.state, plugin.on_error);
+    one.config == other.config && plain(one) == plain(other) && tables(one) == tables(other)
 }

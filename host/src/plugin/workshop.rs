@@ -50,6 +50,8 @@ pub(super) struct Exports {
     pub work: ComponentExportIndex,
     /// `encode.control`; a transform has none.
     pub control: Option<ComponentExportIndex>,
+    /// `state.save` and `state.restore`; most plugins have none.
+    pub state: Option<(ComponentExportIndex, ComponentExportIndex)>,
 }
 
 /// What `lifecycle.describe` says; members that this host does not know are ignored.
@@ -67,6 +69,9 @@ pub(super) struct Description {
     /// Whether it goes by the display widths of TINYINT columns.
     #[serde(default)]
     pub widths: Widths,
+    /// The form of what it saves.
+    #[serde(default)]
+    pub state_version: u32,
 }
 
 /// When a plugin goes by display widths.
@@ -115,6 +120,14 @@ impl Workshop {
         })
     }
 
+    /// A plugin whose file was loaded before, by its SHA-256.
+    ///
+    /// # Errors
+    /// Where it was not kept; else as `load`.
+    pub(super) fn recall(&self, digest: &str) -> anyhow::Result<Arc<Loaded>> {
+        self.load(&self.cache.kept_file(digest)?)
+    }
+
     /// Checks, compiles (or takes from the cache) and links a plugin's bytes.
     ///
     /// # Errors
@@ -149,10 +162,15 @@ impl Workshop {
                 Kind::Transform => None,
                 Kind::Encoder => Some(find("encode", "control")?),
             },
+            state: find("state", "save").ok().zip(find("state", "restore").ok()),
         };
+        let digest = hex(&Sha256::digest(wasm));
+        if self.interrupts {
+            self.cache.keep_file(&digest, wasm);
+        }
         Ok(Arc::new(Loaded {
             kind,
-            digest: hex(&Sha256::digest(wasm)),
+            digest,
             linked,
             exports,
             interrupts: self.interrupts,

@@ -6,7 +6,6 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::headers::record_headers;
 use super::lines::Line;
 use super::{Commit, Finding, Sink, TopicSpec, murmur2};
 use crate::batch::Records;
@@ -248,7 +247,7 @@ fn line(records: &Records, i: usize, partitions: i32) -> String {
 
 fn headers(records: &Records, i: usize) -> Vec<(&str, Option<&[u8]>)> {
     let mut found = Vec::new();
-    for (name, value) in record_headers(records, i) {
+    for (name, value) in records.headers(i) {
         found.push((std::str::from_utf8(name).unwrap_or("?"), Some(value)));
     }
     found

@@ -2,7 +2,6 @@
 
 mod base64;
 mod finding;
-mod headers;
 mod kafka;
 mod lines;
 mod lines_sink;

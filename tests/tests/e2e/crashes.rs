@@ -138,7 +138,8 @@ fn wait_for_last(kafka: &Kafka, connector: &Connector, database: &mut Database, 
 }
 
 fn killed_twenty_times_in_the_middle_of_a_load_it_loses_and_repeats_nothing(server: Server) {
-    kill(server, ROUNDS, "on");
+    let rounds = std::env::var("ROWMILL_TEST_KILLS").map_or(ROUNDS, |text| text.parse().unwrap());
+    kill(server, rounds, "on");
 }
 
 #[test]

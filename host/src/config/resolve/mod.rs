@@ -30,12 +30,15 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
         row: reader.bytes("limits.row"),
         prepared: usize::try_from(reader.integer("limits.prepared")).unwrap_or(1),
         metric_names: usize::try_from(reader.integer("limits.metric_names")).unwrap_or(0),
+        plugin_output: reader.bytes("limits.plugin_output"),
+        routed_topics: usize::try_from(reader.integer("limits.routed_topics")).unwrap_or(0),
     };
     check_limits(&mut reader, limits, batch, &plugins);
     let cache_dir = cache_dir(&mut reader);
     let shutdown_timeout = reader.duration("shutdown_timeout_ms");
     if reader.findings.is_empty() {
         Ok(Config {
+            file: None,
             name,
             source,
             batch,

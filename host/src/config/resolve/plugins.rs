@@ -24,6 +24,13 @@ pub(super) fn resolve(reader: &mut Reader<'_>) -> Vec<Plugin> {
             );
         }
         let plugin = plugin(reader, path, origin, &plugins);
+        if index == last && plugin.tables.is_some() {
+            reader.refuse(
+                &format!("{path}.tables"),
+                "the last plugin is the encoder, which every table needs",
+                "leave tables out, or write the encoder as a [[plugin]] of its own behind this one",
+            );
+        }
         plugins.push(plugin);
     }
     if plugins.is_empty() {
@@ -54,7 +61,10 @@ fn plugin(reader: &mut Reader<'_>, path: &str, origin: PluginOrigin, before: &[P
         config: config(reader, &format!("{path}.config")),
         memory: reader.bytes(&format!("{path}.memory")),
         call_timeout: reader.duration(&format!("{path}.call_timeout_ms")),
+        log_lines: u32::try_from(reader.integer(&format!("{path}.log_lines"))).unwrap_or(u32::MAX),
+        state: reader.bytes(&format!("{path}.state")),
         on_error: super::on_error(reader, &format!("{path}.on_error")),
+        tables: super::source::pattern(reader, &format!("{path}.tables")),
     }
 }
 

@@ -129,7 +129,7 @@ fn tables(reader: &mut Reader<'_>, databases: &[String]) -> TableFilter {
             ),
         }
     }
-    let auto_add = auto_add(reader);
+    let auto_add = pattern(reader, "source.auto_add");
     let chosen = reader.written.holds("source.tables") || reader.written.holds("source.auto_add");
     if names.is_empty()
         && auto_add.is_none()
@@ -211,9 +211,9 @@ fn database_of(reader: &mut Reader<'_>, name: &tables::Name, databases: &[String
     None
 }
 
-/// Anchored, so that it matches a name as a whole.
-fn auto_add(reader: &mut Reader<'_>) -> Option<regex::Regex> {
-    let pattern = reader.text("source.auto_add");
+/// A regular expression, anchored so that it matches a name as a whole; none where the text is empty.
+pub(super) fn pattern(reader: &mut Reader<'_>, key: &str) -> Option<regex::Regex> {
+    let pattern = reader.text(key);
     if pattern.is_empty() {
         return None;
     }
@@ -221,9 +221,9 @@ fn auto_add(reader: &mut Reader<'_>) -> Option<regex::Regex> {
     match regex::Regex::new(&pattern).and_then(|_| regex::Regex::new(&format!(r"\A(?:{pattern})\z"))) {
         Ok(regex) => Some(regex),
         Err(_) => {
-            let problem = format!("expected a regular expression, found {}", reader.shown("source.auto_add"));
+            let problem = format!("expected a regular expression, found {}", reader.shown(key));
             reader.refuse(
-                "source.auto_add",
+                key,
                 problem,
                 "\".*\" takes every table; the syntax is that of the Rust crate `regex`, without look-around and back-references",
             );

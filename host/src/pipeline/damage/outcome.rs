@@ -146,7 +146,7 @@ impl Outcome {
                 }
                 Popped::Item(Job::Control(event, _)) => self.controls.push(*event),
                 Popped::Item(Job::Commit(point)) => self.commits.push((point.checkpoint.position.to_string(), self.rows())),
-                Popped::Item(Job::Topic(_)) => {}
+                Popped::Item(Job::Topic(_) | Job::Plugin(_)) => {}
                 Popped::Item(Job::Letter(_)) => panic!("a letter, though a row at fault stops the connector"),
                 Popped::Empty | Popped::Closed => return,
             }

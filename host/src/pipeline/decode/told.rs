@@ -17,8 +17,15 @@ pub(in crate::pipeline) struct CommitPoint {
 impl CommitPoint {
     /// About what it takes while it waits. Without changes nothing else bounds how many may.
     pub(in crate::pipeline) fn bytes(&self) -> usize {
-        let Checkpoint { prepared, copying, .. } = &self.checkpoint;
-        COMMIT_BYTES + prepared.len() * PREPARED_BYTES + copying.len() * COPYING_BYTES
+        let Checkpoint {
+            prepared,
+            copying,
+            plugins,
+            ..
+        } = &self.checkpoint;
+        let kept = plugins.iter().filter_map(|plugin| plugin.state.as_ref());
+        let kept: usize = kept.map(|state| state.bytes.len()).sum();
+        COMMIT_BYTES + prepared.len() * PREPARED_BYTES + copying.len() * COPYING_BYTES + kept
     }
 }
 

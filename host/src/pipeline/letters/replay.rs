@@ -92,7 +92,7 @@ impl<'a> Again<'a> {
         };
         Ok(Self {
             config,
-            chain: Chain::assemble(&plugins, &config.cache_dir, config.limits.memory)?,
+            chain: Chain::assemble(&plugins, &config.cache_dir, &config.limits)?,
             topic: Arc::from(topic.name.as_str()),
             sink: Resend::connect(config, Arc::clone(stop), &[topic])?,
             schemas: Vec::new(),

@@ -9,7 +9,16 @@ const MARK: &[u8] = b"PROBE-MARK-AAAA!";
 
 /// The encoder that does as it is told, with `AAAA`, `BBBB`, … as its mark.
 pub(super) fn probe(mark: char) -> Vec<u8> {
-    let mut wasm = std::fs::read(built().join("probe.wasm")).unwrap();
+    marked("probe.wasm", mark)
+}
+
+/// The encoder that counts its rows, likewise.
+pub(super) fn keeper(mark: char) -> Vec<u8> {
+    marked("keeper.wasm", mark)
+}
+
+fn marked(file: &str, mark: char) -> Vec<u8> {
+    let mut wasm = std::fs::read(built().join(file)).unwrap();
     let at = wasm.windows(MARK.len()).position(|window| window == MARK).unwrap();
     for byte in &mut wasm[at + 11..at + 15] {
         *byte = u8::try_from(mark).unwrap();

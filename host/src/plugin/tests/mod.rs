@@ -4,6 +4,8 @@
 mod guests;
 mod hand_over;
 mod limits;
+mod reload;
+mod kept;
 mod swap;
 mod transforms;
 
@@ -17,9 +19,18 @@ use arrow::record_batch::RecordBatch;
 
 use super::Chain;
 use crate::batch::{Batch, Records, Shape, Transactions};
-use crate::config::{OnError, Plugin, PluginOrigin};
+use crate::config::{Limits, OnError, Plugin, PluginOrigin};
 use crate::fault::Fault;
 use crate::source::{Column, ColumnType, Table};
+
+const LIMITS: Limits = Limits {
+    memory: 256 << 20,
+    row: 64 << 20,
+    prepared: 0,
+    metric_names: 0,
+    plugin_output: 0,
+    routed_topics: 3,
+};
 
 /// A folder with a plugin cache and plugin files, gone with the test.
 struct Lab {
@@ -53,7 +64,7 @@ impl Lab {
     }
 
     fn chain(&self, plugins: &[Plugin]) -> Result<Chain, Fault> {
-        Chain::assemble(plugins, &self.cache, 256 << 20)
+        Chain::assemble(plugins, &self.cache, &LIMITS)
     }
 
     /// A chain of the probe alone, told to do `task`.
@@ -70,7 +81,10 @@ fn plugin(path: &Path, task: &str) -> Plugin {
         config: serde_json::json!({ "do": task }),
         memory: 16 << 20,
         call_timeout: Duration::from_secs(5),
+        log_lines: 100,
+        state: 1 << 10,
         on_error: OnError::Stop,
+        tables: None,
     }
 }
 
@@ -258,7 +272,10 @@ fn the_built_in_envelope_loads_and_encodes_without_a_file() {
         config: serde_json::json!({}),
         memory: 64 << 20,
         call_timeout: Duration::from_secs(5),
+        log_lines: 100,
+        state: 1 << 10,
         on_error: OnError::Stop,
+        tables: None,
     };
     let mut chain = lab.chain(std::slice::from_ref(&settings)).unwrap();
     let event = serde_json::json!({ "event": "heartbeat", "topics": ["probe_t"], "ts": 5, "checkpoint_ts": 6 });

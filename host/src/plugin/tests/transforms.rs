@@ -59,3 +59,16 @@ fn a_chain_ends_with_its_one_encoder() {
     let text = stopped(lab.chain(&[probe.clone(), probe]));
     assert!(text.contains("an encoder stands before the last"), "{text}");
 }
+
+#[test]
+fn a_transform_gets_the_tables_that_it_is_for() {
+    let lab = Lab::new();
+    let sieve = lab.put("sieve.wasm", &guests::sieve());
+    let probe = lab.put("probe.wasm", &guests::probe('A'));
+    for (tables, left) in [("t", 0), (r"d\.t", 0), ("other|t2", 3), ("d", 3)] {
+        let mut dropping = plugin(&sieve, "drop");
+        dropping.tables = Some(regex::Regex::new(&format!(r"\A(?:{tables})\z")).unwrap());
+        let mut chain = lab.chain(&[dropping, plugin(&probe, "check-batch")]).unwrap();
+        assert_eq!(run(&mut chain, &batch(1, &[1, 2, 3])).unwrap().len(), left, "{tables}");
+    }
+}

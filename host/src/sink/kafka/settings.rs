@@ -209,9 +209,7 @@ mod tests {
     fn bytes_on_their_way_are_a_part_of_the_memory_limit_and_bounded() {
         let limits = |memory| Limits {
             memory,
-            row: 0,
-            prepared: 0,
-            metric_names: 0,
+            ..Limits::default()
         };
         assert_eq!(in_flight(&limits(192 << 20)), 24 << 20);
         assert_eq!(in_flight(&limits(1 << 40)), 48 << 20);

@@ -11,7 +11,6 @@ use super::{KafkaSink, LOOK, Route};
 use crate::batch::Records;
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
-use crate::sink::headers::record_headers;
 use crate::sink::murmur2;
 
 /// Bytes that a record may need in a record batch beside key, value and headers.
@@ -58,7 +57,7 @@ impl KafkaSink {
                 given => given,
             };
             headers.clear();
-            headers.extend(record_headers(records, i));
+            headers.extend(records.headers(i));
             let message = Message {
                 topic: route.topic,
                 partition,
@@ -104,7 +103,7 @@ impl KafkaSink {
         for i in 0..records.len() {
             let bound = |at: usize| records.bounds.get(at).copied().unwrap_or(0);
             let size = usize::try_from(bound(2 * i + 2).saturating_sub(bound(2 * i))).unwrap_or(usize::MAX);
-            let headers: usize = record_headers(records, i).map(|(name, value)| name.len() + value.len() + 10).sum();
+            let headers: usize = records.headers(i).map(|(name, value)| name.len() + value.len() + 10).sum();
             let size = size.saturating_add(headers).saturating_add(RECORD_OVERHEAD);
             let most = route(records, routes, i).map_or(self.message_max, |route| route.most);
             if size > most {

@@ -114,6 +114,20 @@ impl Encode for Probe {
                 }
                 echo(&xids);
             }
+            // Passes any trial, and breaks at every third batch then.
+            "trap-third-if-b" => {
+                if mark() == "BBBB" && calls == 3 {
+                    panic!("on purpose");
+                }
+                echo(&xids);
+            }
+            // Passes any trial, and takes no row from the third batch on.
+            "refuse-third-if-b" => {
+                if mark() == "BBBB" && calls >= 3 {
+                    return Err(error("refused-by-b", Some(0)));
+                }
+                echo(&xids);
+            }
             "refuse-row" => {
                 echo(&xids);
                 return Err(error("value-out-of-range", Some(1)));

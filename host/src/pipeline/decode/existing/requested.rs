@@ -1,4 +1,4 @@
-//! Copies that somebody asked for while the connector runs.
+//! Copies, and changes of plugins, that somebody asked for while the connector runs.
 //!
 //! Keys of changed rows are noted from here on, between two transactions, so every reading has to see what the stream told before: that place
 //! is settled before the first one.
@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::Existing;
 use crate::checkpoint::Left;
-use crate::pipeline::decode::{End, Stage};
+use crate::pipeline::decode::{End, Job, Stage};
 use crate::position::Position;
 
 impl Stage<'_> {
@@ -21,7 +21,9 @@ impl Stage<'_> {
             return Ok(());
         }
         let position = self.parts.interpreter.position();
+        let mut orders = Vec::new();
         for request in existing.inbox.take() {
+            orders.extend(request.plugin);
             for (database, table) in request.tables {
                 if self.parts.policy.filter.selects(&database, &table) {
                     info!(request = request.id, table = format!("{database}.{table}"), "a copy was asked for");
@@ -35,6 +37,11 @@ impl Stage<'_> {
                 }
             }
             existing.heeded.push(request.id);
+        }
+        for order in orders {
+            if !self.output.push(Job::Plugin(order), 0) {
+                return Err(End::Left);
+            }
         }
         self.moved = true;
         self.commit_point()

@@ -1,0 +1,209 @@
+//! How new versions come, prove themselves, or are taken back.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::{LIMITS, Lab, batch, guests, plugin, run};
+use crate::config::OnError;
+use crate::plugin::Chain;
+
+/// Runs batches of ten rows until `until` says that it saw enough; values of each batch.
+fn load(chain: &mut Chain, mut until: impl FnMut(&Chain, &[String]) -> bool) -> Vec<Vec<String>> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut all = Vec::new();
+    for number in 0_u64.. {
+        let xids: Vec<u64> = (10 * number..10 * number + 10).collect();
+        all.push(run(chain, &batch(1, &xids)).unwrap());
+        assert!(
+            Instant::now() < deadline,
+            "waited a minute; {:?}, the last: {:?}",
+            chain.swaps(),
+            all.last()
+        );
+        if until(chain, &all[all.len() - 1]) {
+            break;
+        }
+    }
+    all
+}
+
+fn mark(values: &[String]) -> &str {
+    let mark = values[0].split(':').next().unwrap();
+    assert!(
+        values.iter().all(|value| value.starts_with(mark)),
+        "two versions in one batch: {values:?}"
+    );
+    mark
+}
+
+fn rolled_back(chain: &mut Chain) -> u64 {
+    chain.measured().map(|measured| measured.measures.rolled_back).sum()
+}
+
+#[test]
+fn a_version_that_breaks_again_and_again_is_taken_back_and_not_taken_again() {
+    let lab = Lab::new();
+    let path = lab.put("probe.wasm", &guests::probe('A'));
+    let mut chain = lab.chain(&[plugin(&path, "trap-third-if-b")]).unwrap();
+    lab.put("probe.wasm", &guests::probe('B'));
+    let all = load(&mut chain, {
+        let mut seen_b = false;
+        move |_, values| {
+            seen_b |= mark(values) == "BBBB";
+            seen_b && mark(values) == "AAAA"
+        }
+    });
+    let total: usize = all.iter().map(Vec::len).sum();
+    assert_eq!(total, 10 * all.len(), "each row has one record");
+    assert_eq!(rolled_back(&mut chain), 1);
+    // Another version is another matter.
+    lab.put("probe.wasm", &guests::probe('C'));
+    load(&mut chain, |_, values| mark(values) == "CCCC");
+    let refused = chain.swaps().1;
+    lab.put("probe.wasm", &guests::probe('B'));
+    load(&mut chain, |chain, values| {
+        assert_eq!(mark(values), "CCCC");
+        chain.swaps().1 > refused
+    });
+}
+
+#[test]
+fn a_version_that_takes_far_fewer_rows_is_taken_back_before_a_batch_suffers() {
+    let lab = Lab::new();
+    let path = lab.put("probe.wasm", &guests::probe('A'));
+    let mut settings = plugin(&path, "refuse-third-if-b");
+    settings.on_error = OnError::Skip;
+    let mut chain = lab.chain(&[settings]).unwrap();
+    lab.put("probe.wasm", &guests::probe('B'));
+    let mut seen_b = false;
+    let all = load(&mut chain, |_, values| {
+        seen_b |= values.first().is_some_and(|value| value.starts_with("BBBB"));
+        seen_b && values.first().is_some_and(|value| value.starts_with("AAAA"))
+    });
+    assert_eq!(rolled_back(&mut chain), 1);
+    let lost = 10 * all.len() - all.iter().map(Vec::len).sum::<usize>();
+    assert!(lost <= 10, "{lost} rows were not taken before it was noticed");
+}
+
+#[test]
+fn a_version_that_stops_at_a_batch_is_taken_back_instead_of_the_connector_stopping() {
+    let lab = Lab::new();
+    let path = lab.put("probe.wasm", &guests::probe('A'));
+    let mut chain = lab.chain(&[plugin(&path, "refuse-third-if-b")]).unwrap();
+    lab.put("probe.wasm", &guests::probe('B'));
+    let mut seen_b = false;
+    let all = load(&mut chain, |_, values| {
+        seen_b |= mark(values) == "BBBB";
+        seen_b && mark(values) == "AAAA"
+    });
+    assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 10 * all.len());
+    assert_eq!(rolled_back(&mut chain), 1);
+}
+
+#[test]
+fn files_that_change_together_take_over_at_one_batch() {
+    let lab = Lab::new();
+    let sieve = lab.put("sieve.wasm", &guests::sieve());
+    let probe = lab.put("probe.wasm", &guests::probe('A'));
+    let mut chain = lab.chain(&[plugin(&sieve, "leave"), plugin(&probe, "echo")]).unwrap();
+    run(&mut chain, &batch(1, &[1])).unwrap();
+    // The sieve's other version: a component may have sections that mean nothing.
+    let mut other = guests::sieve();
+    other.extend_from_slice(&[0, 5, 1, b'x', b'a', b'b', b'c']);
+    lab.put("sieve.wasm", &other);
+    lab.put("probe.wasm", &guests::probe('B'));
+    load(&mut chain, |chain, values| {
+        let swapped = chain.swaps().0;
+        assert!(swapped == 0 || swapped == 2, "{swapped} of two have taken over");
+        assert_eq!(mark(values) == "BBBB", swapped == 2);
+        swapped == 2
+    });
+}
+
+#[test]
+fn a_file_that_is_written_in_place_or_behind_links_is_noticed() {
+    let lab = Lab::new();
+    let folder = lab.folder.path();
+    // As Kubernetes mounts a ConfigMap: a link to a link to a folder, and the middle one is replaced.
+    for (name, wasm) in [("one", 'A'), ("two", 'B')] {
+        std::fs::create_dir(folder.join(name)).unwrap();
+        std::fs::write(folder.join(name).join("probe.wasm"), guests::probe(wasm)).unwrap();
+    }
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.join(name)).unwrap();
+    link("one", "data");
+    link("data/probe.wasm", "linked.wasm");
+    let mut chain = lab.chain(&[plugin(&folder.join("linked.wasm"), "echo")]).unwrap();
+    assert_eq!(run(&mut chain, &batch(1, &[1])).unwrap(), ["AAAA:1"]);
+    link("two", "data.new");
+    std::fs::rename(folder.join("data.new"), folder.join("data")).unwrap();
+    load(&mut chain, |_, values| mark(values) == "BBBB");
+    // In place, in several steps.
+    let wasm = guests::probe('C');
+    let mut file = std::fs::File::create(folder.join("two/probe.wasm")).unwrap();
+    for part in wasm.chunks(wasm.len() / 3 + 1) {
+        std::io::Write::write_all(&mut file, part).unwrap();
+        run(&mut chain, &batch(1, &[1])).unwrap();
+    }
+    load(&mut chain, |_, values| mark(values) == "CCCC");
+}
+
+#[test]
+fn a_changed_configuration_takes_over_as_a_changed_file_does() {
+    let lab = Lab::new();
+    lab.put("probe.wasm", &guests::probe('A'));
+    let file: PathBuf = lab.folder.path().join("connector.toml");
+    let write = |task: &str, more: &str| {
+        let text = format!(
+            "name = \"reload\"\n[source]\nuser = \"u\"\ndatabase = \"d\"\ntables = \"t\"\n\
+             [[plugin]]\npath = \"probe.wasm\"\nmemory = \"16MiB\"\nconfig = {{ do = \"{task}\" }}\n{more}"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write("echo", "");
+    let config = crate::config::load(&file).unwrap();
+    let mut chain = Chain::build(&config.plugins, &lab.cache, &LIMITS, config.file).unwrap();
+    assert_eq!(run(&mut chain, &batch(1, &[1])).unwrap(), ["AAAA:1"]);
+    write("clock", "");
+    load(&mut chain, |_, values| values == ["0 0"]);
+    // What is wrong, or can't change while it runs, changes nothing.
+    for (task, more, refused) in [
+        ("refuse-config", "", 1),
+        ("echo", "memory_too = 1", 1),
+        ("echo", "[[plugin]]\nbuiltin = \"envelope\"", 1),
+    ] {
+        write(task, more);
+        std::thread::sleep(Duration::from_millis(400));
+        load(&mut chain, |chain, values| {
+            assert_eq!(values, ["0 0"]);
+            chain.swaps().1 == refused
+        });
+    }
+    write("echo", "");
+    load(&mut chain, |_, values| values.len() == 10);
+}
+
+#[test]
+fn a_thousand_swaps_leave_nothing_behind() {
+    let lab = Lab::new();
+    let path = lab.put("probe.wasm", &guests::probe('A'));
+    let mut chain = lab.chain(&[plugin(&path, "echo")]).unwrap();
+    let resident = || {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4
+    };
+    let mut swap = |times: u64| {
+        for _ in 0..times {
+            let before = chain.swaps().0;
+            chain.offer_again();
+            let started = Instant::now();
+            run(&mut chain, &batch(1, &[1, 2, 3])).unwrap();
+            assert!(started.elapsed() < Duration::from_secs(5));
+            assert_eq!(chain.swaps().0, before + 1);
+        }
+    };
+    swap(100);
+    let before = resident();
+    swap(1000);
+    let after = resident();
+    assert!(after < before + (8 << 10), "{before} KiB before, {after} KiB after");
+}
