@@ -284,6 +284,9 @@ impl Desk {
             tracing::warn!(file = %file.display(), "the changed configuration has other plugins: it takes effect when the connector is started anew");
             return None;
         }
+        if config.plugins.iter().zip(&at_work).all(|(new, old)| same(new, old)) {
+            return None;
+        }
         tracing::info!(file = %file.display(), "the configuration has changed: what it says of the plugins is tried; the rest takes effect when the connector is started anew");
         Some(config.plugins)
     }
