@@ -25,6 +25,8 @@ pub struct Batch<'a> {
     checkpoint_ts: Fixed<'a, 8>,
     txn: Fixed<'a, 4>,
     odd_dates: Option<OddDates<'a>>,
+    /// Where its buffers are.
+    pub(crate) frame: Frame<'a>,
     #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only `to_arrow` reads it"))]
     pub(crate) message: &'a [u8],
 }
@@ -167,6 +169,7 @@ impl<'a> Batch<'a> {
             checkpoint_ts: frame.fixed(places.checkpoint_ts)?,
             txn: frame.fixed(places.txn)?,
             odd_dates: places.odd_dates.map(|at| frame.odd_dates(at)).transpose()?,
+            frame,
             message: bytes,
         })
     }
@@ -242,15 +245,15 @@ impl<'a> Batch<'a> {
 }
 
 /// A record batch's body and where its buffers are.
-struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     body: &'a [u8],
     rows: usize,
-    nodes: Pairs<'a>,
+    pub(crate) nodes: Pairs<'a>,
     buffers: Pairs<'a>,
 }
 
 impl<'a> Frame<'a> {
-    fn buffer(&self, i: usize) -> Result<&'a [u8], Error> {
+    pub(crate) fn buffer(&self, i: usize) -> Result<&'a [u8], Error> {
         let (at, length) = self.buffers.get(i)?;
         self.body
             .get(at..)
@@ -274,7 +277,7 @@ impl<'a> Frame<'a> {
         self.valid_of(at, self.rows)
     }
 
-    fn buffers(&self, at: Place) -> Result<Buffers<'a>, Error> {
+    pub(crate) fn buffers(&self, at: Place) -> Result<Buffers<'a>, Error> {
         self.buffers_of(at, self.rows)
     }
 

@@ -3,13 +3,24 @@
 use serde_json::{Map, Value};
 
 /// A plugin's description; the host reads it as JSON.
+///
+/// ```
+/// use rowmill_sdk::Description;
+/// let description = Description {
+///     name: "mask",
+///     version: env!("CARGO_PKG_VERSION"),
+///     parallel: true,
+///     ..Description::default()
+/// };
+/// # assert_eq!(description.controls.len(), 0);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Description {
     /// Name, such as `envelope`.
     pub name: &'static str,
     /// Version; `env!("CARGO_PKG_VERSION")` serves.
     pub version: &'static str,
-    /// JSON Schema of the configuration, as text; empty: none.
+    /// JSON Schema of the configuration, as text; empty: none. [`config_schema`](crate::config_schema) makes it from the settings' type.
     pub config: &'static str,
     /// Control events that it wants: `heartbeat`, `ddl`, `transaction_begin`, `transaction_end`.
     pub controls: &'static [&'static str],
@@ -21,7 +32,7 @@ pub struct Description {
 }
 
 impl Description {
-    pub(crate) fn to_json(&self, kind: &str) -> String {
+    pub(crate) fn to_json(&self, kind: &str, state_version: Option<u32>) -> String {
         let mut object = Map::new();
         object.insert("name".into(), self.name.into());
         object.insert("version".into(), self.version.into());
@@ -37,6 +48,9 @@ impl Description {
             object.insert("widths".into(), widths);
         }
         object.insert("parallel".into(), self.parallel.into());
+        if let Some(version) = state_version {
+            object.insert("state_version".into(), version.into());
+        }
         Value::Object(object).to_string()
     }
 }

@@ -88,7 +88,16 @@ impl<E: Encoder> EncoderRunner<E> {
 
     /// The description as JSON.
     pub fn describe() -> String {
-        E::describe().to_json("encoder")
+        Self::describe_with(None)
+    }
+
+    /// The description as JSON, of a plugin that keeps a state of this version.
+    pub(crate) fn describe_with(state_version: Option<u32>) -> String {
+        E::describe().to_json("encoder", state_version)
+    }
+
+    pub(crate) fn plugin(&mut self) -> Option<&mut E> {
+        self.encoder.as_mut()
     }
 
     /// Takes the configuration, a JSON object.

@@ -4,54 +4,106 @@ use std::marker::PhantomData;
 
 use crate::bindings::lifecycle::exports::rowmill::plugin::lifecycle::{FlushReason as WitReason, Guest as Lifecycle};
 use crate::bindings::lifecycle::rowmill::plugin::types;
-use crate::bindings::{encoder, transform};
-use crate::{Encoder, EncoderRunner, Error, FlushReason, Outcome, Output, Transactions, Transform, TransformRunner};
+use crate::bindings::{encoder, state, transform};
+use crate::{Encoder, EncoderRunner, Error, FlushReason, Outcome, Output, State, Transactions, Transform, TransformRunner};
 
 /// Exports a type as the plugin of this component: `rowmill_sdk::export!(MyEncoder: encoder);` or
-/// `rowmill_sdk::export!(MyTransform: transform);`. Natively it does nothing, so that tests link.
+/// `rowmill_sdk::export!(MyTransform: transform);`, and where it implements [`State`](crate::State),
+/// `rowmill_sdk::export!(MyTransform: transform with state);`. Natively it does nothing, so that tests link.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: encoder) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            ::std::thread_local! {
-                static RUNNER: ::std::cell::RefCell<$crate::EncoderRunner<$plugin>> =
-                    ::std::cell::RefCell::new($crate::EncoderRunner::new($crate::export::host_output()));
-            }
-            impl $crate::export::Instance for $plugin {
-                type Runner = $crate::EncoderRunner<$plugin>;
-                fn with<R>(call: impl FnOnce(&mut Self::Runner) -> R) -> R {
-                    RUNNER.with(|runner| call(&mut runner.borrow_mut()))
-                }
-            }
+            $crate::__export_plugin!($plugin, EncoderRunner, ::std::option::Option::None);
             type Component = $crate::export::EncoderComponent<$plugin>;
     $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
     $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
         };
     };
+    ($plugin:ty: encoder with state) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            $crate::__export_plugin!(
+                $plugin,
+                EncoderRunner,
+                ::std::option::Option::Some(<$plugin as $crate::State>::VERSION)
+            );
+            type Component = $crate::export::EncoderComponent<$plugin>;
+    $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+    $crate::bindings::encoder::__export_encode!(Component with_types_in $crate::bindings::encoder);
+    $crate::bindings::state::__export_state!(Component with_types_in $crate::bindings::state);
+        };
+    };
     ($plugin:ty: transform) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            ::std::thread_local! {
-                static RUNNER: ::std::cell::RefCell<$crate::TransformRunner<$plugin>> = ::std::default::Default::default();
-            }
-            impl $crate::export::Instance for $plugin {
-                type Runner = $crate::TransformRunner<$plugin>;
-                fn with<R>(call: impl FnOnce(&mut Self::Runner) -> R) -> R {
-                    RUNNER.with(|runner| call(&mut runner.borrow_mut()))
-                }
-            }
+            $crate::__export_plugin!($plugin, TransformRunner, ::std::option::Option::None);
             type Component = $crate::export::TransformComponent<$plugin>;
     $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
     $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
         };
     };
+    ($plugin:ty: transform with state) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            $crate::__export_plugin!(
+                $plugin,
+                TransformRunner,
+                ::std::option::Option::Some(<$plugin as $crate::State>::VERSION)
+            );
+            type Component = $crate::export::TransformComponent<$plugin>;
+    $crate::bindings::lifecycle::__export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
+    $crate::bindings::transform::__export_transform!(Component with_types_in $crate::bindings::transform);
+    $crate::bindings::state::__export_state!(Component with_types_in $crate::bindings::state);
+        };
+    };
+}
+
+/// The component's one instance of the plugin.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_plugin {
+    ($plugin:ty, $runner:ident, $state_version:expr) => {
+        ::std::thread_local! {
+            static RUNNER: ::std::cell::RefCell<$crate::$runner<$plugin>> =
+                ::std::cell::RefCell::new(<$crate::$runner<$plugin> as $crate::export::OfComponent>::make());
+        }
+        impl $crate::export::Instance for $plugin {
+            type Runner = $crate::$runner<$plugin>;
+            const STATE_VERSION: ::std::option::Option<u32> = $state_version;
+            fn with<R>(call: impl FnOnce(&mut Self::Runner) -> R) -> R {
+                RUNNER.with(|runner| call(&mut runner.borrow_mut()))
+            }
+        }
+    };
+}
+
+/// A runner as the component's one instance has it.
+pub trait OfComponent {
+    /// Makes it.
+    fn make() -> Self;
+}
+
+impl<E: Encoder> OfComponent for EncoderRunner<E> {
+    fn make() -> Self {
+        Self::new(host_output())
+    }
+}
+
+impl<T: Transform> OfComponent for TransformRunner<T> {
+    fn make() -> Self {
+        Self::default()
+    }
 }
 
 /// A plugin that has its one instance in this component.
 pub trait Instance {
     /// What runs it.
     type Runner;
+
+    /// Version of what it saves; none: it keeps no state.
+    const STATE_VERSION: Option<u32>;
 
     /// Calls it.
     fn with<R>(call: impl FnOnce(&mut Self::Runner) -> R) -> R;
@@ -121,7 +173,7 @@ macro_rules! lifecycle {
     ($component:ident, $trait:ident, $runner:ident) => {
         impl<P: $trait + Instance<Runner = $runner<P>>> Lifecycle for $component<P> {
             fn describe() -> String {
-                $runner::<P>::describe()
+                $runner::<P>::describe_with(P::STATE_VERSION)
             }
 
             fn configure(config: String) -> Result<(), types::Error> {
@@ -143,6 +195,23 @@ macro_rules! lifecycle {
     };
 }
 
+/// The part that plugins with a state have, over runners that name it alike.
+macro_rules! stateful {
+    ($component:ident, $trait:ident, $runner:ident) => {
+        impl<P: $trait + State + Instance<Runner = $runner<P>>> state::exports::rowmill::plugin::state::Guest for $component<P> {
+            fn save() -> Result<Vec<u8>, types::Error> {
+                Ok(P::with(|runner| runner.save())?)
+            }
+
+            fn restore(version: u32, bytes: Vec<u8>) -> Result<(), types::Error> {
+                Ok(P::with(|runner| runner.restore(version, &bytes))?)
+            }
+        }
+    };
+}
+
+stateful!(EncoderComponent, Encoder, EncoderRunner);
+stateful!(TransformComponent, Transform, TransformRunner);
 lifecycle!(EncoderComponent, Encoder, EncoderRunner);
 lifecycle!(TransformComponent, Transform, TransformRunner);
 

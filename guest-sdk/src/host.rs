@@ -13,6 +13,38 @@ pub enum Level {
     Error,
 }
 
+/// Writes a line of level `debug`, formatted as by `format!`. Never put a row value into it.
+///
+/// ```
+/// let table = "shop.orders";
+/// rowmill_sdk::debug!("opened {table}");
+/// rowmill_sdk::info!("3 columns of {table} are hidden");
+/// rowmill_sdk::warn!("{table} has no key");
+/// rowmill_sdk::error!("{table} can't be read");
+/// ```
+#[macro_export]
+macro_rules! debug {
+    ($($text:tt)*) => { $crate::host::log($crate::host::Level::Debug, &::std::format!($($text)*)) };
+}
+
+/// Writes a line of level `info`, as [`debug!`](crate::debug).
+#[macro_export]
+macro_rules! info {
+    ($($text:tt)*) => { $crate::host::log($crate::host::Level::Info, &::std::format!($($text)*)) };
+}
+
+/// Writes a line of level `warn`, as [`debug!`](crate::debug).
+#[macro_export]
+macro_rules! warn {
+    ($($text:tt)*) => { $crate::host::log($crate::host::Level::Warn, &::std::format!($($text)*)) };
+}
+
+/// Writes a line of level `error`, as [`debug!`](crate::debug).
+#[macro_export]
+macro_rules! error {
+    ($($text:tt)*) => { $crate::host::log($crate::host::Level::Error, &::std::format!($($text)*)) };
+}
+
 /// Writes one line to the host's log. Never put a row value into it.
 pub fn log(level: Level, message: &str) {
     #[cfg(target_family = "wasm")]
@@ -31,6 +63,10 @@ pub fn log(level: Level, message: &str) {
 }
 
 /// Adds to the counter `rowmill_plugin_<name>`; a name has lower-case letters, digits and underscores.
+///
+/// ```
+/// rowmill_sdk::host::metric("masked_values", 3.0);
+/// ```
 pub fn metric(name: &str, value: f64) {
     #[cfg(target_family = "wasm")]
     crate::bindings::lifecycle::rowmill::plugin::host::metric(name, value);

@@ -56,31 +56,53 @@
 #[doc(hidden)]
 pub mod bindings;
 mod batch;
+mod cells;
 mod column;
+mod column_type;
+#[cfg(feature = "schema")]
+mod config_schema;
+mod decimal;
 mod describe;
+mod edit;
 mod encoder;
 mod error;
 #[doc(hidden)]
 pub mod export;
 mod flatbuffer;
+mod flatbuffer_writer;
 pub mod host;
 pub mod json;
 mod message;
+mod moment;
 mod output;
+mod row;
 mod schema;
+mod state;
 mod transactions;
 mod transform;
+mod tree;
 #[cfg(feature = "arrow")]
 mod arrow_form;
 #[cfg(feature = "harness")]
 pub mod harness;
 
 pub use batch::{Batch, Flags, Image, Op};
+pub use cells::Cells;
 pub use column::{Bits, Bytes, Column, Fixed, Values};
+#[cfg(feature = "schema")]
+pub use config_schema::config_schema;
 pub use describe::Description;
+pub use edit::{Edit, Headers, Route, RouteView};
 pub use encoder::{Encoder, EncoderRunner, FlushReason};
 pub use error::Error;
+pub use moment::{Date, Datetime, Time};
 pub use output::{HandOver, Key, Output, Record, Sink};
+pub use row::{Locate, Row, RowImage};
 pub use schema::{Field, Kind, Schema};
+#[cfg(feature = "schema")]
+pub use schemars;
+pub use serde;
+pub use serde_json;
+pub use state::State;
 pub use transactions::Transactions;
 pub use transform::{Outcome, Transform, TransformRunner};

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::flatbuffer::Table;
 use crate::message::{self, Header};
+use crate::tree::Tree;
 
 /// One version of one table.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Schema {
     pub(crate) message: Vec<u8>,
     /// Where the batch's top-level columns are.
     pub(crate) places: Places,
+    /// All of it, for what changes it.
+    pub(crate) tree: Tree,
 }
 
 /// One column of the table.
@@ -82,6 +85,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What the contract calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Year => "year",
+            Self::Bit => "bit",
+            Self::Float => "float",
+            Self::Double => "double",
+            Self::Decimal => "decimal",
+            Self::Date => "date",
+            Self::Datetime => "datetime",
+            Self::Timestamp => "timestamp",
+            Self::Time => "time",
+            Self::String => "string",
+            Self::Enum => "enum",
+            Self::Set => "set",
+            Self::Json => "json",
+            Self::Binary => "binary",
+        }
+    }
+
     /// The kind that the contract calls `name`.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -208,6 +232,7 @@ impl Schema {
             places: places(&found, columns.len())?,
             columns,
             message: bytes.to_vec(),
+            tree: Tree::read(&header)?,
         })
     }
 }

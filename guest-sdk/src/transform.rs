@@ -83,7 +83,16 @@ impl<T: Transform> Default for TransformRunner<T> {
 impl<T: Transform> TransformRunner<T> {
     /// The description as JSON.
     pub fn describe() -> String {
-        T::describe().to_json("transform")
+        Self::describe_with(None)
+    }
+
+    /// The description as JSON, of a plugin that keeps a state of this version.
+    pub(crate) fn describe_with(state_version: Option<u32>) -> String {
+        T::describe().to_json("transform", state_version)
+    }
+
+    pub(crate) fn plugin(&mut self) -> Option<&mut T> {
+        self.transform.as_mut()
     }
 
     /// Takes the configuration, a JSON object.

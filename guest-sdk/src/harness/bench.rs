@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::Rows;
-use crate::{Encoder, EncoderRunner, Error, HandOver, Output};
+use super::Input;
+use crate::{Batch, Encoder, EncoderRunner, Error, HandOver, Output, RouteView, Schema};
 
 /// A configured encoder and what it has handed over.
 pub struct Bench<E: Encoder> {
@@ -33,6 +33,34 @@ pub struct Delivered {
 }
 
 impl Delivered {
+    /// Sends it where a transform says.
+    fn apply(&mut self, routes: &RouteView<'_>) {
+        let Ok(row) = usize::try_from(self.row) else { return };
+        let route = routes.row(row);
+        if let Some(topic) = route.topic {
+            self.topic = topic;
+        }
+        self.partition = route.partition.unwrap_or(self.partition);
+        self.key = route.key.or(self.key.take());
+        self.headers.extend(route.headers);
+    }
+
+    /// All of it as one JSON object, for snapshots; values that are JSON are shown as such.
+    pub fn show(&self) -> serde_json::Value {
+        let part = |bytes: &Option<Vec<u8>>| match bytes {
+            None => serde_json::Value::Null,
+            Some(bytes) => serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into()),
+        };
+        let header = |(name, value): &(String, Vec<u8>)| serde_json::json!([name, String::from_utf8_lossy(value)]);
+        serde_json::json!({
+            "topic": self.topic,
+            "partition": self.partition,
+            "key": part(&self.key),
+            "headers": self.headers.iter().map(header).collect::<Vec<_>>(),
+            "value": part(&self.value),
+        })
+    }
+
     /// The key as text; empty without one.
     pub fn key_text(&self) -> String {
         String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
@@ -61,16 +89,27 @@ impl<E: Encoder> Bench<E> {
         })
     }
 
-    /// The records of these rows.
+    /// The records of a batch: of [`Rows`](super::Rows), or of what a [`Mill`](super::Mill) made, whose routes are applied as the host does.
     ///
     /// # Errors
     /// As `EncoderRunner::open_schema` and `encode`.
-    pub fn encode(&mut self, rows: &Rows) -> Result<Vec<Delivered>, Error> {
-        let (schema, batch) = rows.messages()?;
+    pub fn encode(&mut self, input: &impl Input) -> Result<Vec<Delivered>, Error> {
+        let (message, batch) = input.messages()?;
+        let transactions = input.transactions();
         self.opened += 1;
-        self.runner.open_schema(self.opened, &schema)?;
-        self.runner.encode(self.opened, &batch, &rows.transactions())?;
-        Ok(self.delivered.take())
+        self.runner.open_schema(self.opened, &message)?;
+        self.runner.encode(self.opened, &batch, &transactions)?;
+        let mut delivered = self.delivered.take();
+        let schema = Schema::read(&message)?;
+        if let Some(routes) = Batch::read(&schema, &batch, &transactions)?.routes()? {
+            delivered.iter_mut().for_each(|record| record.apply(&routes));
+        }
+        Ok(delivered)
+    }
+
+    /// The runner, for what a host does beside batches: `flush`, `save`, `restore`.
+    pub fn runner(&mut self) -> &mut EncoderRunner<E> {
+        &mut self.runner
     }
 
     /// The records of a control event.

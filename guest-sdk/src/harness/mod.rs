@@ -1,4 +1,10 @@
-//! Tests a plugin natively: batches from plain values, and what came out as plain records.
+//! Tests a plugin natively, by plain `cargo test`: batches from plain values, and what came out as plain records or rows. For
+//! dev-dependencies: `rowmill-sdk = { …, features = ["harness"] }`.
+//!
+//! - [`Shape`] and [`Rows`] make batches: every type, all ops, absent columns, odd dates, transactions, rows of snapshots.
+//! - [`Bench`] runs an encoder, [`Mill`] a transform; what comes out of a mill goes into another mill or into a bench.
+//! - [`events`] makes control events.
+//! - [`golden`] compares with a file of the project.
 //!
 //! ```
 //! use rowmill_sdk::harness::{Bench, Rows, Shape, Value};
@@ -25,54 +31,34 @@
 //! # Ok::<(), rowmill_sdk::Error>(())
 //! ```
 
-mod arrays;
 mod bench;
+pub mod events;
+mod golden;
+mod mill;
 mod rows;
+mod sample;
 mod shape;
+mod show;
+mod value;
 
 pub use bench::{Bench, Delivered};
+pub use golden::golden;
+pub use mill::{Mill, Milled};
 pub use rows::Rows;
 pub use shape::Shape;
+pub use show::{lines, show};
+pub use value::Value;
 
-/// One value of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// SQL NULL.
-    Null,
-    /// Not in the row image.
-    Absent,
-    /// A zero or impossible date: null in its column, with the text that MySQL prints.
-    OddDate(String),
-    /// Any integer, YEAR, ENUM (index from 1), SET (bits), DATE (days), DATETIME, TIMESTAMP and TIME (microseconds), BIT(n).
-    Int(i128),
-    /// BIT(1).
-    Bool(bool),
-    /// FLOAT.
-    Float(f32),
-    /// DOUBLE.
-    Double(f64),
-    /// DECIMAL as MySQL writes it, with all of its decimals.
-    Decimal(String),
-    /// Text and JSON.
-    Text(String),
-    /// Bytes.
-    Bytes(Vec<u8>),
-}
+use crate::{Error, Transactions};
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
+/// A batch that a plugin can be given: [`Rows`], or what came out of a [`Mill`].
+pub trait Input {
+    /// The schema message and the record-batch message.
+    ///
+    /// # Errors
+    /// `harness` where it can't be made.
+    fn messages(&self) -> Result<(Vec<u8>, Vec<u8>), Error>;
 
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Int(number.into())
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Self::Double(number)
-    }
+    /// What column `txn` points into.
+    fn transactions(&self) -> Transactions;
 }

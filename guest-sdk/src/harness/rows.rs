@@ -1,24 +1,35 @@
 //! Rows of a batch, and the messages that they cross as.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use arrow::array::{
-    ArrayRef, FixedSizeBinaryArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray, UInt8Array, UInt16Array, UInt32Array,
-    UInt64Array,
-};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Schema};
-use arrow::ipc::writer::StreamWriter;
-
-use super::arrays::array;
-use super::shape::odd_date_fields;
-use super::{Shape, Value};
+use super::{Input, Shape, Value};
+use crate::cells::Cells;
+use crate::edit::{Bitmap, OddDates};
+use crate::message::Parts;
 use crate::{Error, Transactions};
 
 /// A row's values, by column.
 type Image = Option<Vec<Value>>;
 
+/// Bits of column `flags`.
+const FIRST: u8 = 1;
+const LAST: u8 = 2;
+const CHANGES_KEY: u8 = 4;
+const SNAPSHOT: u8 = 8;
+
 /// Changes of one table, in order.
+///
+/// ```
+/// use rowmill_sdk::harness::{Rows, Shape, Value};
+/// let shape = Shape::new("shop", "orders").column("id", "int", &[]).column("note", "text", &[]).key(&[0]);
+/// let rows = Rows::new(&shape)
+///     .transaction("3e11fa47-71ca-11e1-9e33-c80aa9429562:24", "binlog.000002:400", 7)
+///     .insert(vec![1.into(), "a".into()])
+///     .update(vec![1.into(), Value::Absent], vec![Value::Absent, Value::Null])
+///     .transaction("3e11fa47-71ca-11e1-9e33-c80aa9429562:25", "binlog.000002:900", 8)
+///     .delete(vec![1.into(), Value::Null]);
+/// assert_eq!((rows.len(), rows.transactions().xid(1)), (3, 8));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rows {
     shape: Shape,
@@ -26,12 +37,15 @@ pub struct Rows {
     ts: i64,
     checkpoint_ts: i64,
     first_seq: u64,
+    transactions: Vec<(String, String, u64)>,
+    snapshot: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Row {
     op: u8,
     flags: u8,
+    txn: usize,
     before: Image,
     after: Image,
 }
@@ -46,6 +60,8 @@ impl Rows {
             ts: 1_614_748_870_000,
             checkpoint_ts: 1_614_748_870_000,
             first_seq: 1_614_748_790_461_000_000,
+            transactions: Vec::new(),
+            snapshot: false,
         }
     }
 
@@ -60,6 +76,21 @@ impl Rows {
     #[must_use]
     pub fn from_seq(mut self, seq: u64) -> Self {
         self.first_seq = seq;
+        self
+    }
+
+    /// The rows that follow belong to this transaction: its GTID, the place of its first event, the storage engine's id. Its first and last
+    /// row are flagged so.
+    #[must_use]
+    pub fn transaction(mut self, gtid: &str, place: &str, xid: u64) -> Self {
+        self.transactions.push((gtid.to_owned(), place.to_owned(), xid));
+        self
+    }
+
+    /// The rows that follow are rows of a snapshot.
+    #[must_use]
+    pub fn snapshot(mut self) -> Self {
+        self.snapshot = true;
         self
     }
 
@@ -78,7 +109,7 @@ impl Rows {
     /// One more update, one that changes the key.
     #[must_use]
     pub fn key_update(self, before: Vec<Value>, after: Vec<Value>) -> Self {
-        self.row(2, 4, Some(before), Some(after))
+        self.row(2, CHANGES_KEY, Some(before), Some(after))
     }
 
     /// One more delete.
@@ -88,7 +119,15 @@ impl Rows {
     }
 
     fn row(mut self, op: u8, flags: u8, before: Image, after: Image) -> Self {
-        self.rows.push(Row { op, flags, before, after });
+        let flags = flags | if self.snapshot { SNAPSHOT } else { 0 };
+        let txn = self.transactions.len().saturating_sub(1);
+        self.rows.push(Row {
+            op,
+            flags,
+            txn,
+            before,
+            after,
+        });
         self
     }
 
@@ -102,136 +141,148 @@ impl Rows {
         self.rows.is_empty()
     }
 
-    /// One transaction, which every row belongs to.
+    /// The transactions that the rows belong to; where none was named, one that all of them do.
     pub fn transactions(&self) -> Transactions {
-        let gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23";
-        let place = "binlog.000002:4";
-        let end = |text: &str| vec![u32::try_from(text.len()).unwrap_or(0)];
-        Transactions {
-            gtids: gtid.into(),
-            gtid_ends: end(gtid),
-            places: place.into(),
-            place_ends: end(place),
-            xids: vec![1],
+        let unnamed = [(
+            "3e11fa47-71ca-11e1-9e33-c80aa9429562:23".to_owned(),
+            "binlog.000002:4".to_owned(),
+            1,
+        )];
+        let named = if self.transactions.is_empty() {
+            &unnamed[..]
+        } else {
+            &self.transactions
+        };
+        let mut all = Transactions::default();
+        let end = |text: &str| u32::try_from(text.len()).unwrap_or(0);
+        for (gtid, place, xid) in named {
+            all.gtids.push_str(gtid);
+            all.gtid_ends.push(end(&all.gtids));
+            all.places.push_str(place);
+            all.place_ends.push(end(&all.places));
+            all.xids.push(*xid);
         }
+        all
     }
 
     /// The schema message and the record-batch message.
     ///
     /// # Errors
-    /// `harness` where arrow-rs refuses the values.
+    /// `harness` where a value is not one of its column's type.
     pub fn messages(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        let batch = self.record_batch().map_err(refused)?;
-        let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref()).map_err(refused)?;
-        let schema = writer.get_ref().clone();
-        writer.write(&batch).map_err(refused)?;
-        let batch = writer.get_ref().get(schema.len()..).unwrap_or_default().to_vec();
-        Ok((schema, batch))
-    }
-
-    /// The rows as the contract's columns.
-    ///
-    /// # Errors
-    /// What arrow-rs says.
-    pub fn record_batch(&self) -> Result<RecordBatch, arrow::error::ArrowError> {
         let images = |after: bool| self.rows.iter().map(move |row| if after { &row.after } else { &row.before });
         let values = || images(false).chain(images(true)).flatten().flatten();
         let has_before = images(false).any(Option::is_some);
         let partial = values().any(|value| matches!(value, Value::Absent));
         let odd = values().any(|value| matches!(value, Value::OddDate(_)));
-        let schema = self.shape.schema(has_before, partial, odd);
-        let counted = || (0..).zip(&self.rows);
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(counted().map(|(i, _)| self.first_seq + i).collect::<UInt64Array>()),
-            Arc::new(self.rows.iter().map(|row| row.op).collect::<UInt8Array>()),
-            Arc::new(self.rows.iter().map(|row| row.flags).collect::<UInt8Array>()),
-            Arc::new(self.rows.iter().map(|_| self.ts).collect::<Int64Array>()),
-            Arc::new(self.rows.iter().map(|_| self.checkpoint_ts).collect::<Int64Array>()),
-            Arc::new(self.rows.iter().map(|_| 0).collect::<UInt32Array>()),
-        ];
+        let mut parts = Parts::default();
+        self.leading(&mut parts);
         if has_before {
-            columns.push(self.image(images(false)));
+            self.image(images(false), &mut parts)?;
         }
-        columns.push(self.image(images(true)));
+        self.image(images(true), &mut parts)?;
         if partial && has_before {
-            columns.push(self.present(images(false))?);
+            self.present(images(false), &mut parts);
         }
         if partial {
-            columns.push(self.present(images(true))?);
+            self.present(images(true), &mut parts);
         }
         if odd {
-            columns.push(self.odd_dates(&schema)?);
+            self.odd_dates().add_to(&mut parts);
         }
-        RecordBatch::try_new(Arc::new(schema), columns)
+        let tree = self.shape.tree(has_before, partial, odd);
+        Ok((tree.message(), parts.message(self.rows.len())))
     }
 
-    fn image<'a>(&self, images: impl Iterator<Item = &'a Image> + Clone) -> ArrayRef {
-        let columns = self.shape.columns.iter().enumerate().map(|(i, field)| {
-            let values: Vec<&Value> = images
-                .clone()
-                .map(|image| image.as_ref().and_then(|image| image.get(i)).unwrap_or(&Value::Null))
-                .collect();
-            array(field.data_type(), &values)
+    /// Sequence number, op, flags, times and transaction.
+    fn leading(&self, parts: &mut Parts<'_>) {
+        let marked = !self.transactions.is_empty();
+        let txn = |at: Option<usize>| at.and_then(|at| self.rows.get(at)).map(|row| row.txn);
+        let flags = self.rows.iter().enumerate().map(|(at, row)| {
+            let first = marked && txn(at.checked_sub(1)) != Some(row.txn);
+            let last = marked && txn(Some(at + 1)) != Some(row.txn);
+            row.flags | if first { FIRST } else { 0 } | if last { LAST } else { 0 }
         });
-        let valid = NullBuffer::from_iter(images.clone().map(Option::is_some));
-        let fields = Fields::from(self.shape.columns.clone());
-        Arc::new(StructArray::new(fields, columns.collect(), Some(valid)))
+        let each = |bytes: [u8; 8]| self.rows.iter().flat_map(|_| bytes).collect::<Vec<u8>>();
+        let seqs = (self.first_seq..).zip(&self.rows);
+        let buffers = [
+            seqs.flat_map(|(seq, _)| seq.to_le_bytes()).collect(),
+            self.rows.iter().map(|row| row.op).collect(),
+            flags.collect(),
+            each(self.ts.to_le_bytes()),
+            each(self.checkpoint_ts.to_le_bytes()),
+            self.rows
+                .iter()
+                .flat_map(|row| u32::try_from(row.txn).unwrap_or(0).to_le_bytes())
+                .collect(),
+        ];
+        for buffer in buffers {
+            parts.nodes.push((self.rows.len(), 0));
+            parts.buffers.extend([Cow::Borrowed([].as_slice()), Cow::Owned(buffer)]);
+        }
     }
 
-    fn present<'a>(&self, images: impl Iterator<Item = &'a Image>) -> Result<ArrayRef, arrow::error::ArrowError> {
-        let width = self.shape.columns.len().div_ceil(8);
-        let bits = images.map(|image| {
-            let image = image.as_ref().filter(|image| image.contains(&Value::Absent))?;
-            let mut bits = vec![0_u8; width];
-            for (i, value) in image.iter().enumerate() {
-                if let Some(byte) = bits.get_mut(i / 8) {
-                    *byte |= u8::from(*value != Value::Absent) << (i % 8);
-                }
+    fn image<'i>(&self, images: impl Iterator<Item = &'i Image> + Clone, parts: &mut Parts<'_>) -> Result<(), Error> {
+        let mut valid = Bitmap::default();
+        images.clone().for_each(|image| valid.push(image.is_some()));
+        parts.nodes.push((self.rows.len(), valid.unset()));
+        parts.buffers.push(Cow::Owned(valid.bytes));
+        for (i, field) in self.shape.columns.iter().enumerate() {
+            let mut cells = Cells::new(field, self.rows.len());
+            for image in images.clone() {
+                let value = image.as_ref().and_then(|image| image.get(i)).unwrap_or(&Value::Null);
+                value.write(&mut cells)?;
+                cells.end(None)?;
             }
-            Some(bits)
-        });
-        let width = i32::try_from(width).unwrap_or(i32::MAX);
-        Ok(Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(bits, width)?))
+            cells.add_to(parts);
+        }
+        Ok(())
     }
 
-    fn odd_dates(&self, schema: &Schema) -> Result<ArrayRef, arrow::error::ArrowError> {
-        let (mut images, mut columns, mut texts, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    fn present<'i>(&self, images: impl Iterator<Item = &'i Image>, parts: &mut Parts<'_>) {
+        let width = self.shape.columns.len().div_ceil(8);
+        let mut valid = Bitmap::default();
+        let mut bytes = Vec::new();
+        for image in images {
+            let partial = image.as_ref().filter(|image| image.contains(&Value::Absent));
+            valid.push(partial.is_some());
+            let mut bits = Bitmap::default();
+            for value in partial.into_iter().flatten() {
+                bits.push(*value != Value::Absent);
+            }
+            bits.bytes.resize(width, 0);
+            bytes.append(&mut bits.bytes);
+        }
+        parts.nodes.push((self.rows.len(), valid.unset()));
+        parts.buffers.extend([Cow::Owned(valid.bytes), Cow::Owned(bytes)]);
+    }
+
+    fn odd_dates(&self) -> OddDates {
+        let mut found = OddDates::default();
         for row in &self.rows {
-            let start = texts.len();
+            let start = found.texts.len();
             for (after, image) in [(0_u8, &row.before), (1, &row.after)] {
                 for (column, value) in (0_u16..).zip(image.iter().flatten()) {
                     if let Value::OddDate(text) = value {
-                        images.push(after);
-                        columns.push(column);
-                        texts.push(text.clone());
+                        found.images.push(after);
+                        found.columns.extend_from_slice(&column.to_le_bytes());
+                        found.texts.push(text.clone().into_bytes());
                     }
                 }
             }
-            lengths.push(texts.len() - start);
+            found.valid.push(found.texts.len() > start);
+            found.ends.push(found.texts.len());
         }
-        let valid = NullBuffer::from_iter(lengths.iter().map(|length| *length > 0));
-        let items = StructArray::new(
-            odd_date_fields(),
-            vec![
-                Arc::new(UInt8Array::from(images)),
-                Arc::new(UInt16Array::from(columns)),
-                Arc::new(StringArray::from(texts)),
-            ],
-            None,
-        );
-        let item = match schema.field_with_name("odd_dates")?.data_type() {
-            DataType::List(item) => Arc::clone(item),
-            other => Arc::new(Field::new("item", other.clone(), false)),
-        };
-        Ok(Arc::new(ListArray::try_new(
-            item,
-            OffsetBuffer::from_lengths(lengths),
-            Arc::new(items),
-            Some(valid),
-        )?))
+        found
     }
 }
 
-fn refused(cause: arrow::error::ArrowError) -> Error {
-    Error::new("harness", format!("making a batch: {cause}"))
+impl Input for Rows {
+    fn messages(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        Self::messages(self)
+    }
+
+    fn transactions(&self) -> Transactions {
+        Self::transactions(self)
+    }
 }

@@ -1,0 +1,504 @@
+//! Values that a transform writes, row by row, into one column.
+
+#![expect(
+    clippy::as_conversions,
+    reason = "offsets end below 2 GiB: `end` refuses a column that grows past that"
+)]
+
+use std::borrow::Cow;
+
+use crate::column::{Column, Values};
+use crate::edit::Bitmap;
+use crate::message::Parts;
+use crate::schema::Storage;
+use crate::tree::Layout;
+use crate::{Date, Datetime, Error, Field, Time};
+
+/// One column under way. A function that fills it writes one value a row, or none, which is NULL; of several the last counts.
+pub struct Cells {
+    field: Field,
+    valid: Bitmap,
+    /// Values of a fixed width, or offsets.
+    values: Vec<u8>,
+    bits: Bitmap,
+    data: Vec<u8>,
+    width: usize,
+    /// Whether the row under way has been written.
+    written: Written,
+    /// Rows that kept their old value, where that is of interest.
+    pub(crate) kept: Bitmap,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    No,
+    Null,
+    Value,
+    Kept,
+}
+
+/// The values that a row had, for `keep`.
+#[derive(Clone, Copy)]
+pub(crate) struct Old<'b> {
+    pub(crate) column: Column<'b>,
+    pub(crate) row: usize,
+}
+
+impl Cells {
+    pub(crate) fn new(field: &Field, rows: usize) -> Self {
+        let width = match field.storage {
+            Storage::Int8 | Storage::UInt8 => 1,
+            Storage::Int16 | Storage::UInt16 => 2,
+            Storage::Int32 | Storage::UInt32 | Storage::Float32 => 4,
+            Storage::Int64 | Storage::UInt64 | Storage::Float64 => 8,
+            Storage::Decimal128(_) => 16,
+            Storage::Decimal256(_) => 32,
+            Storage::Bytes => 4,
+            Storage::Bits | Storage::Other => 0,
+        };
+        let mut values = Vec::with_capacity((rows + 1) * width);
+        if field.storage == Storage::Bytes {
+            values.extend_from_slice(&[0; 4]);
+        }
+        Self {
+            field: field.clone(),
+            valid: Bitmap::default(),
+            values,
+            bits: Bitmap::default(),
+            data: Vec::new(),
+            width,
+            written: Written::No,
+            kept: Bitmap::default(),
+        }
+    }
+
+    /// SQL NULL.
+    pub fn null(&mut self) {
+        self.undo();
+        self.written = Written::Null;
+    }
+
+    /// A whole number, for any column that `RowImage::int` reads: integers, YEAR, BIT, an ENUM's index, a SET's bits, days of a DATE,
+    /// microseconds of other times. Also for FLOAT, DOUBLE and DECIMAL.
+    ///
+    /// # Errors
+    /// `out-of-range`, `wrong-type`.
+    pub fn int(&mut self, number: i64) -> Result<(), Error> {
+        self.whole(number.into())
+    }
+
+    /// A whole number without a sign, as [`Cells::int`].
+    ///
+    /// # Errors
+    /// `out-of-range`, `wrong-type`.
+    pub fn uint(&mut self, number: u64) -> Result<(), Error> {
+        self.whole(number.into())
+    }
+
+    #[inline]
+    pub(crate) fn whole(&mut self, number: i128) -> Result<(), Error> {
+        macro_rules! narrow {
+            ($number:ty) => {
+                match <$number>::try_from(number) {
+                    Ok(number) => self.fixed(&number.to_le_bytes()),
+                    Err(_) => return Err(self.out_of_range()),
+                }
+            };
+        }
+        match self.field.storage {
+            Storage::Int8 => narrow!(i8),
+            Storage::Int16 => narrow!(i16),
+            Storage::Int32 => narrow!(i32),
+            Storage::Int64 => narrow!(i64),
+            Storage::UInt8 => narrow!(u8),
+            Storage::UInt16 => narrow!(u16),
+            Storage::UInt32 => narrow!(u32),
+            Storage::UInt64 => narrow!(u64),
+            Storage::Bits if number == 0 || number == 1 => self.bit(number == 1),
+            Storage::Bits => return Err(self.out_of_range()),
+            Storage::Float32 | Storage::Float64 => return self.float(number as f64),
+            Storage::Decimal128(_) | Storage::Decimal256(_) => return self.decimal(&number.to_string()),
+            Storage::Bytes | Storage::Other => return Err(self.wrong_type("a whole number")),
+        }
+        Ok(())
+    }
+
+    /// 1 or 0, for a BIT(1) or any integer.
+    ///
+    /// # Errors
+    /// `wrong-type`.
+    pub fn bool(&mut self, truth: bool) -> Result<(), Error> {
+        self.whole(truth.into())
+    }
+
+    /// A number for a FLOAT or DOUBLE; MySQL has neither infinities nor NaN, so that they are refused.
+    ///
+    /// # Errors
+    /// `out-of-range`, `wrong-type`.
+    pub fn float(&mut self, number: f64) -> Result<(), Error> {
+        if !number.is_finite() {
+            return Err(self.out_of_range());
+        }
+        match self.field.storage {
+            Storage::Float32 if (number as f32).is_finite() => self.fixed(&(number as f32).to_le_bytes()),
+            Storage::Float32 => return Err(self.out_of_range()),
+            Storage::Float64 => self.fixed(&number.to_le_bytes()),
+            _ => return Err(self.wrong_type("a floating-point number")),
+        }
+        Ok(())
+    }
+
+    /// A decimal number's text, such as `-12.5`, rounded half away from zero to the column's decimals as MySQL does.
+    ///
+    /// # Errors
+    /// `bad-decimal` where it is none, `out-of-range`, `wrong-type`.
+    pub fn decimal(&mut self, text: &str) -> Result<(), Error> {
+        let (scale, digits) = match self.field.storage {
+            Storage::Decimal128(scale) => (scale, self.precision().min(38)),
+            Storage::Decimal256(scale) => (scale, self.precision().min(76)),
+            _ => return Err(self.wrong_type("a decimal")),
+        };
+        let unscaled = crate::decimal::unscaled(text, scale, digits).map_err(|flaw| match flaw {
+            crate::decimal::Flaw::NotANumber => Error::new(
+                "bad-decimal",
+                format!("writing column `{}`: what was given is no decimal number", self.field.name),
+            ),
+            crate::decimal::Flaw::OutOfRange => self.out_of_range(),
+        })?;
+        match self.field.storage {
+            Storage::Decimal128(_) => self.fixed(unscaled.first_chunk::<16>().unwrap_or(&[0; 16])),
+            _ => self.fixed(&unscaled),
+        }
+        Ok(())
+    }
+
+    /// Digits of a DECIMAL by its type's text.
+    fn precision(&self) -> u8 {
+        let inner = self.field.mysql_type.split_once('(').map_or("", |(_, rest)| rest);
+        inner
+            .split([',', ')'])
+            .next()
+            .and_then(|digits| digits.trim().parse().ok())
+            .unwrap_or(10)
+    }
+
+    /// A text: for CHAR, VARCHAR, TEXT, JSON, and for an ENUM its label.
+    ///
+    /// # Errors
+    /// `wrong-type`, and `unknown-label` of an ENUM.
+    #[inline]
+    pub fn text(&mut self, text: &str) -> Result<(), Error> {
+        match (self.field.storage, self.field.kind) {
+            (Storage::Bytes, _) => {
+                self.data(text.as_bytes());
+                Ok(())
+            }
+            (_, crate::Kind::Enum) => {
+                let index = self.field.labels.iter().position(|label| label == text);
+                match index {
+                    Some(index) => self.whole(index as i128 + 1),
+                    None => Err(self.unknown_label()),
+                }
+            }
+            _ => Err(self.wrong_type("a text")),
+        }
+    }
+
+    /// Bytes, for a BINARY, VARBINARY or BLOB.
+    ///
+    /// # Errors
+    /// `wrong-type`, also of a text column, whose bytes must be UTF-8: [`Cells::text`] is for that.
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.field.storage != Storage::Bytes || self.field.kind != crate::Kind::Binary {
+            return Err(self.wrong_type("bytes"));
+        }
+        self.data(bytes);
+        Ok(())
+    }
+
+    /// A JSON document.
+    ///
+    /// # Errors
+    /// `wrong-type`.
+    pub fn json(&mut self, value: &serde_json::Value) -> Result<(), Error> {
+        self.text(&value.to_string())
+    }
+
+    /// The labels of a SET.
+    ///
+    /// # Errors
+    /// `unknown-label`, `wrong-type`.
+    pub fn labels<'l>(&mut self, labels: impl IntoIterator<Item = &'l str>) -> Result<(), Error> {
+        if self.field.kind != crate::Kind::Set {
+            return Err(self.wrong_type("a set"));
+        }
+        let mut bits = 0_u64;
+        for label in labels {
+            match self.field.labels.iter().take(64).position(|known| known == label) {
+                Some(bit) => bits |= 1 << bit,
+                None => return Err(self.unknown_label()),
+            }
+        }
+        self.uint(bits)
+    }
+
+    /// A DATE.
+    ///
+    /// # Errors
+    /// `wrong-type`.
+    pub fn date(&mut self, date: Date) -> Result<(), Error> {
+        if self.field.kind != crate::Kind::Date {
+            return Err(self.wrong_type("a date"));
+        }
+        self.int(date.days().into())
+    }
+
+    /// A DATETIME or TIMESTAMP.
+    ///
+    /// # Errors
+    /// `wrong-type`.
+    pub fn datetime(&mut self, moment: Datetime) -> Result<(), Error> {
+        if !matches!(self.field.kind, crate::Kind::Datetime | crate::Kind::Timestamp) {
+            return Err(self.wrong_type("a datetime"));
+        }
+        self.int(moment.microseconds())
+    }
+
+    /// A TIME.
+    ///
+    /// # Errors
+    /// `wrong-type`.
+    pub fn time(&mut self, time: Time) -> Result<(), Error> {
+        if self.field.kind != crate::Kind::Time {
+            return Err(self.wrong_type("a time"));
+        }
+        self.int(time.microseconds())
+    }
+
+    /// The value that the row has, where its column is changed; NULL in a column that is added.
+    pub fn keep(&mut self) {
+        self.undo();
+        self.written = Written::Kept;
+    }
+
+    /// Takes back what the row under way has.
+    #[inline(always)]
+    fn undo(&mut self) {
+        if self.written == Written::Value {
+            self.take_back();
+        }
+    }
+
+    #[cold]
+    fn take_back(&mut self) {
+        self.valid.pop();
+        match self.field.storage {
+            Storage::Bits => self.bits.pop(),
+            Storage::Bytes => {
+                self.values.truncate(self.values.len().saturating_sub(4));
+                self.data.truncate(self.last_offset());
+            }
+            _ => self.values.truncate(self.values.len().saturating_sub(self.width)),
+        }
+        self.written = Written::No;
+    }
+
+    fn last_offset(&self) -> usize {
+        self.values
+            .last_chunk::<4>()
+            .map_or(0, |offset| u32::from_le_bytes(*offset) as usize)
+    }
+
+    #[inline(always)]
+    fn fixed(&mut self, bytes: &[u8]) {
+        self.undo();
+        self.values.extend_from_slice(bytes);
+        self.valid.push(true);
+        self.written = Written::Value;
+    }
+
+    fn bit(&mut self, bit: bool) {
+        self.undo();
+        self.bits.push(bit);
+        self.valid.push(true);
+        self.written = Written::Value;
+    }
+
+    #[inline(always)]
+    fn data(&mut self, bytes: &[u8]) {
+        self.undo();
+        self.data.extend_from_slice(bytes);
+        self.values.extend_from_slice(&(self.data.len() as u32).to_le_bytes());
+        self.valid.push(true);
+        self.written = Written::Value;
+    }
+
+    /// A row that the filling function is not asked for: null.
+    pub(crate) fn skip(&mut self) {
+        self.written = Written::Null;
+        self.settle(None);
+    }
+
+    /// Ends a row whose value, where nothing else was written, is NULL.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, old: Option<Old<'_>>) -> Result<(), Error> {
+        if self.written == Written::Value {
+            self.kept.push(false);
+            self.written = Written::No;
+        } else {
+            self.settle(old);
+        }
+        if self.data.len() > i32::MAX as usize {
+            return Err(Error::new(
+                "too-large",
+                format!("writing column `{}`: a batch's column holds at most 2 GiB", self.field.name),
+            ));
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn settle(&mut self, old: Option<Old<'_>>) {
+        let kept = self.written == Written::Kept;
+        self.written = Written::No;
+        let value = old.filter(|old| kept && !old.column.is_null(old.row));
+        self.kept.push(kept);
+        self.valid.push(value.is_some());
+        let bytes = value.map_or(Cow::Borrowed([].as_slice()), raw);
+        match self.field.storage {
+            Storage::Bits => self.bits.push(bytes.first().is_some_and(|bit| *bit == 1)),
+            Storage::Bytes => {
+                self.data.extend_from_slice(&bytes);
+                self.values.extend_from_slice(&(self.data.len() as u32).to_le_bytes());
+            }
+            _ => {
+                let end = self.values.len() + self.width;
+                self.values.extend_from_slice(bytes.get(..self.width).unwrap_or_default());
+                self.values.resize(end, 0);
+            }
+        }
+    }
+
+    /// Whether the row under way has been written.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.written == Written::No
+    }
+
+    /// Whether the row under way keeps its old value.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.written == Written::Kept
+    }
+
+    /// What the column holds.
+    #[cfg(feature = "harness")]
+    pub(crate) fn kind(&self) -> crate::Kind {
+        self.field.kind
+    }
+
+    /// A column of the same type without rows.
+    pub(crate) fn emptied(&self, rows: usize) -> Self {
+        Self::new(&self.field, rows)
+    }
+
+    /// What was written in a row.
+    pub(crate) fn value(&self, row: usize) -> Option<Old<'_>> {
+        if !self.valid.get(row) {
+            return None;
+        }
+        let buffers = crate::column::Buffers {
+            valid: None,
+            first: if self.field.storage == Storage::Bits {
+                &self.bits.bytes
+            } else {
+                &self.values
+            },
+            second: &self.data,
+        };
+        let column = buffers.column(self.field.storage, self.valid.len()).ok()?;
+        Some(Old { column, row })
+    }
+
+    /// The chosen rows of what was written.
+    pub(crate) fn take(&mut self, rows: &[u32]) {
+        use crate::edit::{bits, fixed, texts};
+        let chosen = |from: &Bitmap| match crate::Bits::new(&from.bytes, from.len()) {
+            Ok(from) => bits(from, rows),
+            Err(_) => Bitmap::default(),
+        };
+        self.valid = chosen(&self.valid);
+        self.kept = chosen(&self.kept);
+        match self.field.storage {
+            Storage::Bits => self.bits = chosen(&self.bits),
+            Storage::Bytes => (self.values, self.data) = texts(&self.values, &self.data, rows),
+            _ => self.values = fixed(&self.values, self.width, rows),
+        }
+    }
+
+    /// Adds the column to a message.
+    pub(crate) fn add_to<'a>(self, parts: &mut Parts<'a>) {
+        parts.nodes.push((self.valid.len(), self.valid.unset()));
+        let valid = if self.valid.unset() == 0 { Vec::new() } else { self.valid.bytes };
+        parts.buffers.push(Cow::Owned(valid));
+        match self.field.storage {
+            Storage::Bits => parts.buffers.push(Cow::Owned(self.bits.bytes)),
+            Storage::Bytes => parts.buffers.extend([Cow::Owned(self.values), Cow::Owned(self.data)]),
+            _ => parts.buffers.push(Cow::Owned(self.values)),
+        }
+    }
+
+    /// Whether a field of this layout is what it holds.
+    pub(crate) fn fits(&self, layout: Layout) -> bool {
+        match layout {
+            Layout::Bits => self.field.storage == Storage::Bits,
+            Layout::Bytes => self.field.storage == Storage::Bytes,
+            Layout::Fixed(width) => self.field.storage != Storage::Bytes && width == self.width,
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn out_of_range(&self) -> Error {
+        Error::new(
+            "out-of-range",
+            format!(
+                "writing column `{}`: the value does not fit its type, `{}`",
+                self.field.name, self.field.mysql_type
+            ),
+        )
+    }
+
+    #[cold]
+    fn unknown_label(&self) -> Error {
+        Error::new(
+            "unknown-label",
+            format!("writing column `{}`: it has no such label", self.field.name),
+        )
+    }
+
+    #[cold]
+    fn wrong_type(&self, what: &str) -> Error {
+        Error::new(
+            "wrong-type",
+            format!(
+                "writing {what} into column `{}`: it is of the type `{}`",
+                self.field.name, self.field.mysql_type
+            ),
+        )
+    }
+}
+
+/// A value's bytes; of a bit, one byte.
+fn raw(old: Old<'_>) -> Cow<'_, [u8]> {
+    let row = old.row;
+    match old.column.values {
+        Values::Int8(values) | Values::UInt8(values) => Cow::Owned(values.bytes(row).to_vec()),
+        Values::Int16(values) | Values::UInt16(values) => Cow::Owned(values.bytes(row).to_vec()),
+        Values::Int32(values) | Values::UInt32(values) | Values::Float32(values) => Cow::Owned(values.bytes(row).to_vec()),
+        Values::Int64(values) | Values::UInt64(values) | Values::Float64(values) => Cow::Owned(values.bytes(row).to_vec()),
+        Values::Decimal128(values, _) => Cow::Owned(values.bytes(row).to_vec()),
+        Values::Decimal256(values, _) => Cow::Owned(values.bytes(row).to_vec()),
+        Values::Bool(bits) => Cow::Owned(vec![u8::from(bits.get(row))]),
+        Values::Bytes(bytes) => Cow::Borrowed(bytes.get(row)),
+    }
+}

@@ -1,0 +1,177 @@
+//! Other values, other columns, another key.
+
+use super::{Edit, Slot};
+use crate::cells::Cells;
+use crate::row::{Locate, RowImage};
+use crate::tree::Node;
+use crate::{Error, Field};
+
+impl<'a> Edit<'a> {
+    /// Gives a column other values of its own type, in both images. `fill` is asked for every row image that has the column, also where it
+    /// is NULL; a column that is absent stays so. What `fill` does not write is NULL; `out.keep()` leaves the value.
+    ///
+    /// ```
+    /// # use rowmill_sdk::{Batch, Error, Outcome};
+    /// # fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
+    /// let mut edit = batch.edit();
+    /// edit.set("name", |image, out| match image.text("name")? {
+    ///     Some(name) => out.text(&name.to_uppercase()),
+    ///     None => out.text("nobody"),
+    /// })?;
+    /// edit.finish()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `no-such-column`, and what `fill` returns, of its row.
+    pub fn set(
+        &mut self,
+        column: impl Locate,
+        mut fill: impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>,
+    ) -> Result<&mut Self, Error> {
+        let from = column.locate(self.batch.schema)?;
+        let field = self.field(from)?;
+        let [before, after] = self.fill(field, Some(from), &mut fill)?;
+        let slot = self.slot(from)?;
+        slot.node.nullable = true;
+        (slot.before, slot.after) = (before, after);
+        Ok(self)
+    }
+
+    /// Makes every value of a column NULL.
+    ///
+    /// # Errors
+    /// `no-such-column`.
+    pub fn null(&mut self, column: impl Locate) -> Result<&mut Self, Error> {
+        self.set(column, |_, _| Ok(()))
+    }
+
+    /// Puts a column of another type in the place of one, under the new field's name. `fill` as for [`Edit::set`]; `out.keep()` is NULL
+    /// unless the types are stored alike.
+    ///
+    /// # Errors
+    /// `no-such-column`, `unknown-type`, `column-exists`, and what `fill` returns, of its row.
+    pub fn replace(
+        &mut self,
+        column: impl Locate,
+        field: Field,
+        mut fill: impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>,
+    ) -> Result<&mut Self, Error> {
+        let from = column.locate(self.batch.schema)?;
+        let node = field.node()?;
+        let alike = self.field(from)?.storage == field.storage;
+        self.fresh_name(&field.name, Some(from))?;
+        let mut checked = |image: RowImage<'a>, out: &mut Cells| {
+            fill(image, out)?;
+            if !alike && out.is_kept() {
+                out.null();
+            }
+            Ok(())
+        };
+        let [before, after] = self.fill(&field, Some(from), &mut checked)?;
+        let slot = self.slot(from)?;
+        slot.node = node;
+        (slot.before, slot.after) = (before, after);
+        Ok(self)
+    }
+
+    /// Adds a column behind the others. `fill` is asked for every row image; what it does not write is NULL.
+    ///
+    /// # Errors
+    /// `unknown-type`, `column-exists`, and what `fill` returns, of its row.
+    pub fn add(&mut self, field: Field, mut fill: impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>) -> Result<&mut Self, Error> {
+        let node = field.node()?;
+        self.fresh_name(&field.name, None)?;
+        let [before, after] = self.fill(&field, None, &mut fill)?;
+        self.slots.push(Slot {
+            node,
+            from: None,
+            before,
+            after,
+        });
+        Ok(self)
+    }
+
+    /// Takes a column away. One of the key can go only once another key is set: [`Edit::key`].
+    ///
+    /// # Errors
+    /// `no-such-column`; `finish` says where it belongs to the key.
+    pub fn remove(&mut self, column: impl Locate) -> Result<&mut Self, Error> {
+        let from = column.locate(self.batch.schema)?;
+        self.slot(from)?;
+        self.slots.retain(|slot| slot.from != Some(from));
+        Ok(self)
+    }
+
+    /// Keeps these columns and takes all others away, also added ones. Their order stays that of the table.
+    ///
+    /// # Errors
+    /// `no-such-column`.
+    pub fn keep_only<L: Locate>(&mut self, columns: impl IntoIterator<Item = L>) -> Result<&mut Self, Error> {
+        let kept: Vec<usize> = columns
+            .into_iter()
+            .map(|column| column.locate(self.batch.schema))
+            .collect::<Result<_, _>>()?;
+        self.slots.retain(|slot| slot.from.is_some_and(|from| kept.contains(&from)));
+        Ok(self)
+    }
+
+    /// Gives a column another name.
+    ///
+    /// # Errors
+    /// `no-such-column`, `column-exists`.
+    pub fn rename(&mut self, column: impl Locate, name: &str) -> Result<&mut Self, Error> {
+        let from = column.locate(self.batch.schema)?;
+        self.fresh_name(name, Some(from))?;
+        name.clone_into(&mut self.slot(from)?.node.name);
+        Ok(self)
+    }
+
+    /// Sets the key: columns by their names as they come out, in key order; none for a table without a key.
+    pub fn key<N: Into<String>>(&mut self, columns: impl IntoIterator<Item = N>) -> &mut Self {
+        self.key = Some(columns.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Gives the table another name in what encoders write. Its topic stays as it is: [`Edit::route_topic`] is for that.
+    pub fn table(&mut self, name: &str) -> &mut Self {
+        self.metadata("rowmill.table", Some(name))
+    }
+
+    /// Sets or removes a key of the schema's metadata (`docs/plugin-contract.md`).
+    pub fn metadata(&mut self, key: &str, value: Option<&str>) -> &mut Self {
+        self.metadata.push((key.to_owned(), value.map(str::to_owned)));
+        self
+    }
+
+    fn field(&self, from: usize) -> Result<&'a Field, Error> {
+        let schema = self.batch.schema;
+        schema
+            .columns
+            .get(from)
+            .ok_or_else(|| Error::new("no-such-column", "changing a column: it is not there"))
+    }
+
+    /// Refuses a name that another column has.
+    fn fresh_name(&self, name: &str, except: Option<usize>) -> Result<(), Error> {
+        let taken = |slot: &Slot| (except.is_none() || slot.from != except) && slot.node.name.eq_ignore_ascii_case(name);
+        if self.slots.iter().any(taken) {
+            return Err(Error::new(
+                "column-exists",
+                format!(
+                    "naming a column `{name}` in {}.{}: there is one already",
+                    self.batch.schema.database, self.batch.schema.table
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl crate::Schema {
+    /// The Arrow fields of the table's columns.
+    pub(crate) fn column_nodes(&self) -> &[Node] {
+        let after = self.tree.fields.iter().find(|field| field.name == "after");
+        after.map_or(&[], |after| after.children.as_slice())
+    }
+}

@@ -1,0 +1,214 @@
+//! Changes a batch: fewer rows, other values, other columns, other topics. What is not touched is copied as it lies.
+
+mod take;
+mod columns;
+mod finish;
+mod route;
+
+#[cfg(feature = "harness")]
+pub(crate) use finish::OddDates;
+pub use route::{Headers, Route, RouteView};
+pub(crate) use take::{Bitmap, Source, bits, fixed, texts};
+
+use crate::cells::{Cells, Old};
+use crate::row::{Locate, Row, RowImage};
+use crate::tree::Node;
+use crate::{Batch, Error, Field};
+use route::Routes;
+
+/// A batch that is being changed. What it does is written down call by call, and made by [`Edit::finish`].
+///
+/// Every function that fills a column sees the batch as it came in. Rows that were dropped before are not asked for again, so drop first.
+///
+/// ```
+/// use rowmill_sdk::{Batch, Error, Outcome};
+///
+/// /// Drops rows of the table's test customers, hides their addresses, and adds a column.
+/// fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
+///     let mut edit = batch.edit();
+///     edit.retain(|row| Ok(row.image()?.int("customer")? != Some(0)))?;
+///     edit.set("email", |image, out| match image.text("email")?.and_then(|text| text.split_once('@')) {
+///         Some((_, domain)) => out.text(&format!("***@{domain}")),
+///         None => Ok(()), // nothing written is NULL
+///     })?;
+///     edit.add(rowmill_sdk::Field::new("cents", "bigint")?, |image, out| match image.decimal("price")? {
+///         Some(price) => out.decimal(&price),
+///         None => Ok(()),
+///     })?;
+///     edit.finish()
+/// }
+/// ```
+pub struct Edit<'a> {
+    batch: &'a Batch<'a>,
+    /// The chosen rows; none: all of them.
+    rows: Option<Vec<u32>>,
+    slots: Vec<Slot>,
+    metadata: Vec<(String, Option<String>)>,
+    key: Option<Vec<String>>,
+    routes: Routes,
+}
+
+/// A column of the table that comes out.
+struct Slot {
+    node: Node,
+    /// The column that came in, for those that are not added.
+    from: Option<usize>,
+    before: Option<Cells>,
+    after: Option<Cells>,
+}
+
+impl Batch<'_> {
+    /// Begins to change the batch.
+    pub fn edit(&self) -> Edit<'_> {
+        Edit::new(self)
+    }
+
+    /// One of its rows.
+    pub fn row(&self, row: usize) -> Row<'_> {
+        Row::new(self, row)
+    }
+
+    /// Its rows, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.rows()).map(|row| Row::new(self, row))
+    }
+}
+
+impl<'a> Edit<'a> {
+    fn new(batch: &'a Batch<'a>) -> Self {
+        let nodes = batch.schema.column_nodes();
+        let slot = |(i, node): (usize, &Node)| Slot {
+            node: node.clone(),
+            from: Some(i),
+            before: None,
+            after: None,
+        };
+        Self {
+            batch,
+            rows: None,
+            slots: nodes.iter().enumerate().map(slot).collect(),
+            metadata: Vec::new(),
+            key: None,
+            routes: Routes::default(),
+        }
+    }
+
+    /// Rows that come out.
+    pub fn len(&self) -> usize {
+        self.rows.as_ref().map_or(self.batch.rows(), Vec::len)
+    }
+
+    /// Whether no row comes out.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops the rows for which `keep` says no.
+    ///
+    /// # Errors
+    /// What `keep` returns, of its row.
+    pub fn retain(&mut self, mut keep: impl FnMut(Row<'a>) -> Result<bool, Error>) -> Result<&mut Self, Error> {
+        let mut kept = Vec::with_capacity(self.len());
+        let mut rows = Vec::with_capacity(self.len());
+        for (at, row) in self.chosen() {
+            if keep(Row::new(self.batch, row)).map_err(|error| of_row(error, row))? {
+                kept.push(at);
+                rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+            }
+        }
+        if kept.len() < self.len() {
+            let made = self.slots.iter_mut().flat_map(|slot| [&mut slot.before, &mut slot.after]);
+            made.flatten().for_each(|cells| cells.take(&kept));
+            self.routes.take(&kept);
+            self.rows = Some(rows);
+        }
+        Ok(self)
+    }
+
+    /// Has these rows come out, in this order: numbers of rows of the batch, ascending, of which one may come several times. Call it before
+    /// anything else.
+    ///
+    /// ```
+    /// # use rowmill_sdk::{Batch, Error, Outcome};
+    /// /// Each row twice: to its own topic, and to one of all changes.
+    /// fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
+    ///     let mut edit = batch.edit();
+    ///     let twice: Vec<usize> = (0..batch.rows()).flat_map(|row| [row, row]).collect();
+    ///     edit.select(&twice)?;
+    ///     let mut second = false;
+    ///     edit.route_topic(|_, out| {
+    ///         second = !second;
+    ///         if second { Ok(()) } else { out.text("all_changes") }
+    ///     })?;
+    ///     edit.finish()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `bad-selection` where a row is not there, the order descends, or something was changed before.
+    pub fn select(&mut self, rows: &[usize]) -> Result<&mut Self, Error> {
+        let bad = |what: &str| Error::new("bad-selection", format!("choosing rows of a batch: {what}"));
+        let untouched = self.rows.is_none() && self.slots.iter().all(|slot| slot.before.is_none() && slot.after.is_none());
+        if !untouched || !self.routes.is_empty() {
+            return Err(bad("something was changed before"));
+        }
+        if !rows.is_sorted() {
+            return Err(bad("their order descends"));
+        }
+        if rows.last().is_some_and(|last| *last >= self.batch.rows()) {
+            return Err(bad("the batch has fewer"));
+        }
+        let narrow = |row: &usize| u32::try_from(*row).map_err(|_| bad("the batch has fewer"));
+        self.rows = Some(rows.iter().map(narrow).collect::<Result<_, _>>()?);
+        Ok(self)
+    }
+
+    /// Where each row comes out and which it is.
+    fn chosen(&self) -> impl Iterator<Item = (u32, usize)> + use<'_, 'a> {
+        let row = |at: usize| match &self.rows {
+            Some(rows) => rows.get(at).and_then(|row| usize::try_from(*row).ok()).unwrap_or(usize::MAX),
+            None => at,
+        };
+        (0..self.len()).map(move |at| (u32::try_from(at).unwrap_or(u32::MAX), row(at)))
+    }
+
+    /// Fills a column of both images, row by row.
+    fn fill(
+        &self,
+        field: &Field,
+        from: Option<usize>,
+        fill: &mut impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>,
+    ) -> Result<[Option<Cells>; 2], Error> {
+        let batch: &'a Batch<'a> = self.batch;
+        let images = [batch.before.as_ref(), Some(&batch.after)];
+        let olds = images.map(|image| from.and_then(|from| image.and_then(|image| image.columns.get(from).copied())));
+        let mut made = images.map(|image| image.map(|_| Cells::new(field, self.len())));
+        for (_, row) in self.chosen() {
+            let change = Row::new(batch, row);
+            let views = [change.before(), change.after()];
+            for ((cells, view), (image, old)) in made.iter_mut().zip(views).zip(images.iter().zip(olds)) {
+                let Some(cells) = cells else { continue };
+                let is_present = from.is_none_or(|from| image.is_some_and(|image| image.is_present(row, from)));
+                match view.filter(|_| is_present) {
+                    Some(view) => fill(view, cells)
+                        .and_then(|()| cells.end(old.map(|column| Old { column, row })))
+                        .map_err(|error| of_row(error, row))?,
+                    None => cells.skip(),
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// The column that comes out under this name or ordinal.
+    fn slot(&mut self, column: impl Locate) -> Result<&mut Slot, Error> {
+        let from = column.locate(self.batch.schema)?;
+        let found = self.slots.iter_mut().find(|slot| slot.from == Some(from));
+        found.ok_or_else(|| Error::new("no-such-column", "changing a column: it was removed before"))
+    }
+}
+
+/// An error of a row, unless it says of which.
+fn of_row(error: Error, row: usize) -> Error {
+    if error.row.is_some() { error } else { error.at_row(row) }
+}
