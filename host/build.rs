@@ -1,7 +1,11 @@
-//! Builds the built-in encoder for WebAssembly and embeds it: `ENVELOPE_WASM` is the path of the component.
+//! Builds the built-in encoder for WebAssembly and embeds it: `ENVELOPE_WASM` is the path of the component. Gathers the files of rowmill-sdk
+//! (`build_sdk.rs`).
 //!
 //! The guest is built by a second cargo with a target folder of its own (`<target>/guests`): the outer cargo holds the lock
 //! of the outer folder, and a folder that stays makes the next build a matter of a second.
+
+#[path = "build_sdk.rs"]
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,9 +38,11 @@ fn build() -> Result<(), String> {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build_sdk.rs");
 
     // OUT_DIR is <target>/<profile>/build/<package>-<hash>/out, or one deeper where a target triple is given.
     let out = folder("OUT_DIR")?;
+    sdk::gather(&root, &out)?;
     let guests = out
         .ancestors()
         .nth(4)

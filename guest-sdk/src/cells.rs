@@ -73,9 +73,13 @@ impl Cells {
     }
 
     /// SQL NULL.
-    pub fn null(&mut self) {
+    ///
+    /// # Errors
+    /// None; it returns what the other writers do.
+    pub fn null(&mut self) -> Result<(), Error> {
         self.undo();
         self.written = Written::Null;
+        Ok(())
     }
 
     /// A whole number, for any column that `RowImage::int` reads: integers, YEAR, BIT, an ENUM's index, a SET's bits, days of a DATE,
@@ -277,9 +281,13 @@ impl Cells {
     }
 
     /// The value that the row has, where its column is changed; NULL in a column that is added.
-    pub fn keep(&mut self) {
+    ///
+    /// # Errors
+    /// None; it returns what the other writers do.
+    pub fn keep(&mut self) -> Result<(), Error> {
         self.undo();
         self.written = Written::Kept;
+        Ok(())
     }
 
     /// Takes back what the row under way has.

@@ -136,6 +136,31 @@ impl Output {
         self.note(record, key_end, end);
     }
 
+    /// Writes one record of a key, none, and a value; without that it is a tombstone. [`Output::record`] saves the copy.
+    ///
+    /// ```
+    /// use rowmill_sdk::{Output, Record};
+    /// let mut output = Output::new(Box::new(|records| assert_eq!((records.len(), records.data.as_slice()), (2, &b"kvk"[..]))));
+    /// output.put(Record::default(), Some(b"k"), Some(b"v"));
+    /// output.put(Record::default(), Some(b"k"), None);
+    /// output.hand_over();
+    /// ```
+    pub fn put(&mut self, record: Record, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        if self.open.data.len() >= HAND_OVER_BYTES || bytes > HUGE_BYTES {
+            self.hand_over();
+        }
+        let flags = u8::from(key.is_none()) | if value.is_none() { 2 } else { 0 };
+        if flags != 0 {
+            self.flag(flags);
+        }
+        self.open.data.extend_from_slice(key.unwrap_or_default());
+        let key_end = self.open.data.len();
+        self.open.data.extend_from_slice(value.unwrap_or_default());
+        let end = self.open.data.len();
+        self.note(record, key_end, end);
+    }
+
     /// Writes a record whose value is null: a tombstone of the key.
     pub fn tombstone(&mut self, record: Record, key: &[u8]) {
         if self.open.data.len() >= HAND_OVER_BYTES {

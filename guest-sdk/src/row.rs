@@ -261,10 +261,7 @@ impl<'b> RowImage<'b> {
             Values::Float32(values) => values.f32(self.row).into(),
             Values::Float64(values) => values.f64(self.row),
             Values::Decimal128(..) | Values::Decimal256(..) => decimal(values, self.row).parse().unwrap_or(f64::NAN),
-            _ => match self.whole(field, values)? {
-                #[expect(clippy::as_conversions, reason = "the nearest double is what is promised")]
-                number => number as f64,
-            },
+            _ => nearest(self.whole(field, values)?),
         }))
     }
 
@@ -438,6 +435,11 @@ impl<'b> RowImage<'b> {
             ),
         )
     }
+}
+
+#[expect(clippy::as_conversions, reason = "the nearest double is what is promised")]
+fn nearest(number: i128) -> f64 {
+    number as f64
 }
 
 fn label(field: &Field, index: u16) -> &str {

@@ -63,10 +63,7 @@ impl<'a> Edit<'a> {
         self.fresh_name(&field.name, Some(from))?;
         let mut checked = |image: RowImage<'a>, out: &mut Cells| {
             fill(image, out)?;
-            if !alike && out.is_kept() {
-                out.null();
-            }
-            Ok(())
+            if !alike && out.is_kept() { out.null() } else { Ok(()) }
         };
         let [before, after] = self.fill(&field, Some(from), &mut checked)?;
         let slot = self.slot(from)?;

@@ -248,7 +248,7 @@ impl Column {
             } else {
                 written.value(at)
             };
-            merged.keep();
+            merged.keep()?;
             merged.end(old)?;
         }
         self.cells = merged;
@@ -268,7 +268,7 @@ fn earlier_headers(batch: &Batch<'_>, rows: &[u32]) -> Result<Vec<(u32, String, 
     }
     .take(node, Some(rows), &mut parts)?;
     // List, struct, name, value; buffers 2, 1, 3, 3.
-    let buffer = |i: usize| parts.buffers.get(i).map_or(&[] as &[u8], |buffer| buffer.as_ref());
+    let buffer = |i: usize| parts.buffers.get(i).map_or([].as_slice(), |buffer| buffer.as_ref());
     let items = parts.nodes.get(1).map_or(0, |(length, _)| *length);
     let names = crate::Bytes::new(buffer(4), buffer(5), items)?;
     let values = crate::Bytes::new(buffer(7), buffer(8), items)?;

@@ -57,7 +57,7 @@ fn every_kind_of_value_can_be_read_and_written() {
             .set("wide", |image, out| out.decimal(&image.decimal("wide")?.unwrap_or("-1".to_owned())))?
             .set("day", |image, out| match image.date("day")? {
                 Some(day) => out.date(Date { day: 31, ..day }),
-                None => Ok(out.keep()),
+                None => out.keep(),
             })?
             .set("local", |image, out| {
                 image.datetime("local")?.map_or(Ok(()), |local| out.datetime(local))
@@ -247,18 +247,16 @@ fn of_several_values_for_one_row_the_last_counts() {
     let given = edited(|edit| {
         edit.set("name", |_, out| {
             out.text("first")?;
-            out.null();
+            out.null()?;
             out.text("second")
         })?
         .set("flag", |_, out| {
             out.bool(true)?;
-            out.null();
-            Ok(())
+            out.null()
         })?
         .set("small", |_, out| {
             out.int(5)?;
-            out.keep();
-            Ok(())
+            out.keep()
         })?;
         Ok(())
     });

@@ -147,11 +147,11 @@ fn every_kind_of_route_is_kept_replaced_or_taken_back_row_by_row() {
             let mut edit = batch.edit();
             edit.retain(|row| Ok(row.number() < 3))?;
             edit.route_topic(|row, out| match row.number() {
-                0 => Ok(out.null()),
+                0 => out.null(),
                 1 => out.text("two"),
                 _ => Ok(()),
             })?
-            .route_key(|row, out| if row.number() == 2 { out.bytes(b"mine") } else { Ok(out.null()) })?;
+            .route_key(|row, out| if row.number() == 2 { out.bytes(b"mine") } else { out.null() })?;
             edit.finish()
         })
         .unwrap();

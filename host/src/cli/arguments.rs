@@ -117,12 +117,9 @@ pub(super) enum Command {
         rest: Vec<String>,
     },
 
-    /// Not in this version.
-    #[command(hide = true)]
-    Plugin {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        rest: Vec<String>,
-    },
+    /// Makes, checks, tries and measures plugins.
+    #[command(subcommand)]
+    Plugin(super::plugin::Action),
 }
 
 #[derive(Debug, Args)]
@@ -313,7 +310,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_not_in_the_help() {
         let help = Arguments::command().render_long_help().to_string();
-        assert!(!help.contains("worker") && !help.contains("plugin "), "{help}");
+        assert!(!help.contains("worker"), "{help}");
     }
 
     #[test]

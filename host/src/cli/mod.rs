@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod logs;
 mod output;
+mod plugin;
 mod position;
 mod run;
 mod signals;
@@ -60,8 +61,6 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Worker { .. } => Err(Failure::usage(
             "worker is not in this version: run one connector with `rowmill run -c CONNECTOR.toml`",
         )),
-        Command::Plugin { .. } => Err(Failure::usage(
-            "plugin is not in this version: docs/plugin-contract.md and the crate rowmill-sdk say how a plugin is written and tested",
-        )),
+        Command::Plugin(action) => plugin::plugin(&action),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,8 +14,13 @@ use rowmill::{control, metrics, pipeline, plugin, sink, source};
 
 use super::arguments::{From, Tail};
 use super::check::{Level, Line};
+use super::failure::Failure;
 
 pub(super) use rowmill::pipeline::{DeadLetter, Outcome, Stop};
+pub(super) use rowmill::plugin::{Report, Sample, Tryout};
+
+/// Partitions that a topic of a table with a key has by default.
+const SHOWN_PARTITIONS: i32 = 6;
 
 /// Has this process die at a step of the pipeline, where a test asks for it and the build can.
 #[cfg(debug_assertions)]
@@ -163,4 +169,89 @@ pub(super) fn replay(
     told: &mut dyn FnMut(&DeadLetter, &Outcome) -> Result<(), Fault>,
 ) -> Result<pipeline::Replayed, Fault> {
     pipeline::replay(config, offsets, stop, told)
+}
+
+/// How a connector would run the plugin of this file, or the built-in of this name, and where what is compiled is kept.
+///
+/// # Errors
+/// What is wrong with the options.
+pub(super) fn plugin_settings(key: &str, value: &str, options: &str) -> Result<(rowmill::config::Plugin, PathBuf), Failure> {
+    let key = format!("plugin.0.{key}");
+    let written = [
+        ("name", "plugin"),
+        ("source.host", "127.0.0.1"),
+        ("source.user", "none"),
+        ("source.password", ""),
+        ("source.database", "none"),
+        ("source.tables", "none"),
+        ("sink.kind", "stdout"),
+        (key.as_str(), value),
+        ("plugin.0.config", options),
+    ];
+    let config = rowmill::config::parse_map(written, &rowmill::config::Surroundings::of_process(Path::new("")))?;
+    let plugin = config.plugins.into_iter().next();
+    Ok((plugin.ok_or_else(|| Failure::usage("no plugin is named"))?, config.cache_dir))
+}
+
+/// A file as a plugin's.
+///
+/// # Errors
+/// Where it can't be read.
+pub(super) fn read_plugin(file: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(plugin::read(file).map_err(Fault::Stop)?)
+}
+
+pub(super) fn inspect_plugin(settings: &rowmill::config::Plugin, wasm: &[u8]) -> plugin::Report {
+    plugin::inspect(settings, wasm)
+}
+
+/// A plugin by itself.
+///
+/// # Errors
+/// What it is or lacks.
+pub(super) fn try_plugin((settings, cache): &(rowmill::config::Plugin, PathBuf)) -> Result<plugin::Tryout, Failure> {
+    let started = plugin::Tryout::start(settings, cache);
+    Ok(started.map_err(|error| Fault::Stop(error.context(format!("loading plugin {}", settings.name))))?)
+}
+
+/// Batches of a file; without one, a batch that has something of everything.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(super) fn samples(file: Option<&Path>) -> Result<Vec<plugin::Sample>, Failure> {
+    let Some(file) = file else {
+        return Ok(vec![plugin::Sample::of_everything().map_err(Fault::Stop)?]);
+    };
+    let context = |error: anyhow::Error| Fault::Stop(error.context(format!("taking a batch from {}", file.display())));
+    let bytes = std::fs::read(file).map_err(|error| context(error.into()))?;
+    Ok(plugin::Sample::read(&bytes).map_err(context)?)
+}
+
+/// A batch as most are.
+///
+/// # Errors
+/// A defect.
+pub(super) fn orders(rows: usize) -> Result<plugin::Sample, Failure> {
+    Ok(plugin::Sample::of_orders(rows).map_err(Fault::Stop)?)
+}
+
+/// What a plugin made of a batch, as JSON lines; and what it is called.
+///
+/// # Errors
+/// Where a transform's batch can't be read.
+pub(super) fn tried_lines(tried: &plugin::Tried) -> Result<(Vec<String>, &'static str), Failure> {
+    Ok(match tried {
+        plugin::Tried::Records(records) => (
+            records
+                .iter()
+                .flat_map(|records| sink::json_lines(records, SHOWN_PARTITIONS))
+                .collect(),
+            "records",
+        ),
+        plugin::Tried::Batch(batch) => {
+            let rows = batch.rows().map_err(Fault::Stop)?;
+            (rows.iter().map(ToString::to_string).collect(), "rows")
+        }
+        plugin::Tried::Dropped => (Vec::new(), "rows"),
+    })
 }

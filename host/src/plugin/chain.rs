@@ -28,7 +28,7 @@ use crate::config::{self, Config, PluginOrigin};
 use crate::fault::Fault;
 
 /// Folder of compiled plugins within the cache: one of its own, since it must be nobody else's.
-const CACHE_FOLDER: &str = "plugins";
+pub(super) const CACHE_FOLDER: &str = "plugins";
 
 /// Share of `limits.memory` that a plugin may make of one row or event in one call, unless `limits.plugin_output` says how much that is.
 const ROW_SHARE: usize = 2;

@@ -147,6 +147,12 @@ fn interface(name: &str, wanted: &str) -> anyhow::Result<bool> {
     Ok(found == wanted)
 }
 
+/// Whether plugins are given what is imported by this name.
+pub(super) fn is_given(name: &str) -> bool {
+    let own = ["types", "host", "output"];
+    own.iter().any(|wanted| interface(name, wanted).unwrap_or(false)) || is_granted_wasi(name)
+}
+
 fn is_granted_wasi(name: &str) -> bool {
     let Some((interface, version)) = name.split_once('@') else {
         return false;

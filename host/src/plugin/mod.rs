@@ -24,12 +24,19 @@ mod ipc;
 mod wire;
 mod builtin;
 mod error;
+mod inspect;
+mod tryout;
+mod sample;
+mod table_rows;
 
 pub use chain::{Chain, Deliver, Standing};
 pub use error::Error;
 pub use instance::Saved;
+pub use inspect::{Report, inspect, read};
 pub use measures::{Measured, Measures};
+pub use sample::Sample;
 pub use sift::Rejected;
+pub use tryout::{Milled, Tried, Tryout};
 pub use wire::FlushReason;
 
 #[cfg(test)]

@@ -226,6 +226,11 @@ fn append_to(path: &Path) -> Result<File, Fault> {
     opened.map_err(|error| Fault::stop(anyhow::Error::new(error).context(format!("opening {path:?} to append lines"))))
 }
 
+/// Records as JSON lines, with the partition that each goes to where its topic has this many.
+pub fn json_lines(records: &Records, partitions: i32) -> impl Iterator<Item = String> {
+    (0..records.len()).map(move |i| line(records, i, partitions))
+}
+
 fn line(records: &Records, i: usize, partitions: i32) -> String {
     let (key, value) = records.entry(i).unwrap_or_default();
     let topic = records.topics.get(i).and_then(|t| records.topic_names.get(usize::from(*t)));

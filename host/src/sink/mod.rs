@@ -17,7 +17,7 @@ mod tail;
 pub use base64::{base64, from_base64};
 pub use finding::{Finding, Level};
 pub use kafka::Resend;
-pub use lines_sink::position_file;
+pub use lines_sink::{json_lines, position_file};
 pub use mock::{Broker, Reader, Received};
 pub use notes::{Note, Notes, leave_note};
 pub use ownership::{Ownership, Standstill};
