@@ -8,6 +8,21 @@ use crate::schema::{ImagePlace, Place, Schema};
 use crate::transactions::Transactions;
 
 /// Changes of one table under one version of its schema, in binlog order.
+///
+/// [`Batch::iter`] and [`Batch::row`] give rows, [`Batch::edit`] changes the batch. For speed its columns can be read as they lie:
+///
+/// ```
+/// use rowmill_sdk::{Batch, Schema, Values, harness::{Input, Rows}};
+/// let rows = Rows::sample();
+/// let ((schema, batch), transactions) = (rows.messages()?, rows.transactions());
+/// let schema = Schema::read(&schema)?;
+/// let batch = Batch::read(&schema, &batch, &transactions)?;
+/// let ids = &batch.after.columns[schema.column("id")?];
+/// let Values::Int64(values) = ids.values else { unreachable!("a BIGINT is one") };
+/// let sum: i64 = (0..batch.rows()).filter(|row| batch.after.has(*row) && !ids.is_null(*row)).map(|row| values.i64(row)).sum();
+/// assert_eq!((sum, batch.transactions.gtid(batch.txn(0))), (11, "3e11fa47-71ca-11e1-9e33-c80aa9429562:23"));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 pub struct Batch<'a> {
     /// The table's version.
     pub schema: &'a Schema,

@@ -15,6 +15,30 @@ use crate::tree::Layout;
 use crate::{Date, Datetime, Error, Field, Time};
 
 /// One column under way. A function that fills it writes one value a row, or none, which is NULL; of several the last counts.
+///
+/// ```
+/// # use rowmill_sdk::{Batch, Date, Error, Field, Outcome};
+/// # fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
+/// let mut edit = batch.edit();
+/// edit.set("big", |image, out| out.uint(image.uint("big")?.unwrap_or(0) / 2))?
+///     .set("ratio", |_, out| out.float(0.5))?
+///     .set("price", |_, out| out.decimal("12.345"))? // rounded to the column's decimals
+///     .set("day", |_, out| out.date(Date { year: 2021, month: 3, day: 3 }))?
+///     .set("size", |_, out| out.text("M"))? // an ENUM's label
+///     .set("tags", |_, out| out.labels(["new", "sale"]))?
+///     .set("document", |_, out| out.json(&serde_json::json!({"a": 1})))?
+///     .set("raw", |_, out| out.bytes(b"\x00\xff"))?
+///     .set("flag", |_, out| out.bool(true))?
+///     .set("name", |image, out| if image.is_null("name")? { out.text("nobody") } else { out.keep() })?
+///     .set("body", |_, out| out.null())?;
+/// edit.finish()
+/// # }
+/// # use rowmill_sdk::{harness::{Input, Rows}, Schema};
+/// # let (schema, batch) = Rows::sample().messages()?;
+/// # let (schema, transactions) = (Schema::read(&schema)?, Rows::sample().transactions());
+/// # assert!(matches!(process(&Batch::read(&schema, &batch, &transactions)?)?, Outcome::Changed(_)));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Cells {
     field: Field,
     valid: Bitmap,

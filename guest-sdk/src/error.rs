@@ -3,6 +3,14 @@
 use std::fmt;
 
 /// Why a row or a batch could not be processed. Returning one keeps the instance; a panic throws it away.
+///
+/// ```
+/// use rowmill_sdk::Error;
+/// let of_batch = Error::new("no-rates", "converting prices: no exchange rates yet").retryable();
+/// let of_row = Error::new("negative-price", "converting a price: it is below zero").at_row(3);
+/// assert_eq!((of_batch.retryable, of_row.row), (true, Some(3)));
+/// assert_eq!(of_row.to_string(), "negative-price: converting a price: it is below zero (row 3)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// A short stable code in kebab case, such as `value-out-of-range`. Goes into metrics and dead-letter headers.

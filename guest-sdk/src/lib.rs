@@ -50,6 +50,11 @@
 //! rowmill_sdk::export!(Ticker: encoder);
 //! ```
 //!
+//! Transforms are written alike: see [`Transform`] and [`Edit`]. `rowmill plugin new` makes a project of either kind.
+//!
+//! Features: `schema` (default) makes the JSON Schema of a configuration from its type; `harness` tests plugins natively, for
+//! dev-dependencies; `arrow` goes from and to arrow-rs.
+//!
 //! `docs/plugin-contract.md` says what is in a batch. Text columns are UTF-8: the host decodes them. Plugins get nothing
 //! but their batch, their configuration, a clock frozen to the batch and randomness that replays.
 

@@ -70,6 +70,28 @@ impl Schema {
 }
 
 /// One change of a batch.
+///
+/// ```
+/// use rowmill_sdk::{Batch, Error, Op};
+/// /// What a person would write into a log about a batch.
+/// fn told(batch: &Batch<'_>) -> Result<Vec<String>, Error> {
+///     let told = batch.iter().map(|row| {
+///         let id = row.image()?.print("id")?.unwrap_or_default().into_owned();
+///         Ok(match row.op()? {
+///             Op::Insert => format!("{id} is new"),
+///             Op::Update if row.flags().changes_key() => format!("{id} has another key"),
+///             Op::Update => format!("{id} was changed by {} at {}", row.gtid(), row.ts()),
+///             Op::Delete => format!("{id} is gone, change {}", row.seq()),
+///         })
+///     });
+///     told.collect()
+/// }
+/// # use rowmill_sdk::{harness::{Input, Rows}, Schema};
+/// # let (schema, batch) = Rows::sample().messages()?;
+/// # let (schema, transactions) = (Schema::read(&schema)?, Rows::sample().transactions());
+/// # assert_eq!(told(&Batch::read(&schema, &batch, &transactions)?)?[0], "1 is new");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Row<'b> {
     batch: &'b Batch<'b>,
@@ -151,6 +173,36 @@ impl<'b> Row<'b> {
 
 /// A row before or after its change. Every getter gives `None` for NULL and for a column that is absent, which is not the same:
 /// [`RowImage::is_absent`] tells.
+///
+/// ```
+/// use rowmill_sdk::{Error, RowImage};
+/// fn example(image: RowImage<'_>) -> Result<(), Error> {
+///     let id: Option<i64> = image.int("id")?;
+///     let big: Option<u64> = image.uint("big")?;
+///     let ratio: Option<f64> = image.float("ratio")?;
+///     let flag: Option<bool> = image.bool("flag")?;
+///     let price: Option<String> = image.decimal("price")?;
+///     let name: Option<&str> = image.text("name")?;
+///     let raw: Option<&[u8]> = image.bytes("raw")?;
+///     let labels: Option<Vec<&str>> = image.labels("tags")?;
+///     assert_eq!((id, name, flag, price.as_deref()), (Some(1), Some("n\u{e4}me \"quoted\" \u{1f600}"), Some(true), Some("9999999999.99")));
+///     assert_eq!(image.date("day")?.map(|day| day.year), Some(2021));
+///     assert_eq!(image.datetime("local")?.map(|local| local.hour), Some(5));
+///     assert_eq!(image.time("span")?.map(|span| span.negative), Some(true));
+///     assert_eq!(image.json("document")?.map(|document| document["a"][0].clone()), Some(1.into()));
+///     assert_eq!(image.print("span")?.as_deref(), Some("-838:59:59.000000"));
+///     assert!(!image.is_null("name")? && !image.is_absent("name")? && image.odd_date("day")?.is_none());
+///     assert_eq!(image.text("id").unwrap_err().code, "wrong-type");
+///     assert_eq!(image.text("nme").unwrap_err().code, "no-such-column");
+///     # assert!(big.is_some() && ratio.is_some() && raw.is_some() && labels == Some(vec!["new", "last"]) && image.is_after());
+///     Ok(())
+/// }
+/// # use rowmill_sdk::{Batch, harness::{Input, Rows}, Schema};
+/// # let (schema, batch) = Rows::sample().messages()?;
+/// # let (schema, transactions) = (Schema::read(&schema)?, Rows::sample().transactions());
+/// # example(Batch::read(&schema, &batch, &transactions)?.row(0).image()?)?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct RowImage<'b> {
     batch: &'b Batch<'b>,

@@ -6,6 +6,17 @@ use crate::message::{self, Header};
 use crate::tree::Tree;
 
 /// One version of one table.
+///
+/// ```
+/// use rowmill_sdk::{Kind, Schema, harness::{Input, Rows}};
+/// let (message, _) = Rows::sample().messages()?;
+/// let schema = Schema::read(&message)?;
+/// assert_eq!((schema.database.as_str(), schema.table.as_str(), schema.topic.as_str()), ("rowmill", "sample", "mysql_sample"));
+/// let price = &schema.columns[schema.column("price")?];
+/// assert_eq!((price.kind, price.mysql_type.as_str()), (Kind::Decimal, "decimal(12,2)"));
+/// assert_eq!((schema.key.as_slice(), schema.find("nme")), (&[0][..], None));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Schema {
     /// `mysql` or `mariadb`.

@@ -8,6 +8,42 @@ use crate::encoder::unconfigured;
 use crate::{Batch, Description, Error, FlushReason, Schema, Transactions, describe};
 
 /// Changes batches before they are encoded: filters, masks, renames, enriches.
+///
+/// ```
+/// use rowmill_sdk::{Batch, Description, Error, Op, Outcome, Schema, Transform};
+///
+/// /// Drops deletes.
+/// struct KeepAll;
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Settings {}
+///
+/// impl Transform for KeepAll {
+///     type Settings = Settings;
+///     type Table = ();
+///
+///     fn describe() -> Description {
+///         Description { name: "keep-all", version: "0.1.0", parallel: true, ..Description::default() }
+///     }
+///
+///     fn new(_: Settings) -> Result<Self, Error> {
+///         Ok(Self)
+///     }
+///
+///     fn open(&mut self, _: &Schema) -> Result<(), Error> {
+///         Ok(())
+///     }
+///
+///     fn process(&mut self, _: &mut (), batch: &Batch<'_>) -> Result<Outcome, Error> {
+///         let mut edit = batch.edit();
+///         edit.retain(|row| Ok(row.op()? != Op::Delete))?;
+///         edit.finish()
+///     }
+/// }
+///
+/// rowmill_sdk::export!(KeepAll: transform);
+/// ```
 pub trait Transform: Sized + 'static {
     /// The configuration. `#[serde(deny_unknown_fields, default)]` on it makes an unknown option an error that names the
     /// known ones.
@@ -31,7 +67,7 @@ pub trait Transform: Sized + 'static {
     /// What can't be processed. No batch of this version comes then.
     fn open(&mut self, schema: &Schema) -> Result<Self::Table, Error>;
 
-    /// Processes one batch. With the feature `arrow`, `Batch::to_arrow` and `Outcome::from_arrow` go from and to arrow-rs.
+    /// Processes one batch: `batch.edit()` changes it. With the feature `arrow`, `Batch::to_arrow` and `Outcome::from_arrow` go from and to arrow-rs.
     ///
     /// # Errors
     /// The batch, or one row of it, can't be processed.

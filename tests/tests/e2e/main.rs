@@ -59,6 +59,7 @@ mod oracle;
 mod ownership;
 mod packed;
 mod partial_json;
+mod plugins;
 mod pressure;
 mod random;
 mod recovery;

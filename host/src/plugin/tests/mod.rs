@@ -8,6 +8,7 @@ mod reload;
 mod kept;
 mod swap;
 mod transforms;
+mod tried;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
