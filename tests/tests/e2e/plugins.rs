@@ -21,7 +21,11 @@ fn synchronize(from: &Path, to: &Path) {
         let name = entry.file_name();
         if !from.join(&name).exists() && name != "Cargo.lock" {
             let path = entry.path();
-            if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+            if path.is_dir() {
+                std::fs::remove_dir_all(path).unwrap()
+            } else {
+                std::fs::remove_file(path).unwrap()
+            }
         }
     }
     for entry in std::fs::read_dir(from).unwrap().flatten() {
@@ -107,7 +111,14 @@ fn a_new_transform_builds_tests_loads_and_does_what_it_is_told() {
     let hide = ["--config", r#"{"hide": ["name", "price"], "drop_deletes": true}"#];
     let checked = plugin("check", file, &hide);
     checked.assert_code(0);
-    for found in ["transform", "fresh-transform", "0.1.0", "rowmill:plugin/lifecycle@1.0.0", "Columns whose values are hidden", "ok "] {
+    for found in [
+        "transform",
+        "fresh-transform",
+        "0.1.0",
+        "rowmill:plugin/lifecycle@1.0.0",
+        "Columns whose values are hidden",
+        "ok ",
+    ] {
         assert!(checked.output().contains(found), "no {found} in\n{}", checked.output());
     }
     let rows = json(&plugin("test", file, &hide));
@@ -117,7 +128,11 @@ fn a_new_transform_builds_tests_loads_and_does_what_it_is_told() {
     assert_eq!(json(&plugin("test", file, &["--rows", "2"])).len(), 2);
     let measured = plugin("bench", file, &["--seconds", "1"]);
     measured.assert_code(0);
-    assert!(measured.output().contains("rows/s") && measured.output().contains("ratio "), "{}", measured.output());
+    assert!(
+        measured.output().contains("rows/s") && measured.output().contains("ratio "),
+        "{}",
+        measured.output()
+    );
 }
 
 #[test]
@@ -130,7 +145,10 @@ fn a_new_encoder_builds_tests_loads_and_makes_records() {
     assert_eq!(report["bytes"], std::fs::metadata(file).unwrap().len());
     let records = json(&plugin("test", file, &["--config", r#"{"tombstones": true}"#]));
     assert_eq!(records.len(), 8, "one a row, and a tombstone");
-    assert_eq!((&records[0]["topic"], &records[0]["key"]), (&"mysql_sample".into(), &r#"{"id":"1"}"#.into()));
+    assert_eq!(
+        (&records[0]["topic"], &records[0]["key"]),
+        (&"mysql_sample".into(), &r#"{"id":"1"}"#.into())
+    );
     assert_eq!(records[7]["value"], Value::Null);
     plugin("bench", file, &["--seconds", "1"]).assert_code(0);
 }
@@ -141,7 +159,11 @@ fn a_configuration_that_a_plugin_refuses_is_told_by_check_test_and_bench() {
     for command in ["check", "test", "bench"] {
         let refused = plugin(command, file, &["--config", r#"{"hyde": []}"#]);
         refused.assert_code(1);
-        assert!(refused.reason().contains("hyde") && refused.reason().contains("hide"), "{command}: {}", refused.reason());
+        assert!(
+            refused.reason().contains("hyde") && refused.reason().contains("hide"),
+            "{command}: {}",
+            refused.reason()
+        );
         for usage in ["[]", "{", "yes"] {
             let refused = plugin(command, file, &["--config", usage]);
             refused.assert_code(2);
@@ -154,7 +176,12 @@ fn a_configuration_that_a_plugin_refuses_is_told_by_check_test_and_bench() {
 fn with(file: &Path, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = std::fs::read(file).unwrap();
-    let places: Vec<usize> = bytes.windows(from.len()).enumerate().filter(|(_, part)| *part == from).map(|(at, _)| at).collect();
+    let places: Vec<usize> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, part)| *part == from)
+        .map(|(at, _)| at)
+        .collect();
     assert!(!places.is_empty());
     for at in places {
         bytes[at..at + to.len()].copy_from_slice(to);
@@ -177,8 +204,16 @@ fn what_is_no_plugin_is_refused_with_what_it_is_and_what_mends_it() {
         ("elf", b"\x7fELF\x02\x01".to_vec(), &["native"]),
         ("cut", component[..component.len() / 2].to_vec(), &["compile it"]),
         ("damaged", behind_head, &["compile it"]),
-        ("later", with(file, b"lifecycle@1.0.0", b"lifecycle@2.0.0"), &["version 2.0.0", "speaks 1.x"]),
-        ("greedy", with(file, b"wasi:cli/environment@", b"wasi:cli/everything0@"), &["wasi:cli/everything0", "not given"]),
+        (
+            "later",
+            with(file, b"lifecycle@1.0.0", b"lifecycle@2.0.0"),
+            &["version 2.0.0", "speaks 1.x"],
+        ),
+        (
+            "greedy",
+            with(file, b"wasi:cli/environment@", b"wasi:cli/everything0@"),
+            &["wasi:cli/everything0", "not given"],
+        ),
     ];
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes, expected) in cases {
@@ -213,7 +248,11 @@ fn an_input_that_is_no_batch_is_refused() {
         std::fs::write(&path, bytes).unwrap();
         let ended = plugin("test", file, &["--input", path.to_str().unwrap()]);
         ended.assert_code(1);
-        assert!(ended.reason().contains("Arrow") && ended.reason().contains(name), "{name}: {}", ended.reason());
+        assert!(
+            ended.reason().contains("Arrow") && ended.reason().contains(name),
+            "{name}: {}",
+            ended.reason()
+        );
     }
 }
 
@@ -222,7 +261,11 @@ fn a_project_is_not_made_over_another_or_under_a_wrong_name() {
     let folder = tempfile::tempdir().unwrap();
     let there = folder.path().join("there");
     std::fs::create_dir(&there).unwrap();
-    for (name, reason) in [(there.to_str().unwrap(), "already"), ("Wrong_Name", "lower-case"), ("rowmill-sdk", "can't be called")] {
+    for (name, reason) in [
+        (there.to_str().unwrap(), "already"),
+        ("Wrong_Name", "lower-case"),
+        ("rowmill-sdk", "can't be called"),
+    ] {
         let ended = run_command(&["plugin", "new", name]);
         ended.assert_code(2);
         assert!(ended.reason().contains(reason), "{}", ended.reason());

@@ -85,7 +85,7 @@ fn text(file: &Path, report: &Report) -> String {
             None => {}
             Some(Value::String(value)) => line(name, value),
             Some(Value::Array(list)) if list.is_empty() => {}
-            Some(value) => line(name, &format!(" {value}")),
+            Some(value) => line(name, &value.to_string()),
         }
     }
     match &report.verdict {

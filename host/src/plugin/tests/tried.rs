@@ -62,8 +62,12 @@ fn a_transform_by_itself_drops_keeps_and_garbles_as_in_a_chain() {
     let sample = Sample::of_everything().unwrap();
     let run = |task: &str| Tryout::start(&plugin(&path, task), &lab.cache).unwrap().run(&sample);
     assert!(matches!(run("drop").unwrap(), Tried::Dropped));
-    let Tried::Batch(same) = run("same").unwrap() else { panic!("a batch comes out") };
-    let Tried::Batch(again) = run("again").unwrap() else { panic!("a batch comes out") };
+    let Tried::Batch(same) = run("same").unwrap() else {
+        panic!("a batch comes out")
+    };
+    let Tried::Batch(again) = run("again").unwrap() else {
+        panic!("a batch comes out")
+    };
     assert_eq!((same.rows().unwrap().len(), same.rows().unwrap()), (7, again.rows().unwrap()));
     for task in ["cut", "garbage", "swapped"] {
         assert!(run(task).is_err(), "{task}");
@@ -88,7 +92,11 @@ fn a_plain_tables_rows_are_inserts_of_a_table_that_mysql_could_have() {
         assert_eq!(rows.column_by_name("op").unwrap().len(), 2);
         let after = rows.column_by_name("after").unwrap().as_struct();
         assert_eq!(after.column_by_name("name").unwrap().null_count(), 1);
-        let kinds: Vec<_> = after.fields().iter().map(|field| field.metadata()["rowmill.type"].clone()).collect();
+        let kinds: Vec<_> = after
+            .fields()
+            .iter()
+            .map(|field| field.metadata()["rowmill.type"].clone())
+            .collect();
         assert_eq!(kinds, ["bigint", "text", "bit(1)", "datetime(6)", "time(6)", "text", "text"]);
         // An encoder that is written with the SDK can read it.
         let envelope = crate::config::Plugin {
@@ -120,7 +128,10 @@ fn a_batch_in_the_contracts_columns_is_taken_as_it_is() {
 
 #[test]
 fn a_file_that_holds_no_rows_of_a_table_is_refused_with_its_column() {
-    let nested = table(vec![("tags", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])])))]);
+    let nested = table(vec![(
+        "tags",
+        Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])])),
+    )]);
     let error = format!("{:#}", Sample::read(&file(&nested)).unwrap_err());
     assert!(error.contains("\"tags\"") && error.contains("JSON"), "{error}");
     let empty = table(vec![("id", Arc::new(Int64Array::from(Vec::<i64>::new())))]);
