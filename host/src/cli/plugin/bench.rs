@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::super::failure::Failure;
 use super::super::output;
 use super::super::wiring::{self, Sample, Tryout};
-use super::{options, path_text};
+use super::settings;
 
 /// Rows of the batch: about what the pipeline cuts under load.
 const ROWS: usize = 4096;
@@ -16,7 +16,7 @@ const MIN_ROUNDS: usize = 3;
 
 /// Measures, and prints rates and their ratio.
 pub(super) fn bench(file: &Path, input: Option<&Path>, config: &str, seconds: u64) -> Result<(), Failure> {
-    let settings = wiring::plugin_settings("path", &path_text(file)?, options(config)?)?;
+    let settings = settings(file, config)?;
     let samples = match input {
         Some(_) => wiring::samples(input)?,
         None => vec![wiring::orders(ROWS)?],

@@ -12,8 +12,9 @@ use super::{options, path_text};
 
 /// Prints what was found; fails where the file would not load.
 pub(super) fn check(file: &Path, config: &str, as_json: bool) -> Result<(), Failure> {
-    let (settings, _) = wiring::plugin_settings("path", &path_text(file)?, options(config)?)?;
+    let options = options(config)?;
     let wasm = wiring::read_plugin(file)?;
+    let (settings, _) = wiring::plugin_settings("path", &path_text(file)?, options)?;
     let report = wiring::inspect_plugin(&settings, &wasm);
     if as_json {
         output::print_json(&object(&report))?;

@@ -7,11 +7,12 @@ mod sdk;
 mod templates;
 mod test;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
 use super::failure::Failure;
+use super::wiring;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -122,8 +123,16 @@ fn options(config: &str) -> Result<&str, Failure> {
     }
 }
 
+/// How a connector would run this file, and where what is compiled is kept.
+fn settings(file: &Path, config: &str) -> Result<(rowmill::config::Plugin, PathBuf), Failure> {
+    let options = options(config)?;
+    // A file that is not there is no question of configuration.
+    drop(wiring::read_plugin(file)?);
+    wiring::plugin_settings("path", &path_text(file)?, options)
+}
+
 /// A path as a setting, which has to be text.
-fn path_text(file: &std::path::Path) -> Result<String, Failure> {
+fn path_text(file: &Path) -> Result<String, Failure> {
     let text = file.to_str().map(|text| text.replace("${", "$${"));
     text.ok_or_else(|| Failure::usage(format!("{}: its name is not UTF-8", file.display())))
 }
