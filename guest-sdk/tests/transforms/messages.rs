@@ -106,3 +106,32 @@ fn what_arrow_rs_makes_of_a_batch_is_an_outcome_too() {
     let fewer = arrow.project(&[0, 1, 2, 3, 4, 5, 7]).unwrap();
     assert!(matches!(Outcome::from_arrow(&batch, &fewer).unwrap(), Outcome::Reshaped { .. }));
 }
+
+#[test]
+fn a_damaged_message_is_an_error_or_a_batch_and_never_a_panic() {
+    let given = sample();
+    let mut refused = 0;
+    for (round, at) in (0..given.batch.len()).step_by(7).enumerate() {
+        let mut batch = given.batch.clone();
+        batch[at] ^= [0x01, 0x80, 0xff, 0x7f][round % 4];
+        let Ok(read) = rowmill_sdk::Batch::read(&given.schema, &batch, &given.transactions) else {
+            refused += 1;
+            continue;
+        };
+        let _ = rowmill_sdk::harness::show(&read);
+        let mut edit = read.edit();
+        let kept = edit.retain(|row| Ok(row.number() != 2)).is_ok();
+        let _ = edit.set("name", |image, out| image.text("name")?.map_or(Ok(()), |name| out.text(name)));
+        let _ = edit.remove("tiny").map(|_| ());
+        if kept {
+            let _ = edit.finish();
+        }
+    }
+    assert!(refused > 0, "what points outside is refused");
+    for at in 0..given.message.len() {
+        let mut message = given.message.clone();
+        message[at] ^= 0x41;
+        let _ = rowmill_sdk::Schema::read(&message);
+        let _ = rowmill_sdk::Schema::read(&given.message[..at]);
+    }
+}

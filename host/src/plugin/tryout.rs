@@ -11,7 +11,7 @@ use super::chain::CACHE_FOLDER;
 use super::contents::Kind;
 use super::engine::{self, Pool};
 use super::ipc::{Item, Schemas};
-use super::link::{self, Link, Work};
+use super::link::{self, Link, Most, Work};
 use super::output::Call;
 use super::sample::Sample;
 use super::state::Moment;
@@ -94,6 +94,10 @@ impl Tryout {
             what: &|| format!("{} rows of {}.{}", batch.rows.num_rows(), batch.table.database, batch.table.name),
             moment: MOMENT,
             call: if self.is_encoder() { &call } else { &Call::closed },
+            most: Most {
+                one: MAX_CALL_BYTES,
+                several: MAX_CALL_BYTES,
+            },
             attempts: 1,
         };
         let tried = if self.is_encoder() {

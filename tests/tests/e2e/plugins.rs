@@ -192,7 +192,9 @@ fn with(file: &Path, from: &[u8], to: &[u8]) -> Vec<u8> {
 #[test]
 fn what_is_no_plugin_is_refused_with_what_it_is_and_what_mends_it() {
     let (file, _) = built();
-    let random: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let random: Vec<u8> = (0..4096_u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0])
+        .collect();
     let component = std::fs::read(file).unwrap();
     let behind_head = [&component[..8], &random].concat();
     let cases: [(&str, Vec<u8>, &[&str]); 10] = [
