@@ -20,7 +20,7 @@ pub struct Description {
     pub name: &'static str,
     /// Version; `env!("CARGO_PKG_VERSION")` serves.
     pub version: &'static str,
-    /// JSON Schema of the configuration, as text; empty: none. [`config_schema`](crate::config_schema) makes it from the settings' type.
+    /// JSON Schema of the configuration, as text; empty: none. [`config_schema`](crate::config_schema()) makes it from the settings' type.
     pub config: &'static str,
     /// Control events that it wants: `heartbeat`, `ddl`, `transaction_begin`, `transaction_end`.
     pub controls: &'static [&'static str],

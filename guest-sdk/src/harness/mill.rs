@@ -89,7 +89,7 @@ impl<T: Transform> Mill<T> {
 }
 
 impl Milled {
-    /// Its rows as JSON, one object a row: see [`show`].
+    /// Its rows as JSON, one object a row: see [`show()`](super::show()).
     ///
     /// # Errors
     /// `malformed-message` where the messages are not what the contract says.

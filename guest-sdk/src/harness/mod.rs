@@ -4,7 +4,7 @@
 //! - [`Shape`] and [`Rows`] make batches: every type, all ops, absent columns, odd dates, transactions, rows of snapshots.
 //! - [`Bench`] runs an encoder, [`Mill`] a transform; what comes out of a mill goes into another mill or into a bench.
 //! - [`events`] makes control events.
-//! - [`golden`] compares with a file of the project.
+//! - [`golden()`] compares with a file of the project.
 //!
 //! ```
 //! use rowmill_sdk::harness::{Bench, Rows, Shape, Value};
