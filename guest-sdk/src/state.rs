@@ -34,10 +34,10 @@ pub trait State {
     /// Version of what `save` returns. Raise it whenever that changes; `restore` should read the earlier ones.
     const VERSION: u32;
 
-    /// What the next instance needs to know. Called after a flush, before the instance is replaced or stopped.
+    /// What the next instance needs to know. Called after each batch and control event that the plugin took, so keep it small and quick.
     ///
     /// # Errors
-    /// It can't be told; the next instance starts anew.
+    /// It can't be told: the call that it follows counts as refused.
     fn save(&mut self) -> Result<Vec<u8>, Error>;
 
     /// Takes over what was saved under `version`. Called before any schema is opened.

@@ -31,8 +31,8 @@ mod table_rows;
 
 pub use chain::{Chain, Deliver, Standing};
 pub use error::Error;
-pub use instance::Saved;
 pub use inspect::{Report, inspect, read};
+pub use instance::Saved;
 pub use measures::{Measured, Measures};
 pub use sample::Sample;
 pub use sift::Rejected;

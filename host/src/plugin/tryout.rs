@@ -13,6 +13,7 @@ use super::engine::{self, Pool};
 use super::ipc::{Item, Schemas};
 use super::link::{self, Link, Most, Work};
 use super::output::Call;
+use super::route::Routed;
 use super::sample::Sample;
 use super::state::Moment;
 use super::workshop::Workshop;
@@ -33,6 +34,7 @@ const MOMENT: Moment = Moment {
 pub struct Tryout {
     link: Link,
     schemas: Schemas,
+    routed: Routed,
 }
 
 /// What a plugin made of a batch.
@@ -72,6 +74,7 @@ impl Tryout {
         Ok(Self {
             link: link::load(&workshop, settings)?,
             schemas: Schemas::default(),
+            routed: Routed::new(usize::MAX),
         })
     }
 
@@ -104,7 +107,9 @@ impl Tryout {
             let encoded = self.link.encode(&work, &item, &mut self.schemas, &batch.transactions);
             encoded.map(Tried::Records)
         } else {
-            let processed = self.link.process(&work, &item, &mut self.schemas, &batch.transactions);
+            let processed = self
+                .link
+                .process(&work, &item, (&mut self.schemas, &mut self.routed), &batch.transactions);
             processed.map(|item| match item {
                 None => Tried::Dropped,
                 Some(item) => Tried::Batch(Box::new(Milled {
@@ -123,7 +128,9 @@ impl Milled {
     /// # Errors
     /// Where an encoder that is written with rowmill-sdk could not read it.
     pub fn rows(&self) -> anyhow::Result<Vec<serde_json::Value>> {
-        let message = Schemas::message(&self.item)?;
+        let mut schemas = Schemas::on_trial();
+        schemas.adopt(&self.item.announced)?;
+        let message = schemas.write(&self.item)?;
         let schema = rowmill_sdk::Schema::read(&self.item.announced.message).context("read the schema that the transform made")?;
         let transactions = rowmill_sdk::Transactions {
             gtids: self.transactions.gtids.clone(),
@@ -132,7 +139,7 @@ impl Milled {
             place_ends: self.transactions.place_ends.clone(),
             xids: self.transactions.xids.clone(),
         };
-        let batch = rowmill_sdk::Batch::read(&schema, &message, &transactions).context("read the batch that the transform made")?;
+        let batch = rowmill_sdk::Batch::read(&schema, message, &transactions).context("read the batch that the transform made")?;
         rowmill_sdk::harness::show(&batch).context("read the rows that the transform made")
     }
 }
