@@ -152,6 +152,11 @@ impl<'a> Bytes<'a> {
         }
     }
 
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
     /// Length of the row's bytes.
     #[inline(always)]
     pub fn length(&self, row: usize) -> usize {

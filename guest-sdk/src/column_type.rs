@@ -24,6 +24,7 @@ impl Field {
             kind: parsed.kind,
             mysql_type: mysql_type.to_owned(),
             width_unknown: None,
+            not_null: false,
             charset: if parsed.kind == Kind::String {
                 "utf8mb4".to_owned()
             } else {
@@ -63,6 +64,7 @@ impl Field {
         }
         node.set("rowmill.length", self.length.map(|length| length.to_string()));
         node.set("rowmill.width_unknown", self.width_unknown.clone());
+        node.set("rowmill.not_null", self.not_null.then(|| "true".to_owned()));
         Ok(node)
     }
 }

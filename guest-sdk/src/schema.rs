@@ -57,6 +57,8 @@ pub struct Field {
     pub width_unknown: Option<String>,
     /// Character set of a character column, else empty.
     pub charset: String,
+    /// NULL is not allowed.
+    pub not_null: bool,
     /// Fractional digits of a temporal column.
     pub fsp: u8,
     /// Labels of an ENUM or SET.
@@ -354,6 +356,7 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
         mysql_type: text("rowmill.type")?.unwrap_or_default().to_owned(),
         width_unknown: text("rowmill.width_unknown")?.map(str::to_owned),
         charset: text("rowmill.charset")?.unwrap_or_default().to_owned(),
+        not_null: text("rowmill.not_null")? == Some("true"),
         fsp: number("rowmill.fsp")?
             .and_then(|digits| u8::try_from(digits.min(6)).ok())
             .unwrap_or(0),

@@ -63,6 +63,15 @@ impl Shape {
         self
     }
 
+    /// The same, whose last column is NOT NULL.
+    #[must_use]
+    pub fn not_null(mut self) -> Self {
+        if let Some(column) = self.columns.last_mut() {
+            column.not_null = true;
+        }
+        self
+    }
+
     /// The same, whose last column is a TINYINT of which it is not known, for this reason, whether it has a display width.
     #[must_use]
     pub fn width_unknown(mut self, reason: &str) -> Self {

@@ -92,6 +92,9 @@ fn column_field(column: &Column) -> Field {
         ("rowmill.kind".to_owned(), kind.to_owned()),
     ]);
     let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
+    if !column.nullable {
+        note("rowmill.not_null", "true".to_owned());
+    }
     if let Some(reason) = &column.width_unknown {
         note("rowmill.width_unknown", reason.clone());
     }

@@ -1,11 +1,10 @@
 //! Events that are not rows: heartbeats, DDL, transaction markers.
 
-use rowmill_sdk::{Error, Key, Output, Record};
+use rowmill_json::{now, quoted};
+use rowmill_sdk::{Error, Field, Key, Output, Record};
 use serde_json::Value;
 
-use rowmill_sdk::json;
-
-use crate::form::{Form, demand_width};
+use crate::form::{demand_width, type_name};
 use crate::options::Options;
 use crate::table::{data_columns, head, names, source_text};
 
@@ -95,7 +94,7 @@ impl<'a> Event<'a> {
             "{head}null,\"after\":null,\"sequenceId\":\"{seq}\",\"timestamp\":{{\"eventTime\":{},\"systemTime\":{},\"checkpointTime\":{}}},\
              \"op\":{},\"ddl\":{ddl}}},\"version\":\"0.0.1\"}}",
             self.number("ts")?,
-            crate::now(),
+            now(),
             self.number("checkpoint_ts")?,
             quoted(verb),
         ))
@@ -136,8 +135,10 @@ impl<'a> Event<'a> {
                     .join(".")
             };
             demand_width(text("width_unknown"), full, self.options)?;
-            let mysql_type = text("type").unwrap_or_default();
-            known.push((name, Form::described(kind, mysql_type, length, self.options).type_name()));
+            let mut field = Field::of_kind(kind);
+            text("type").unwrap_or_default().clone_into(&mut field.mysql_type);
+            field.length = length;
+            known.push((name, type_name(&field, self.options)));
         }
         let key = self
             .event
@@ -164,8 +165,4 @@ impl<'a> Event<'a> {
             output.header("sequenceId", seq.to_string().as_bytes());
         }
     }
-}
-
-fn quoted(text: &str) -> String {
-    String::from_utf8(json::string(text)).unwrap_or_default()
 }

@@ -4,12 +4,8 @@
 //! costs its values only.
 
 mod options;
-mod zone;
-mod calendar;
 mod form;
 mod table;
-mod cell;
-mod image;
 mod rows;
 mod control;
 
@@ -40,7 +36,7 @@ impl Encoder for Envelope {
 
     fn new(options: Options) -> Result<Self, Error> {
         if let Some(name) = &options.time_zone {
-            zone::Zone::named(name)?;
+            rowmill_json::Zone::named(name)?;
         }
         Ok(Self { options })
     }
@@ -59,14 +55,6 @@ impl Encoder for Envelope {
 }
 
 rowmill_sdk::export!(Envelope: encoder);
-
-/// Milliseconds since 1970-01-01T00:00Z by the clock, which the host freezes to the batch's time.
-fn now() -> i64 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// What the envelope calls the source's kind.
 fn db_type(flavor: &str) -> &'static str {

@@ -1,11 +1,11 @@
 //! What one version of a table fixes: heads, fragments of names and labels, renderings, the time zone.
 
-use rowmill_sdk::json::{self, Fragments};
+use rowmill_json::{Column, Form, Zone, columns, key_columns, quoted};
+use rowmill_sdk::json::Fragments;
 use rowmill_sdk::{Error, Schema};
 
-use crate::form::{Form, demand_width};
+use crate::form::{demand_width, form_of, type_name};
 use crate::options::Options;
-use crate::zone::Zone;
 
 /// A table's version, prepared.
 #[derive(Debug)]
@@ -29,9 +29,11 @@ pub(crate) struct Parts {
     /// From the op's value to the end of the record, by `Verb`.
     pub(crate) tails: [usize; 4],
     /// Each column's rendering and the fragment `,"name":`.
-    pub(crate) columns: Vec<(Form, usize)>,
+    pub(crate) columns: Vec<Column>,
     /// Each key column's ordinal and the fragment `{"name":` or `,"name":`.
     pub(crate) key: Vec<(usize, usize)>,
+    /// How it ends.
+    pub(crate) brace: usize,
     /// Bytes that all constant parts of a record may take.
     pub(crate) constant_bytes: usize,
 }
@@ -80,26 +82,17 @@ impl Table {
     /// Prepares for a schema.
     pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Self, Error> {
         let mut fragments = Fragments::default();
-        let mut columns = Vec::with_capacity(schema.columns.len());
         for field in &schema.columns {
             let full = || format!("{}.{}.{}", schema.database, schema.table, field.name);
             demand_width(field.width_unknown.as_deref(), full, options)?;
-            let form = Form::of(field, options, &mut fragments);
-            columns.push((form, fragments.push(&member(b",", &field.name))));
         }
-        let mut key = Vec::new();
-        let mut key_names = Vec::new();
-        for ordinal in &schema.key {
-            let Some(field) = schema.columns.get(*ordinal) else { continue };
-            let opening: &[u8] = if key.is_empty() { b"{" } else { b"," };
-            key.push((*ordinal, fragments.push(&member(opening, &field.name))));
-            key_names.push(field.name.as_str());
-        }
-        let described = schema
-            .columns
+        let columns = columns(schema, &mut fragments, |field, fragments| form_of(field, options, fragments));
+        let key = key_columns(schema, &mut fragments, "{");
+        let key_names = schema
+            .key
             .iter()
-            .zip(&columns)
-            .map(|(field, (form, _))| (field.name.as_str(), form.type_name()));
+            .filter_map(|ordinal| Some(schema.columns.get(*ordinal)?.name.as_str()));
+        let described = schema.columns.iter().map(|field| (field.name.as_str(), type_name(field, options)));
         let head = head(&data_columns(described), &names(key_names), &source(options, schema));
         let zone = zone(options, schema, &columns)?;
         let parts = Parts {
@@ -109,6 +102,7 @@ impl Table {
             close_before: fragments.push(b"}},\"after\":null,\"sequenceId\":\""),
             between: fragments.push(b"}},\"after\":{\"dataColumn\":{"),
             tails: Verb::ALL.map(|verb| fragments.push(format!("{}\",\"ddl\":null}},\"version\":\"0.0.1\"}}", verb.name()).as_bytes())),
+            brace: fragments.push(b"}"),
             constant_bytes: head.len() + NUMBERS_BYTES + 160,
             fragments,
             columns,
@@ -119,44 +113,26 @@ impl Table {
 }
 
 /// The zone of DATE and DATETIME. A source whose zone has no usable name matters only to tables that have one of them.
-fn zone(options: &Options, schema: &Schema, columns: &[(Form, usize)]) -> Result<Zone, Error> {
+fn zone(options: &Options, schema: &Schema, columns: &[Column]) -> Result<Zone, Error> {
     let needed = columns.iter().any(|(form, _)| matches!(form, Form::Date | Form::Datetime));
     match &options.time_zone {
-        _ if !needed => Zone::named("UTC"),
+        _ if !needed => Ok(Zone::utc()),
         Some(name) => Zone::named(name),
-        None => Zone::named(&schema.time_zone).map_err(|_| {
-            Error::new(
-                "unknown-time-zone",
-                format!(
-                    "the source server's time zone, `{}`, is no IANA name and no offset, and {}.{} has a DATE or DATETIME column; set \
-                     `time_zone` in the configuration of the plugin, to one such as `Asia/Shanghai` or `+08:00`",
-                    schema.time_zone, schema.database, schema.table
-                ),
-            )
-        }),
+        None => Zone::of_source(schema, "DATE or DATETIME"),
     }
-}
-
-/// `,"name":`
-fn member(opening: &[u8], name: &str) -> Vec<u8> {
-    [opening, &json::string(name), b":"].concat()
-}
-
-fn text(text: &str) -> String {
-    String::from_utf8(json::string(text)).unwrap_or_default()
 }
 
 /// The list of columns and their types.
 pub(crate) fn data_columns<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let columns: Vec<_> = columns
-        .map(|(name, kind)| format!("{{\"name\":{},\"type\":\"{kind}\"}}", text(name)))
+        .map(|(name, kind)| format!("{{\"name\":{},\"type\":\"{kind}\"}}", quoted(name)))
         .collect();
     format!("[{}]", columns.join(","))
 }
 
 /// A list of names.
 pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(text).collect();
+    let names: Vec<_> = names.into_iter().map(quoted).collect();
     format!("[{}]", names.join(","))
 }
 
@@ -172,9 +148,9 @@ fn source(options: &Options, schema: &Schema) -> String {
 
 /// The source of a record; what is not known is null.
 pub(crate) fn source_text(flavor: &str, database: Option<&str>, table: Option<&str>, version: Option<&str>) -> String {
-    let known = |name: Option<&str>| name.map_or_else(|| "null".to_owned(), text);
+    let known = |name: Option<&str>| name.map_or_else(|| "null".to_owned(), quoted);
     let version = version
-        .map(|version| format!(",\"dbVersion\":{}", text(version)))
+        .map(|version| format!(",\"dbVersion\":{}", quoted(version)))
         .unwrap_or_default();
     format!(
         "{{\"dbType\":\"{}\",\"dbName\":{},\"tableName\":{}{version}}}",

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use rowmill_sdk::Error;
+use rowmill_sdk::{Error, Schema};
 
 /// A time zone, and the last stretch of wall-clock time that was looked up.
 #[derive(Debug, Clone)]
-pub(crate) struct Zone {
+pub struct Zone {
     /// None: the offset of `known` holds for ever.
     zone: Option<TimeZone>,
     known: Stretch,
@@ -23,8 +23,23 @@ struct Stretch {
 }
 
 impl Zone {
+    /// UTC.
+    pub fn utc() -> Self {
+        Self {
+            zone: None,
+            known: Stretch {
+                start: i64::MIN,
+                end: i64::MAX,
+                offset: 0,
+            },
+        }
+    }
+
     /// A zone by IANA name or offset.
-    pub(crate) fn named(name: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// `unknown-time-zone`.
+    pub fn named(name: &str) -> Result<Self, Error> {
         if let Some(offset) = offset(name) {
             return Ok(Self {
                 zone: None,
@@ -51,15 +66,44 @@ impl Zone {
         })
     }
 
+    /// The source server's own zone, which a table needs that has a column of `kinds`.
+    ///
+    /// # Errors
+    /// `unknown-time-zone` where it has no usable name, with what mends it.
+    pub fn of_source(schema: &Schema, kinds: &str) -> Result<Self, Error> {
+        Self::named(&schema.time_zone).map_err(|_| {
+            Error::new(
+                "unknown-time-zone",
+                format!(
+                    "the source server's time zone, `{}`, is no IANA name and no offset, and {}.{} has a {kinds} column; set \
+                     `time_zone` in the configuration of the plugin, to one such as `Asia/Shanghai` or `+08:00`",
+                    schema.time_zone, schema.database, schema.table
+                ),
+            )
+        })
+    }
+
     /// Milliseconds since the epoch of a wall-clock time, given in milliseconds as if it were UTC. A time that a change
     /// skips takes the offset before it; one that occurs twice is the first.
     #[inline(always)]
-    pub(crate) fn milliseconds(&mut self, wall: i64) -> i64 {
+    pub fn milliseconds(&mut self, wall: i64) -> i64 {
         let seconds = wall.div_euclid(1000);
         if seconds < self.known.start || seconds >= self.known.end {
             return wall - self.look_up(seconds) * 1000;
         }
         wall - self.known.offset * 1000
+    }
+
+    /// Wall-clock time of an instant, both in microseconds since 1970.
+    pub fn wall(&self, microseconds: i64) -> i64 {
+        let offset = match &self.zone {
+            None => self.known.offset,
+            Some(zone) => match Timestamp::from_second(microseconds.div_euclid(1_000_000)) {
+                Ok(instant) => i64::from(zone.to_offset(instant).seconds()),
+                Err(_) => 0,
+            },
+        };
+        microseconds + offset * 1_000_000
     }
 
     #[cold]

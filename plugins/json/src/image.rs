@@ -1,0 +1,254 @@
+//! Writes the columns of one image of a row as members of an object.
+
+use rowmill_sdk::json::{Cursor, Fragments, Span};
+use rowmill_sdk::{Batch, Bits, Bytes, Error, Field, Image};
+
+use crate::cell::{Cell, Growth};
+use crate::form::Form;
+use crate::zone::Zone;
+use crate::{Column, calendar, null};
+
+/// What zero and impossible dates are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OddDates {
+    /// `null`.
+    #[default]
+    Null,
+    /// 1970-01-01, in the column's form.
+    Epoch,
+    /// That where the column is NOT NULL, else `null`.
+    EpochOrNull,
+    /// The text that MySQL prints.
+    Text,
+}
+
+/// One image of a batch's rows, ready to be written. With `QUOTED` every value that is not `null` is in quotes.
+pub struct Side<'a, const QUOTED: bool = false> {
+    /// The image.
+    pub image: &'a Image<'a>,
+    slots: Vec<Slot<'a>>,
+    /// Columns whose values have no bound.
+    varying: Vec<(Bytes<'a>, Growth)>,
+    /// Bytes that names and bounded values take at most.
+    bounded_bytes: usize,
+    fragments: &'a Fragments,
+    odd: Option<Odd<'a>>,
+}
+
+/// A column: `,"name":`, which rows are null, the values.
+struct Slot<'a> {
+    name: Span<'a>,
+    valid: Option<Bits<'a>>,
+    cell: Cell<'a>,
+    form: Form,
+    /// Bytes that a bounded value takes at most.
+    widest: usize,
+    /// Its values have no quotes of their own.
+    bare: bool,
+}
+
+/// Where odd dates are looked up; only in batches that have some, and only if they are not to be null.
+#[derive(Clone, Copy)]
+struct Odd<'a> {
+    batch: &'a Batch<'a>,
+    is_after: bool,
+    form: OddDates,
+}
+
+/// Bytes that an odd date takes at most, quotes included.
+const ODD_DATE_BYTES: usize = 64;
+
+impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
+    /// Joins an image with the table's forms; none where the batch has no such image.
+    ///
+    /// # Errors
+    /// `unexpected-type`, `unknown-label`, or a value that its form can't hold.
+    pub fn new(
+        (fragments, columns): (&'a Fragments, &[Column]),
+        batch: &'a Batch<'a>,
+        is_after: bool,
+        odd_dates: OddDates,
+    ) -> Result<Option<Self>, Error> {
+        let image = if is_after { Some(&batch.after) } else { batch.before.as_ref() };
+        let Some(image) = image else { return Ok(None) };
+        let mut side = Self {
+            image,
+            slots: Vec::with_capacity(columns.len()),
+            varying: Vec::new(),
+            bounded_bytes: 0,
+            fragments,
+            odd: (batch.has_odd_dates() && odd_dates != OddDates::Null).then_some(Odd {
+                batch,
+                is_after,
+                form: odd_dates,
+            }),
+        };
+        for (column, (form, name)) in image.columns.iter().zip(columns) {
+            let cell = Cell::new(*form, column)?;
+            let name = fragments.get(*name);
+            let odd_bytes = if side.odd.is_some() && form.is_date() { ODD_DATE_BYTES } else { 0 };
+            let widest = cell.widest(*form, fragments) + odd_bytes + if QUOTED { 2 } else { 0 };
+            side.bounded_bytes += name.length() + widest;
+            side.varying.extend(cell.varying());
+            side.slots.push(Slot {
+                name,
+                valid: column.valid,
+                cell,
+                form: *form,
+                widest,
+                bare: form.is_bare(),
+            });
+        }
+        Ok(Some(side))
+    }
+
+    /// Bytes that the row's image takes at most.
+    #[inline(always)]
+    pub fn worst(&self, row: usize) -> usize {
+        let mut worst = self.bounded_bytes;
+        for (bytes, growth) in &self.varying {
+            worst += growth.worst(bytes, row);
+        }
+        worst
+    }
+
+    /// Bytes that one column's value takes at most.
+    #[inline]
+    pub fn column_worst(&self, row: usize, column: usize) -> usize {
+        let Some(slot) = self.slots.get(column) else { return 0 };
+        slot.widest + slot.cell.varying().map_or(0, |(bytes, growth)| growth.worst(&bytes, row))
+    }
+
+    /// Writes `"name":value,…` of the row.
+    #[inline(always)]
+    pub fn write<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
+        if self.image.is_whole(row) {
+            self.whole(cursor, row, zone)
+        } else {
+            self.chosen(cursor, row, zone, |_| true)
+        }
+    }
+
+    /// Writes what of the row is there and not the same in another image of it: what an update has changed.
+    #[inline(always)]
+    pub fn write_changed<'c>(&self, cursor: Cursor<'c>, row: usize, after: &Self, zone: &mut Zone) -> Cursor<'c> {
+        self.chosen(cursor, row, zone, |column| self.differs(after, row, column))
+    }
+
+    /// Writes what of the row is there and not NULL.
+    #[inline(always)]
+    pub fn write_known<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
+        self.chosen(cursor, row, zone, |column| {
+            !self.is_null(row, column) || self.odd_text(row, column).is_some()
+        })
+    }
+
+    /// Whether an update has changed any column that both of its images have.
+    pub fn any_changed(&self, row: usize, after: &Self) -> bool {
+        (0..self.slots.len()).any(|column| self.image.is_present(row, column) && self.differs(after, row, column))
+    }
+
+    /// Whether an update that has this image before has changed a column; what the other image lacks has not changed.
+    fn differs(&self, after: &Self, row: usize, column: usize) -> bool {
+        let (Some(old), Some(new)) = (self.slots.get(column), after.slots.get(column)) else {
+            return false;
+        };
+        if !after.image.is_present(row, column) {
+            return false;
+        }
+        match (self.is_null(row, column), after.is_null(row, column)) {
+            (false, false) => !old.cell.same(row, &new.cell, row),
+            (true, true) => self.odd_text(row, column) != after.odd_text(row, column),
+            _ => true,
+        }
+    }
+
+    /// The text of an odd date, where such are not null.
+    fn odd_text(&self, row: usize, column: usize) -> Option<&'a [u8]> {
+        self.odd.and_then(|odd| odd.batch.odd_date(row, odd.is_after, column))
+    }
+
+    fn is_null(&self, row: usize, column: usize) -> bool {
+        self.slots
+            .get(column)
+            .is_some_and(|slot| slot.valid.is_some_and(|valid| !valid.get(row)))
+    }
+
+    // One copy of the loop: its cursor is in memory once an image, and in a register for each value.
+    #[inline(always)]
+    fn whole<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
+        cursor.apart(|mut cursor| {
+            // The first name goes without its comma.
+            let mut comma = 1;
+            for (column, slot) in self.slots.iter().enumerate() {
+                cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
+                comma = 0;
+            }
+            cursor
+        })
+    }
+
+    #[inline(always)]
+    fn chosen<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone, is_chosen: impl Fn(usize) -> bool) -> Cursor<'c> {
+        cursor.apart(|mut cursor| {
+            let mut comma = 1;
+            for (column, slot) in self.slots.iter().enumerate() {
+                if self.image.is_present(row, column) && is_chosen(column) {
+                    cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
+                    comma = 0;
+                }
+            }
+            cursor
+        })
+    }
+
+    /// Writes the value of one column, which the image has.
+    #[inline(always)]
+    pub fn column<'c>(&self, cursor: Cursor<'c>, row: usize, column: usize, zone: &mut Zone) -> Cursor<'c> {
+        cursor.apart(|cursor| match self.slots.get(column) {
+            Some(slot) => self.value(cursor, slot, (row, column), zone),
+            None => cursor,
+        })
+    }
+
+    #[inline(always)]
+    fn value<'c>(&self, cursor: Cursor<'c>, slot: &Slot<'a>, at: (usize, usize), zone: &mut Zone) -> Cursor<'c> {
+        if slot.valid.is_none_or(|valid| valid.get(at.0)) {
+            if QUOTED && slot.bare {
+                slot.cell.write(cursor.byte(b'"'), at.0, self.fragments, zone).byte(b'"')
+            } else {
+                slot.cell.write(cursor, at.0, self.fragments, zone)
+            }
+        } else if self.odd.is_none() {
+            null(cursor)
+        } else {
+            self.odd_or_null(cursor, slot, at)
+        }
+    }
+
+    #[cold]
+    #[inline(always)]
+    fn odd_or_null<'c>(&self, cursor: Cursor<'c>, slot: &Slot<'a>, (row, column): (usize, usize)) -> Cursor<'c> {
+        cursor.apart(|cursor| {
+            let Some((odd, text)) = self.odd.and_then(|odd| Some((odd, odd.batch.odd_date(row, odd.is_after, column)?))) else {
+                return null(cursor);
+            };
+            let must = |field: Option<&Field>| field.is_some_and(|field| field.not_null);
+            match odd.form {
+                OddDates::Text if text.len() < ODD_DATE_BYTES / 2 => cursor.string(Span::from(text)),
+                OddDates::EpochOrNull if !must(odd.batch.schema.columns.get(column)) => null(cursor),
+                _ => epoch(cursor, slot.form),
+            }
+        })
+    }
+}
+
+/// 1970-01-01 in a date's form.
+fn epoch(cursor: Cursor<'_>, form: Form) -> Cursor<'_> {
+    match form {
+        Form::DateText { suffix } => calendar::date(cursor, 0, suffix),
+        Form::DatetimeText { fsp } | Form::Local { fsp } => calendar::datetime(cursor, 0, fsp),
+        Form::Instant { fsp } => calendar::instant(cursor, 0, fsp),
+        _ => cursor.byte(b'0'),
+    }
+}
