@@ -1,5 +1,5 @@
-//! Builds the built-in encoder for WebAssembly and embeds it: `ENVELOPE_WASM` is the path of the component. Gathers the files of rowmill-sdk
-//! (`build_sdk.rs`).
+//! Builds the built-in plugins for WebAssembly and embeds them: `builtins.rs` lists their names and components. Gathers the files of
+//! rowmill-sdk (`build_sdk.rs`).
 //!
 //! The guest is built by a second cargo with a target folder of its own (`<target>/guests`): the outer cargo holds the lock
 //! of the outer folder, and a folder that stays makes the next build a matter of a second.
@@ -9,6 +9,12 @@ mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+#[path = "src/config/builtins.rs"]
+#[expect(unreachable_pub, reason = "the library exports it")]
+mod builtins;
+
+use builtins::BUILTINS;
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -34,11 +40,20 @@ fn build() -> Result<(), String> {
         .parent()
         .map(Path::to_owned)
         .ok_or("the host's folder has no parent")?;
-    for watched in ["plugins/envelope", "guest-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+    for watched in ["guest-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    // The crates that they share, too; but not their tests and pages.
+    let plugins = root.join("plugins");
+    let entries = std::fs::read_dir(&plugins).map_err(|error| format!("can't list {}: {error}", plugins.display()))?;
+    for crate_folder in entries.flatten().map(|entry| entry.path()) {
+        for watched in ["src", "Cargo.toml"] {
+            println!("cargo::rerun-if-changed={}", crate_folder.join(watched).display());
+        }
     }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build_sdk.rs");
+    println!("cargo::rerun-if-changed=src/config/builtins.rs");
 
     // OUT_DIR is <target>/<profile>/build/<package>-<hash>/out, or one deeper where a target triple is given.
     let out = folder("OUT_DIR")?;
@@ -56,16 +71,8 @@ fn build() -> Result<(), String> {
     }
     cargo
         .current_dir(&root)
-        .args([
-            "build",
-            "--package",
-            "rowmill-envelope",
-            "--lib",
-            "--target",
-            TARGET,
-            "--profile",
-            "plugin",
-        ])
+        .args(["build", "--lib", "--target", TARGET, "--profile", "plugin"])
+        .args(BUILTINS.iter().flat_map(|name| ["--package".to_owned(), format!("rowmill-{name}")]))
         .arg("--target-dir")
         .arg(&guests)
         .env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", "-Ctarget-feature=+simd128");
@@ -74,20 +81,29 @@ fn build() -> Result<(), String> {
     }
     let made = cargo
         .output()
-        .map_err(|error| format!("can't run cargo for the built-in encoder: {error}"))?;
+        .map_err(|error| format!("can't run cargo for the built-in plugins: {error}"))?;
     if !made.status.success() {
         for line in String::from_utf8_lossy(&made.stderr).lines() {
             println!("cargo::warning={line}");
         }
         return Err(format!(
-            "can't build plugins/envelope for {TARGET} (see above); a missing target is added by `rustup target add {TARGET}`"
+            "can't build the built-in plugins for {TARGET} (see above); a missing target is added by `rustup target add {TARGET}`"
         ));
     }
-    let component = guests.join(TARGET).join("plugin").join("rowmill_envelope.wasm");
-    let embedded = out.join("envelope.wasm");
-    std::fs::copy(&component, &embedded).map_err(|error| format!("can't copy {}: {error}", component.display()))?;
-    println!("cargo::rustc-env=ENVELOPE_WASM={}", embedded.display());
-    Ok(())
+    embed(&guests.join(TARGET).join("plugin"), &out)
+}
+
+/// Copies the components out of a folder that the next build may write to, and lists them.
+fn embed(built: &Path, out: &Path) -> Result<(), String> {
+    let mut list = "[\n".to_owned();
+    for name in BUILTINS {
+        let component = built.join(format!("rowmill_{}.wasm", name.replace('-', "_")));
+        let embedded = out.join(format!("{name}.wasm"));
+        std::fs::copy(&component, &embedded).map_err(|error| format!("can't copy {}: {error}", component.display()))?;
+        list += &format!("    ({name:?}, include_bytes!({:?})),\n", embedded.display().to_string());
+    }
+    let file = out.join("builtins.rs");
+    std::fs::write(&file, list + "]\n").map_err(|error| format!("can't write {}: {error}", file.display()))
 }
 
 /// What cargo and clippy set for the host's own compilation, and what would send the guest into the outer target folder.

@@ -14,7 +14,7 @@ impl Batch<'_> {
     /// # Errors
     /// `malformed-message` where arrow-rs refuses the bytes.
     pub fn to_arrow(&self) -> Result<RecordBatch, Error> {
-        let stream = [self.schema.message.as_slice(), self.message].concat();
+        let stream = self.stream().concat();
         let mut reader = StreamReader::try_new(Cursor::new(stream), None).map_err(refused)?;
         match reader.next() {
             Some(batch) => batch.map_err(refused),

@@ -42,8 +42,8 @@ pub struct Batch<'a> {
     odd_dates: Option<OddDates<'a>>,
     /// Where its buffers are.
     pub(crate) frame: Frame<'a>,
-    #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only `to_arrow` reads it"))]
-    pub(crate) message: &'a [u8],
+    /// The encapsulated message that this was read from.
+    pub message: &'a [u8],
 }
 
 /// What happened to a row.
@@ -76,6 +76,11 @@ impl Flags {
     #[inline]
     pub fn changes_key(self) -> bool {
         self.0 & 4 != 0
+    }
+
+    /// All of them, as column `flags` has them.
+    pub fn bits(self) -> u8 {
+        self.0
     }
 
     /// A row of a snapshot.
@@ -236,6 +241,12 @@ impl<'a> Batch<'a> {
     #[inline]
     pub fn txn(&self, row: usize) -> usize {
         usize::try_from(self.txn.u32(row)).unwrap_or(usize::MAX)
+    }
+
+    /// The batch as an Arrow IPC stream: the schema's message, its own, and the end of the stream.
+    pub fn stream(&self) -> [&'a [u8]; 3] {
+        const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        [&self.schema.message, self.message, &END]
     }
 
     /// Whether the batch may hold zero or impossible dates, which are null in their columns.

@@ -35,9 +35,10 @@ pub struct Schema {
     pub topic: String,
     /// The table's columns, in order.
     pub columns: Vec<Field>,
-    /// The message that this was read from.
-    #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only `to_arrow` reads it"))]
-    pub(crate) message: Vec<u8>,
+    /// Names of the batch's top-level columns, in order.
+    pub layout: Vec<String>,
+    /// The encapsulated message that this was read from.
+    pub message: Vec<u8>,
     /// Where the batch's top-level columns are.
     pub(crate) places: Places,
     /// All of it, for what changes it.
@@ -242,6 +243,7 @@ impl Schema {
             key,
             time_zone: owned("rowmill.time_zone")?,
             topic: owned("rowmill.topic")?,
+            layout: found.iter().map(|column| column.name.to_owned()).collect(),
             places: places(&found, columns.len())?,
             columns,
             message: bytes.to_vec(),

@@ -16,6 +16,9 @@ use crate::environment;
 use crate::json::object_members;
 use crate::wait::{DEADLINE, until};
 
+/// Bytes of a message, where it has them.
+type KeyAndValue = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 const REQUEST: Duration = Duration::from_secs(20);
 
 /// The broker that all tests share; topics are each test's own.
@@ -153,6 +156,31 @@ impl Kafka {
     /// Reads topics from the beginning until `count` messages have come.
     pub fn read(&self, topics: &[&str], count: usize) -> Vec<Message> {
         self.read_until(topics, |read| read.len() >= count)
+    }
+
+    /// Reads keys and values as bytes from a topic's beginning until `count` have come.
+    ///
+    /// # Panics
+    /// When the deadline passes.
+    pub fn read_bytes(&self, topic: &str, count: usize) -> Vec<KeyAndValue> {
+        let consumer = self.consumer();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..until(&format!("the topic {topic}"), || partitions(&consumer, topic)) {
+            list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut read, end) = (Vec::new(), Instant::now() + DEADLINE);
+        while read.len() < count {
+            assert!(
+                Instant::now() < end,
+                "waited in vain for {count} messages of {topic}; {} came",
+                read.len()
+            );
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                read.push((message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec)));
+            }
+        }
+        read
     }
 
     /// Reads all that is in a topic now; nothing where it is missing.

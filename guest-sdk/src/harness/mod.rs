@@ -40,6 +40,7 @@ mod sample;
 mod shape;
 mod show;
 mod value;
+mod speed;
 
 pub use bench::{Bench, Delivered};
 pub use golden::golden;
@@ -48,6 +49,7 @@ pub use rows::Rows;
 pub use shape::Shape;
 pub use show::{lines, show};
 pub use value::Value;
+pub use speed::encode_speed;
 
 use crate::{Error, Transactions};
 

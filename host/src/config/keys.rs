@@ -1,6 +1,8 @@
 //! The table of keys: every setting with its kind, bounds, default and meaning. The reader, the example, the JSON Schema
 //! and the page in `docs/` are all made from it, so that none can say something else.
 
+use super::builtins::BUILTINS;
+
 /// One setting. In `path`, `*` stands for the index of a plugin.
 pub(super) struct Key {
     pub(super) path: &'static str,
@@ -322,7 +324,7 @@ pub(super) const KEYS: &[Key] = &[
     key("batch.max_bytes", Kind::Bytes(KIB, 64 * MIB), Some("1MiB"), "\"1MiB\"", "Bytes of row images."),
     key("batch.max_delay_ms", Kind::Millis(0, 60_000), Some("20"), "20", "Since the batch's first row."),
     key("plugin.*.path", Kind::Path, None, "\"plugins/mask.wasm\"", "A WebAssembly component. The file is watched: a new one takes over between two batches. Exactly one of `path` and `builtin`."),
-    key("plugin.*.builtin", Kind::Choice(&["envelope"]), None, "\"envelope\"", "A plugin that ships inside the program. Exactly one of `path` and `builtin`.").live(),
+    key("plugin.*.builtin", Kind::Choice(BUILTINS), None, "\"envelope\"", "A plugin that ships inside the program; `docs/encoders.md` says what each writes. Exactly one of `path` and `builtin`.").live(),
     key("plugin.*.config", Kind::Object, None, "{ update_mode = \"split\", time_zone = \"+08:00\" }", "What the plugin is configured with; each plugin says what it takes."),
     key("plugin.*.memory", Kind::Bytes(MIB, GIB), Some("64MiB"), "\"64MiB\"", "Memory that one instance may have."),
     key("plugin.*.call_timeout_ms", Kind::Millis(10, 600_000), Some("1000"), "1000", "How long one call may take."),

@@ -3,6 +3,7 @@
 //! Two stages: `written` is what stands in the text, laid out by the key table; `resolve` checks it and fills in what the
 //! program needs. Both gather every finding instead of stopping at the first.
 
+mod builtins;
 mod chosen;
 mod error;
 mod example;
@@ -20,6 +21,7 @@ mod written;
 
 use std::path::Path;
 
+pub use builtins::BUILTINS;
 pub use error::{Error, Finding};
 pub use example::{example, json_schema};
 pub use settings::{

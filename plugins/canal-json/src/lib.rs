@@ -6,7 +6,7 @@ mod rows;
 mod control;
 
 pub use options::{EnumForm, Options};
-pub use table::Table;
+pub use table::{Parts, Table};
 
 use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
 
@@ -38,7 +38,7 @@ impl Encoder for CanalJson {
     }
 
     fn open(&mut self, schema: &Schema) -> Result<Table, Error> {
-        Table::open(&self.options, schema)
+        table::open(&self.options, schema)
     }
 
     fn encode(&mut self, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {

@@ -1,21 +1,17 @@
 //! What one version of a table fixes: heads, fragments of names and labels, forms.
 
-use rowmill_json::{Binary, Column, Form, Zone, columns, key_columns, labels, labels_within, quoted};
+use rowmill_json::{Binary, Column, Form, Zone, columns, key_columns, plain_form, quoted};
 use rowmill_sdk::json::Fragments;
 use rowmill_sdk::{Error, Field, Kind, Schema};
 
 use crate::options::{EnumForm, Options};
 
 /// A table's version, prepared.
-#[derive(Debug)]
-pub struct Table {
-    pub(crate) parts: Parts,
-    pub(crate) zone: Zone,
-}
+pub type Table = rowmill_json::Table<Parts>;
 
 /// What does not change while rows are written. Members stand in the order of their names, as Canal writes them.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
     /// Constant texts; the numbers below point into it.
     pub(crate) fragments: Fragments,
     /// From the start to the first value of the row, and from the last one to the value of `es`.
@@ -36,47 +32,45 @@ pub(crate) struct Parts {
     pub(crate) constant_bytes: usize,
 }
 
-impl Table {
-    /// Prepares for a schema.
-    pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Self, Error> {
-        let mut fragments = Fragments::default();
-        let object = |member: &dyn Fn(&Field) -> String| {
-            let members = schema
-                .columns
-                .iter()
-                .map(|field| format!("{}:{}", quoted(&field.name), member(field)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        };
-        let types = object(&|field| quoted(&mysql_type(field)));
-        let codes = object(&|field| code(field).to_string());
-        let key = schema.key.iter().filter_map(|ordinal| schema.columns.get(*ordinal));
-        let key: Vec<_> = key.map(|field| quoted(&field.name)).collect();
-        let key = if key.is_empty() {
-            "null".to_owned()
-        } else {
-            format!("[{}]", key.join(","))
-        };
-        let to_es = format!("}}],\"database\":{},\"es\":", quoted(&schema.database));
-        let to_old = format!(",\"isDdl\":false,\"mysqlType\":{types},\"old\":");
-        let to_ts = format!(
-            ",\"pkNames\":{key},\"sql\":\"\",\"sqlType\":{codes},\"table\":{},\"ts\":",
-            quoted(&schema.table)
-        );
-        let parts = Parts {
-            head: fragments.push(b"{\"data\":[{"),
-            constant_bytes: to_es.len() + to_old.len() + to_ts.len() + 512,
-            to_es: fragments.push(to_es.as_bytes()),
-            to_id: fragments.push(b",\"id\":"),
-            to_old: fragments.push(to_old.as_bytes()),
-            to_ts: fragments.push(to_ts.as_bytes()),
-            brace: fragments.push(b"}"),
-            columns: columns(schema, &mut fragments, |field, fragments| form(field, options, fragments)),
-            key: key_columns(schema, &mut fragments, "{"),
-            fragments,
-        };
-        let zone = zone(options, schema)?;
-        Ok(Self { parts, zone })
-    }
+/// Prepares for a schema.
+pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Table, Error> {
+    let mut fragments = Fragments::default();
+    let object = |member: &dyn Fn(&Field) -> String| {
+        let members = schema
+            .columns
+            .iter()
+            .map(|field| format!("{}:{}", quoted(&field.name), member(field)));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    let types = object(&|field| quoted(&mysql_type(field)));
+    let codes = object(&|field| code(field).to_string());
+    let key = schema.key.iter().filter_map(|ordinal| schema.columns.get(*ordinal));
+    let key: Vec<_> = key.map(|field| quoted(&field.name)).collect();
+    let key = if key.is_empty() {
+        "null".to_owned()
+    } else {
+        format!("[{}]", key.join(","))
+    };
+    let to_es = format!("}}],\"database\":{},\"es\":", quoted(&schema.database));
+    let to_old = format!(",\"isDdl\":false,\"mysqlType\":{types},\"old\":");
+    let to_ts = format!(
+        ",\"pkNames\":{key},\"sql\":\"\",\"sqlType\":{codes},\"table\":{},\"ts\":",
+        quoted(&schema.table)
+    );
+    let parts = Parts {
+        head: fragments.push(b"{\"data\":[{"),
+        constant_bytes: to_es.len() + to_old.len() + to_ts.len() + 512,
+        to_es: fragments.push(to_es.as_bytes()),
+        to_id: fragments.push(b",\"id\":"),
+        to_old: fragments.push(to_old.as_bytes()),
+        to_ts: fragments.push(to_ts.as_bytes()),
+        brace: fragments.push(b"}"),
+        columns: columns(schema, &mut fragments, |field, fragments| form(field, options, fragments)),
+        key: key_columns(schema, &mut fragments, "{"),
+        fragments,
+    };
+    let zone = zone(options, schema)?;
+    Ok(rowmill_json::Table { parts, zone })
 }
 
 /// The zone of TIMESTAMP. A source whose zone has no usable name matters only to tables that have one.
@@ -126,24 +120,11 @@ fn code(field: &Field) -> i16 {
 }
 
 fn form(field: &Field, options: &Options, fragments: &mut Fragments) -> Form {
-    let fsp = field.fsp;
     match field.kind {
-        Kind::Int | Kind::Year => Form::Integer,
         Kind::Enum | Kind::Set if options.label == EnumForm::Index => Form::Integer,
         Kind::Bit => Form::BitNumber,
-        Kind::Float => Form::Float,
-        Kind::Double => Form::Double,
-        Kind::Decimal => Form::Decimal { quoted: false },
-        Kind::Date => Form::DateText { suffix: 0 },
-        Kind::Datetime => Form::DatetimeText { fsp },
-        Kind::Timestamp => Form::Local { fsp },
-        Kind::Time => Form::Time { fsp, suffix: 0 },
-        Kind::String | Kind::Json => Form::Text,
+        Kind::Timestamp => Form::Local { fsp: field.fsp },
         Kind::Binary => Form::Bytes(Binary::Latin1),
-        Kind::Enum => labels(field, fragments),
-        Kind::Set => {
-            let (first, count) = labels_within(field, fragments);
-            Form::Labels { first, count }
-        }
+        _ => plain_form(field, fragments),
     }
 }

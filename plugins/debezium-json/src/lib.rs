@@ -8,7 +8,7 @@ mod source;
 mod rows;
 
 pub use options::{BigintUnsigned, BinaryForm, DecimalForm, Options, TimePrecision};
-pub use table::Table;
+pub use table::{Parts, Table};
 
 use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
 
@@ -36,7 +36,7 @@ impl Encoder for DebeziumJson {
     }
 
     fn open(&mut self, schema: &Schema) -> Result<Table, Error> {
-        Ok(Table::open(&self.options, schema))
+        Ok(table::open(&self.options, schema))
     }
 
     fn encode(&mut self, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! What one version of a table fixes: schemas, heads, fragments of names and labels, forms.
 
-use rowmill_json::{Column, Zone, columns, key_columns, quoted};
+use rowmill_json::{Column, columns, key_columns, quoted};
 use rowmill_sdk::Schema;
 use rowmill_sdk::json::Fragments;
 
@@ -9,15 +9,11 @@ use crate::options::Options;
 use crate::source::SCHEMA as SOURCE_SCHEMA;
 
 /// A table's version, prepared.
-#[derive(Debug)]
-pub struct Table {
-    pub(crate) parts: Parts,
-    pub(crate) zone: Zone,
-}
+pub type Table = rowmill_json::Table<Parts>;
 
 /// What does not change while rows are written.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
     /// Constant texts; the numbers below point into it.
     pub(crate) fragments: Fragments,
     /// Up to the first value of a record whose first image is `after`, and of one whose first is `before`.
@@ -51,49 +47,53 @@ const REST: &str = "{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"opti
 /// Bytes that the source and the times behind it take at most, names aside.
 const SOURCE_BYTES: usize = 1024;
 
-impl Table {
-    /// Prepares for a schema.
-    pub(crate) fn open(options: &Options, schema: &Schema) -> Self {
-        let mut fragments = Fragments::default();
-        let mut described = Vec::with_capacity(schema.columns.len());
-        let columns = columns(schema, &mut fragments, |field, fragments| {
-            let (form, text) = kinds::column(field, options, fragments);
-            described.push(text);
-            form
-        });
-        let full = format!("{}.{}.{}", options.topic_prefix, schema.database, schema.table);
-        let head = if options.schemas_enable {
-            format!("{{\"schema\":{},\"payload\":{{\"before\":", value_schema(&full, &described))
-        } else {
-            "{\"before\":".to_owned()
-        };
-        let key_head = key_head(options, schema, (&full, &described));
-        let names = options.topic_prefix.len() + schema.database.len() + schema.table.len();
-        let parts = Parts {
-            head_after: fragments.push(format!("{head}null,\"after\":{{").as_bytes()),
-            head_before: fragments.push(format!("{head}{{").as_bytes()),
-            close: fragments.push(b"},\"source\":"),
-            close_deleted: fragments.push(b"},\"after\":null,\"source\":"),
-            between: fragments.push(b"},\"after\":{"),
-            key_end: fragments.push(if options.schemas_enable { b"}}" } else { b"}" }),
-            constant_bytes: head.len() + 6 * names + SOURCE_BYTES,
-            brace: fragments.push(b"}"),
-            key: key_columns(schema, &mut fragments, &key_head),
-            plain_key: key_columns(schema, &mut fragments, "{"),
-            fragments,
-            columns,
-        };
-        Self { parts, zone: Zone::utc() }
-    }
+/// Prepares for a schema.
+pub(crate) fn open(options: &Options, schema: &Schema) -> Table {
+    let mut fragments = Fragments::default();
+    let mut described = Vec::with_capacity(schema.columns.len());
+    let columns = columns(schema, &mut fragments, |field, fragments| {
+        let (form, text) = kinds::column(field, options, fragments);
+        described.push(text);
+        form
+    });
+    let full = format!("{}.{}.{}", options.topic_prefix, schema.database, schema.table);
+    let head = if options.schemas_enable {
+        format!("{{\"schema\":{},\"payload\":{{\"before\":", value_schema(schema, &full, &described))
+    } else {
+        "{\"before\":".to_owned()
+    };
+    let key_head = key_head(options, schema, (&full, &described));
+    let names = options.topic_prefix.len() + schema.database.len() + schema.table.len();
+    let parts = Parts {
+        head_after: fragments.push(format!("{head}null,\"after\":{{").as_bytes()),
+        head_before: fragments.push(format!("{head}{{").as_bytes()),
+        close: fragments.push(b"},\"source\":"),
+        close_deleted: fragments.push(b"},\"after\":null,\"source\":"),
+        between: fragments.push(b"},\"after\":{"),
+        key_end: fragments.push(if options.schemas_enable { b"}}" } else { b"}" }),
+        constant_bytes: head.len() + 6 * names + SOURCE_BYTES,
+        brace: fragments.push(b"}"),
+        key: key_columns(schema, &mut fragments, &key_head),
+        plain_key: key_columns(schema, &mut fragments, "{"),
+        fragments,
+        columns,
+    };
+    rowmill_json::Table::new(parts)
 }
 
-fn value_schema(full: &str, columns: &[String]) -> String {
+fn value_schema(schema: &Schema, full: &str, columns: &[String]) -> String {
+    // Debezium has a connector for each of the two servers.
+    let source = if schema.flavor == "mariadb" {
+        SOURCE_SCHEMA.replace(".mysql.", ".mariadb.")
+    } else {
+        SOURCE_SCHEMA.to_owned()
+    };
     let image = |name: &str| {
         let (columns, row) = (columns.join(","), quoted(&format!("{full}.Value")));
         format!("{{\"type\":\"struct\",\"fields\":[{columns}],\"optional\":true,\"name\":{row},\"field\":\"{name}\"}}")
     };
     format!(
-        "{{\"type\":\"struct\",\"fields\":[{},{},{SOURCE_SCHEMA},{REST}],\"optional\":false,\"name\":{},\"version\":2}}",
+        "{{\"type\":\"struct\",\"fields\":[{},{},{source},{REST}],\"optional\":false,\"name\":{},\"version\":2}}",
         image("before"),
         image("after"),
         quoted(&format!("{full}.Envelope"))

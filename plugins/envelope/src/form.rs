@@ -1,35 +1,22 @@
 //! How a column is rendered, chosen once when its schema is opened.
 
-use rowmill_json::{Binary, Form, labels, labels_within};
+use rowmill_json::{DecimalForm, Form, plain_form};
 use rowmill_sdk::json::Fragments;
 use rowmill_sdk::{Error, Field, Kind};
 
-use crate::options::{DatetimeForm, DecimalForm, Options, TinyInt1};
+use crate::options::{DatetimeForm, Options, TinyInt1};
 
 /// The rendering of a column; its labels go into `fragments`.
 pub(crate) fn form_of(field: &Field, options: &Options, fragments: &mut Fragments) -> Form {
-    let fsp = field.fsp;
     match field.kind {
         Kind::Int if options.tinyint1 == TinyInt1::Boolean && is_tinyint1(&field.mysql_type) => Form::Truth,
-        Kind::Int | Kind::Year => Form::Integer,
-        Kind::Bit => Form::Bit,
-        Kind::Float => Form::Float,
-        Kind::Double => Form::Double,
         Kind::Decimal => Form::Decimal {
             quoted: options.decimal == DecimalForm::String,
         },
         Kind::Date => Form::Date,
-        Kind::Datetime if options.datetime == DatetimeForm::String => Form::DatetimeText { fsp },
-        Kind::Datetime => Form::Datetime,
+        Kind::Datetime if options.datetime == DatetimeForm::Milliseconds => Form::Datetime,
         Kind::Timestamp => Form::Timestamp,
-        Kind::Time => Form::Time { fsp, suffix: 0 },
-        Kind::String | Kind::Json => Form::Text,
-        Kind::Binary => Form::Bytes(Binary::Base64),
-        Kind::Enum => labels(field, fragments),
-        Kind::Set => {
-            let (first, count) = labels_within(field, fragments);
-            Form::Labels { first, count }
-        }
+        _ => plain_form(field, fragments),
     }
 }
 

@@ -9,8 +9,8 @@ mod table;
 mod rows;
 mod control;
 
-pub use options::{DatetimeForm, DecimalForm, Options, TinyInt1, UpdateMode, ZeroDate};
-pub use table::Table;
+pub use options::{DatetimeForm, Options, TinyInt1, UpdateMode};
+pub use table::{Parts, Table};
 
 use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
 
@@ -42,7 +42,7 @@ impl Encoder for Envelope {
     }
 
     fn open(&mut self, schema: &Schema) -> Result<Table, Error> {
-        Table::open(&self.options, schema)
+        table::open(&self.options, schema)
     }
 
     fn encode(&mut self, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {

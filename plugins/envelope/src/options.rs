@@ -1,5 +1,6 @@
 //! The encoder's configuration. Every lossy rendering is an option that is off by default.
 
+use rowmill_json::{DecimalForm, ZeroDate};
 use serde::Deserialize;
 
 /// What a connector's `config = { … }` may hold.
@@ -46,17 +47,6 @@ pub enum TinyInt1 {
     Boolean,
 }
 
-/// See `Options::decimal`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DecimalForm {
-    /// DOUBLE: a JSON number with every digit.
-    #[default]
-    Number,
-    /// STRING: the same digits, quoted.
-    String,
-}
-
 /// See `Options::datetime`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -65,18 +55,5 @@ pub enum DatetimeForm {
     #[default]
     Milliseconds,
     /// STRING: the text that MySQL prints.
-    String,
-}
-
-/// See `Options::zero_date`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ZeroDate {
-    /// `null`.
-    #[default]
-    Null,
-    /// 0; where DATETIME is a string, that of 1970-01-01.
-    Epoch,
-    /// The text that MySQL prints.
     String,
 }

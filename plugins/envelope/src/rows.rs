@@ -1,21 +1,17 @@
 //! Encodes the rows of a batch, one or two records each.
 
-use rowmill_json::{Clock, Keys, OddDates, Side, Zone, now};
+use rowmill_json::{Clock, Keys, Side, Zone, now};
 use rowmill_sdk::json::Cursor;
 use rowmill_sdk::{Batch, Error, Op, Output, Record};
 
-use crate::options::{Options, UpdateMode, ZeroDate};
+use crate::options::{Options, UpdateMode};
 use crate::table::{Parts, Table, Verb};
 
 /// Writes all rows of `batch`.
 pub(crate) fn encode(options: &Options, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {
     let parts = &table.parts;
     let columns = (&parts.fragments, parts.columns.as_slice());
-    let odd_dates = match options.zero_date {
-        ZeroDate::Null => OddDates::Null,
-        ZeroDate::Epoch => OddDates::Epoch,
-        ZeroDate::String => OddDates::Text,
-    };
+    let odd_dates = options.zero_date.into();
     let mut page = Page {
         options,
         parts,

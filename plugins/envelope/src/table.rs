@@ -8,15 +8,11 @@ use crate::form::{demand_width, form_of, type_name};
 use crate::options::Options;
 
 /// A table's version, prepared.
-#[derive(Debug)]
-pub struct Table {
-    pub(crate) parts: Parts,
-    pub(crate) zone: Zone,
-}
+pub type Table = rowmill_json::Table<Parts>;
 
 /// What does not change while rows are written.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
     /// Constant texts; the numbers below point into it.
     pub(crate) fragments: Fragments,
     /// Up to the first value of a record whose first image is `after`, and of one whose first is `before`.
@@ -78,38 +74,36 @@ impl Parts {
 /// Bytes of sequence id and timestamps.
 const NUMBERS_BYTES: usize = 20 + 3 * 20 + 96;
 
-impl Table {
-    /// Prepares for a schema.
-    pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Self, Error> {
-        let mut fragments = Fragments::default();
-        for field in &schema.columns {
-            let full = || format!("{}.{}.{}", schema.database, schema.table, field.name);
-            demand_width(field.width_unknown.as_deref(), full, options)?;
-        }
-        let columns = columns(schema, &mut fragments, |field, fragments| form_of(field, options, fragments));
-        let key = key_columns(schema, &mut fragments, "{");
-        let key_names = schema
-            .key
-            .iter()
-            .filter_map(|ordinal| Some(schema.columns.get(*ordinal)?.name.as_str()));
-        let described = schema.columns.iter().map(|field| (field.name.as_str(), type_name(field, options)));
-        let head = head(&data_columns(described), &names(key_names), &source(options, schema));
-        let zone = zone(options, schema, &columns)?;
-        let parts = Parts {
-            head_after: fragments.push(format!("{head}null,\"after\":{{\"dataColumn\":{{").as_bytes()),
-            head_before: fragments.push(format!("{head}{{\"dataColumn\":{{").as_bytes()),
-            close_after: fragments.push(b"}},\"sequenceId\":\""),
-            close_before: fragments.push(b"}},\"after\":null,\"sequenceId\":\""),
-            between: fragments.push(b"}},\"after\":{\"dataColumn\":{"),
-            tails: Verb::ALL.map(|verb| fragments.push(format!("{}\",\"ddl\":null}},\"version\":\"0.0.1\"}}", verb.name()).as_bytes())),
-            brace: fragments.push(b"}"),
-            constant_bytes: head.len() + NUMBERS_BYTES + 160,
-            fragments,
-            columns,
-            key,
-        };
-        Ok(Self { parts, zone })
+/// Prepares for a schema.
+pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Table, Error> {
+    let mut fragments = Fragments::default();
+    for field in &schema.columns {
+        let full = || format!("{}.{}.{}", schema.database, schema.table, field.name);
+        demand_width(field.width_unknown.as_deref(), full, options)?;
     }
+    let columns = columns(schema, &mut fragments, |field, fragments| form_of(field, options, fragments));
+    let key = key_columns(schema, &mut fragments, "{");
+    let key_names = schema
+        .key
+        .iter()
+        .filter_map(|ordinal| Some(schema.columns.get(*ordinal)?.name.as_str()));
+    let described = schema.columns.iter().map(|field| (field.name.as_str(), type_name(field, options)));
+    let head = head(&data_columns(described), &names(key_names), &source(options, schema));
+    let zone = zone(options, schema, &columns)?;
+    let parts = Parts {
+        head_after: fragments.push(format!("{head}null,\"after\":{{\"dataColumn\":{{").as_bytes()),
+        head_before: fragments.push(format!("{head}{{\"dataColumn\":{{").as_bytes()),
+        close_after: fragments.push(b"}},\"sequenceId\":\""),
+        close_before: fragments.push(b"}},\"after\":null,\"sequenceId\":\""),
+        between: fragments.push(b"}},\"after\":{\"dataColumn\":{"),
+        tails: Verb::ALL.map(|verb| fragments.push(format!("{}\",\"ddl\":null}},\"version\":\"0.0.1\"}}", verb.name()).as_bytes())),
+        brace: fragments.push(b"}"),
+        constant_bytes: head.len() + NUMBERS_BYTES + 160,
+        fragments,
+        columns,
+        key,
+    };
+    Ok(rowmill_json::Table { parts, zone })
 }
 
 /// The zone of DATE and DATETIME. A source whose zone has no usable name matters only to tables that have one of them.

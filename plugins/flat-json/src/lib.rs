@@ -4,8 +4,8 @@ mod options;
 mod rows;
 mod table;
 
-pub use options::{DatetimeForm, DecimalForm, Deletes, Options, ZeroDate};
-pub use table::Table;
+pub use options::{DatetimeForm, Deletes, Options};
+pub use table::{Parts, Table};
 
 use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
 
@@ -33,7 +33,7 @@ impl Encoder for FlatJson {
     }
 
     fn open(&mut self, schema: &Schema) -> Result<Table, Error> {
-        Table::open(&self.options, schema)
+        table::open(&self.options, schema)
     }
 
     fn encode(&mut self, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {

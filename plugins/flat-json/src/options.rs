@@ -1,5 +1,6 @@
 //! The encoder's configuration.
 
+use rowmill_json::{DecimalForm, ZeroDate};
 use serde::Deserialize;
 
 /// What a connector's `config = { … }` may hold.
@@ -49,17 +50,6 @@ pub enum Deletes {
     Both,
 }
 
-/// What a DECIMAL is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DecimalForm {
-    /// A number with every digit.
-    #[default]
-    Number,
-    /// The same, quoted.
-    String,
-}
-
 /// What dates are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,17 +59,4 @@ pub enum DatetimeForm {
     Text,
     /// Milliseconds since 1970; DATE and DATETIME as if they were of UTC.
     Milliseconds,
-}
-
-/// What a zero or impossible date is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ZeroDate {
-    /// `null`.
-    #[default]
-    Null,
-    /// 1970-01-01.
-    Epoch,
-    /// The text that MySQL prints.
-    String,
 }

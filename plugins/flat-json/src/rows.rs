@@ -1,20 +1,16 @@
 //! Encodes the rows of a batch, one object each; a delete is a tombstone, a flag, or both.
 
-use rowmill_json::{Clock, Keys, OddDates, Side, Zone, comma, images, null};
+use rowmill_json::{Clock, Keys, Side, Zone, comma, images, no_key, null};
 use rowmill_sdk::{Batch, Error, Op, Output, Record};
 
-use crate::options::{Deletes, Options, ZeroDate};
+use crate::options::{Deletes, Options};
 use crate::table::{Parts, Table, metadata};
 
 /// Writes all rows of `batch`.
 pub(crate) fn encode(options: &Options, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {
     let parts = &table.parts;
     let columns = (&parts.fragments, parts.columns.as_slice());
-    let odd_dates = match options.zero_date {
-        ZeroDate::Null => OddDates::Null,
-        ZeroDate::Epoch => OddDates::Epoch,
-        ZeroDate::String => OddDates::Text,
-    };
+    let odd_dates = options.zero_date.into();
     let before = Side::new(columns, batch, false, odd_dates)?;
     let after = Side::new(columns, batch, true, odd_dates)?;
     let mut page = Page {
@@ -95,12 +91,7 @@ impl<'p> Page<'p> {
             return Ok(());
         }
         if self.parts.key.is_empty() {
-            return Err(Error::new(
-                "no-key",
-                "encoding a delete: its table has no key, so that there can be no tombstone of it; set `deletes = \"flag\"` in the plugin's \
-                 configuration, or give the table a key",
-            )
-            .at_row(row));
+            return Err(no_key(row, "set `deletes = \"flag\"`"));
         }
         let key = self.keys(row, sides);
         key.check()?;

@@ -1,21 +1,17 @@
 //! What one version of a table fixes: fragments of names and labels, forms.
 
-use rowmill_json::{Binary, Column, Form, Zone, columns, key_columns, labels, labels_within, member, quoted};
+use rowmill_json::{Column, DecimalForm, Form, columns, key_columns, member, plain_form, quoted};
 use rowmill_sdk::json::Fragments;
 use rowmill_sdk::{Error, Field, Kind, Schema};
 
-use crate::options::{DatetimeForm, DecimalForm, Deletes, Options};
+use crate::options::{DatetimeForm, Deletes, Options};
 
 /// A table's version, prepared.
-#[derive(Debug)]
-pub struct Table {
-    pub(crate) parts: Parts,
-    pub(crate) zone: Zone,
-}
+pub type Table = rowmill_json::Table<Parts>;
 
 /// What does not change while rows are written.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
     /// Constant texts; the numbers below point into it.
     pub(crate) fragments: Fragments,
     /// Each column's form and the fragment `,"name":`.
@@ -37,31 +33,29 @@ pub(crate) struct Parts {
 /// Names that may be added.
 const ADDED: [&str; 8] = ["deleted", "before", "op", "database", "table", "ts", "seq", "gtid"];
 
-impl Table {
-    /// Prepares for a schema.
-    pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Self, Error> {
-        distinct(options, schema)?;
-        let prefix = &options.metadata_prefix;
-        let name = |name: &str| member(b"", &format!("{prefix}{name}"));
-        let mut fragments = Fragments::default();
-        let ops = ["c", "u", "d", "r"].map(|op| {
-            let text = [&name("op")[..], b"\"", op.as_bytes(), b"\",", &name("seq")[..], b"\""].concat();
-            fragments.push(&text)
-        });
-        let names = 6 * (ADDED.len() * (prefix.len() + 8) + schema.database.len() + schema.table.len());
-        let parts = Parts {
-            columns: columns(schema, &mut fragments, |field, fragments| form(field, options, fragments)),
-            key: key_columns(schema, &mut fragments, "{"),
-            brace: fragments.push(b"}"),
-            before: fragments.push(&name("before")),
-            kept: fragments.push(&[&name("deleted")[..], b"false"].concat()),
-            deleted: fragments.push(&[&name("deleted")[..], b"true"].concat()),
-            ops,
-            constant_bytes: names + 256,
-            fragments,
-        };
-        Ok(Self { parts, zone: Zone::utc() })
-    }
+/// Prepares for a schema.
+pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Table, Error> {
+    distinct(options, schema)?;
+    let prefix = &options.metadata_prefix;
+    let name = |name: &str| member(b"", &format!("{prefix}{name}"));
+    let mut fragments = Fragments::default();
+    let ops = ["c", "u", "d", "r"].map(|op| {
+        let text = [&name("op")[..], b"\"", op.as_bytes(), b"\",", &name("seq")[..], b"\""].concat();
+        fragments.push(&text)
+    });
+    let names = 6 * (ADDED.len() * (prefix.len() + 8) + schema.database.len() + schema.table.len());
+    let parts = Parts {
+        columns: columns(schema, &mut fragments, |field, fragments| form(field, options, fragments)),
+        key: key_columns(schema, &mut fragments, "{"),
+        brace: fragments.push(b"}"),
+        before: fragments.push(&name("before")),
+        kept: fragments.push(&[&name("deleted")[..], b"false"].concat()),
+        deleted: fragments.push(&[&name("deleted")[..], b"true"].concat()),
+        ops,
+        constant_bytes: names + 256,
+        fragments,
+    };
+    Ok(rowmill_json::Table::new(parts))
 }
 
 /// Refuses a table that has a column with the name of what is added.
@@ -104,29 +98,14 @@ pub(crate) fn metadata(options: &Options, schema: &Schema, (ts, gtid): (i64, &st
 }
 
 fn form(field: &Field, options: &Options, fragments: &mut Fragments) -> Form {
-    let fsp = field.fsp;
     let milliseconds = options.datetime == DatetimeForm::Milliseconds;
     match field.kind {
-        Kind::Int | Kind::Year => Form::Integer,
-        Kind::Bit => Form::Bit,
-        Kind::Float => Form::Float,
-        Kind::Double => Form::Double,
         Kind::Decimal => Form::Decimal {
             quoted: options.decimal == DecimalForm::String,
         },
         // Milliseconds of a DATE in a zone that is UTC.
         Kind::Date if milliseconds => Form::Date,
         Kind::Datetime | Kind::Timestamp if milliseconds => Form::Timestamp,
-        Kind::Date => Form::DateText { suffix: 0 },
-        Kind::Datetime => Form::DatetimeText { fsp },
-        Kind::Timestamp => Form::Instant { fsp },
-        Kind::Time => Form::Time { fsp, suffix: 0 },
-        Kind::String | Kind::Json => Form::Text,
-        Kind::Binary => Form::Bytes(Binary::Base64),
-        Kind::Enum => labels(field, fragments),
-        Kind::Set => {
-            let (first, count) = labels_within(field, fragments);
-            Form::Labels { first, count }
-        }
+        _ => plain_form(field, fragments),
     }
 }

@@ -1,6 +1,6 @@
 //! Dates and times as the text that MySQL prints, or as ISO 8601 has it.
 
-use rowmill_sdk::json::Cursor;
+use rowmill_sdk::json::{self, Cursor};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -8,7 +8,7 @@ const DAY: i64 = 86_400_000_000;
 pub const SHORTEST: u8 = u8::MAX;
 
 /// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
-pub fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     // Years that start in March put the leap day last, so that months have a formula.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -49,19 +49,14 @@ pub(crate) fn time(cursor: Cursor<'_>, microseconds: i64, fsp: u8, suffix: u8) -
     marked(clock(cursor, microseconds.unsigned_abs(), fsp), suffix).byte(b'"')
 }
 
-/// A DATE as text, without quotes: for constants.
-pub fn date_text(days: i64) -> String {
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// A DATETIME in microseconds since 1970 as text with six fractional digits: for constants.
-pub fn datetime_text(microseconds: i64) -> String {
-    let time = microseconds.rem_euclid(DAY);
-    let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let date = date_text(microseconds.div_euclid(DAY));
-    format!("{date} {hours:02}:{minutes:02}:{:02}.{fraction:06}", seconds % 60)
+/// A TIME in microseconds as text, with `fsp` fractional digits.
+pub fn time_text(microseconds: i64, fsp: u8) -> String {
+    let mut text = Vec::new();
+    json::write(&mut text, 32, |cursor| {
+        let cursor = if microseconds < 0 { cursor.byte(b'-') } else { cursor };
+        (clock(cursor, microseconds.unsigned_abs(), fsp), ())
+    });
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn marked(cursor: Cursor<'_>, suffix: u8) -> Cursor<'_> {

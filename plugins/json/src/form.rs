@@ -1,7 +1,7 @@
 //! How a column is written, chosen once when its schema is opened.
 
-use rowmill_sdk::Field;
 use rowmill_sdk::json::Fragments;
+use rowmill_sdk::{Field, Kind};
 
 /// A column's form. Labels are JSON texts in the table's fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,4 +187,28 @@ pub fn labels_within(field: &Field, fragments: &mut Fragments) -> (usize, usize)
         first.get_or_insert(at);
     }
     (first.unwrap_or(0), field.labels.len())
+}
+
+/// A column in the form that needs nobody's option: numbers with every digit, dates and times as MySQL prints them, TIMESTAMP as
+/// `2024-02-29T23:59:59Z`, bytes in base64.
+pub fn plain_form(field: &Field, fragments: &mut Fragments) -> Form {
+    let fsp = field.fsp;
+    match field.kind {
+        Kind::Int | Kind::Year => Form::Integer,
+        Kind::Bit => Form::Bit,
+        Kind::Float => Form::Float,
+        Kind::Double => Form::Double,
+        Kind::Decimal => Form::Decimal { quoted: false },
+        Kind::Date => Form::DateText { suffix: 0 },
+        Kind::Datetime => Form::DatetimeText { fsp },
+        Kind::Timestamp => Form::Instant { fsp },
+        Kind::Time => Form::Time { fsp, suffix: 0 },
+        Kind::String | Kind::Json => Form::Text,
+        Kind::Binary => Form::Bytes(Binary::Base64),
+        Kind::Enum => labels(field, fragments),
+        Kind::Set => {
+            let (first, count) = labels_within(field, fragments);
+            Form::Labels { first, count }
+        }
+    }
 }

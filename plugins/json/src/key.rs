@@ -18,6 +18,30 @@ pub fn key_columns(schema: &Schema, fragments: &mut Fragments, head: &str) -> Ve
     key
 }
 
+/// A row whose images lack columns of the key, or have no value there.
+#[cold]
+pub fn missing_key(row: usize) -> Error {
+    Error::new(
+        "key-missing",
+        "encoding a row: neither of its images has every column of the key, as after an INSERT that leaves a column of the key to its \
+         default under binlog_row_image=MINIMAL; run SET GLOBAL binlog_row_image=FULL on the server, then start after this transaction",
+    )
+    .at_row(row)
+}
+
+/// A delete that should be a tombstone, in a table that has no key; `remedy` is what else to choose in the configuration.
+#[cold]
+pub fn no_key(row: usize, remedy: &str) -> Error {
+    Error::new(
+        "no-key",
+        format!(
+            "encoding a delete: its table has no key, so that there can be no tombstone of it; {remedy} in the plugin's configuration, or \
+             give the table a key"
+        ),
+    )
+    .at_row(row)
+}
+
 /// The key of one record. `columns` are the key's columns in key order: ordinal, and the fragment that stands before the value.
 pub struct Keys<'a, const Q: bool> {
     /// The row.
@@ -52,12 +76,7 @@ impl<const Q: bool> Keys<'_, Q> {
         if self.side.image.is_whole(self.row) || self.columns.iter().all(|(column, _)| self.side_of(*column).is_some()) {
             return Ok(());
         }
-        Err(Error::new(
-            "key-missing",
-            "encoding a row: neither of its images has every column of the key, as after an INSERT that leaves a column of the key to its \
-             default under binlog_row_image=MINIMAL; run SET GLOBAL binlog_row_image=FULL on the server, then start after this transaction",
-        )
-        .at_row(self.row))
+        Err(missing_key(self.row))
     }
 
     /// Bytes that fragments and values take at most.

@@ -4,21 +4,40 @@
 mod calendar;
 mod zone;
 mod form;
+mod options;
 mod cell;
 mod wide;
 mod image;
 mod key;
 mod now;
 
-pub use calendar::{SHORTEST, civil, date_text, datetime_text};
-pub use form::{Binary, Form, labels, labels_within};
+pub use calendar::{SHORTEST, time_text};
+pub use form::{Binary, Form, labels, labels_within, plain_form};
 pub use image::{OddDates, Side};
-pub use key::{Keys, key_columns};
+pub use key::{Keys, key_columns, missing_key, no_key};
 pub use now::{Clock, now, now_nanoseconds};
+pub use options::{DecimalForm, ZeroDate};
+pub use wide::shortest;
 pub use zone::Zone;
 
 use rowmill_sdk::json::{self, Cursor, Fragments};
 use rowmill_sdk::{Error, Field, Op, Schema};
+
+/// A version of a table, prepared: what does not change while rows are written, and the zone, whose last stretch is kept.
+#[derive(Debug)]
+pub struct Table<P> {
+    /// What does not change.
+    pub parts: P,
+    /// The zone of its dates.
+    pub zone: Zone,
+}
+
+impl<P> Table<P> {
+    /// Of a table whose dates need no zone.
+    pub fn new(parts: P) -> Self {
+        Self { parts, zone: Zone::utc() }
+    }
+}
 
 /// A column, prepared: its form, and the fragment `,"name":`.
 pub type Column = (Form, usize);

@@ -15,7 +15,7 @@ pub(crate) fn unscaled<const N: usize>(cursor: Cursor<'_>, mut number: [u8; N]) 
 }
 
 /// The fewest bytes of a two's complement, highest first, that are the same number.
-pub(crate) fn shortest(mut bytes: &[u8]) -> &[u8] {
+pub fn shortest(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes
         && let [second, ..] = rest
         && (*first == 0 && second & 0x80 == 0 || *first == 0xff && second & 0x80 != 0)

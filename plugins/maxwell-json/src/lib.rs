@@ -5,7 +5,7 @@ mod table;
 mod rows;
 
 pub use options::{KeyFormat, Options};
-pub use table::Table;
+pub use table::{Parts, Table};
 
 use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
 
@@ -33,7 +33,7 @@ impl Encoder for MaxwellJson {
     }
 
     fn open(&mut self, schema: &Schema) -> Result<Table, Error> {
-        Ok(Table::open(&self.options, schema))
+        Ok(table::open(&self.options, schema))
     }
 
     fn encode(&mut self, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {

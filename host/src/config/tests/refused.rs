@@ -120,8 +120,8 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         ),
         (
             "[[plugin]]",
-            "builtin = \"avro\"",
-            "plugin.0.builtin: expected one of envelope, found \"avro\"",
+            "builtin = \"parquet\"",
+            "plugin.0.builtin: expected one of envelope, debezium-json, flat-json, maxwell-json, canal-json, avro, arrow-ipc, found \"parquet\"",
         ),
         ("[[plugin]]", "path = \"mask.wasm\"", "there is no file /nowhere/mask.wasm"),
     ] {

@@ -32,3 +32,5 @@ CREATE TABLE uniquely (n INT, code VARCHAR(10) NOT NULL, UNIQUE KEY (code))
 INSERT INTO uniquely VALUES (1, 'k')
 UPDATE uniquely SET n = 2
 DELETE FROM uniquely
+CREATE TABLE the_end (id INT PRIMARY KEY)
+INSERT INTO the_end VALUES (1)
