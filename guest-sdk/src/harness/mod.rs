@@ -48,8 +48,8 @@ pub use mill::{Mill, Milled};
 pub use rows::Rows;
 pub use shape::Shape;
 pub use show::{lines, show};
-pub use value::Value;
 pub use speed::encode_speed;
+pub use value::Value;
 
 use crate::{Error, Transactions};
 
