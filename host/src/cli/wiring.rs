@@ -131,7 +131,18 @@ pub(super) fn tail(
     sink::tail(&what, stop, out)
 }
 
-/// Asks the connector to copy tables; the request's id.
+/// As `checkpoint::request_plugin`.
+///
+/// # Errors
+/// As there.
+pub(super) fn request_plugin(config: &Config, order: checkpoint::PluginOrder) -> Result<String, Fault> {
+    checkpoint::request_plugin(config, order)
+}
+
+/// As `checkpoint::request_snapshot`.
+///
+/// # Errors
+/// As there.
 pub(super) fn request_snapshot(config: &Config, tables: &[(String, String)]) -> Result<String, Fault> {
     checkpoint::request_snapshot(config, tables)
 }

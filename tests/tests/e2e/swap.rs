@@ -152,3 +152,60 @@ fn a_plugin_file_that_does_not_load_leaves_the_old_one_at_work() {
     });
     rowmill.terminate().assert_code(0);
 }
+
+/// Inserts rows until one comes that this version wrote.
+fn until_version(database: &mut Database, kafka: &Kafka, topic: &str, wanted: &str) {
+    pipeline_tests::until(&format!("a message of version {wanted}"), || {
+        database.exec("INSERT INTO t SELECT COALESCE(MAX(id), 0) + 1 FROM t");
+        let count: usize = database.value("SELECT COUNT(*) FROM t").parse().unwrap();
+        let read = kafka.read(&[topic], count);
+        version(&read[count - 1].value).contains(wanted).then_some(())
+    });
+}
+
+#[test]
+fn a_version_is_taken_back_on_request_stays_away_after_a_restart_and_comes_again_on_request() {
+    let component = envelope();
+    let kafka = Kafka::shared();
+    let (mut database, connector, path) = prepare("back", &component);
+    let topic = connector.topic("t");
+    let plugins = || -> serde_json::Value {
+        let ended = connector.spawn(&["plugin", "list"]).wait();
+        serde_json::from_str(&ended.assert_code(0).stdout.join("")).unwrap()
+    };
+    assert_eq!(plugins(), serde_json::json!([{ "plugin": "encoder" }]));
+    let rowmill = connector.start();
+    until_version(&mut database, &kafka, &topic, "0.0.1");
+    let first = plugins()[0]["sha256"].clone();
+    replace(&path, &revised(&component));
+    until_version(&mut database, &kafka, &topic, "0.0.2");
+    let listed = plugins();
+    assert_eq!(listed[0]["former_sha256"], first, "{listed}");
+    connector
+        .spawn(&["plugin", "rollback", "--plugin", "encoder"])
+        .wait()
+        .assert_code(0);
+    until_version(&mut database, &kafka, &topic, "0.0.1");
+    rowmill.terminate().assert_code(0);
+    let listed = plugins();
+    assert_eq!(
+        (&listed[0]["sha256"], &listed[0]["taken_back"]),
+        (&first, &serde_json::json!(1)),
+        "{listed}"
+    );
+    // The file holds the other version still.
+    let rowmill = connector.start();
+    rowmill.wait_for_log("that the file's version is passed over", |line| {
+        line.contains("the one before goes on")
+    });
+    until_version(&mut database, &kafka, &topic, "0.0.1");
+    connector.spawn(&["plugin", "reload"]).wait().assert_code(0);
+    until_version(&mut database, &kafka, &topic, "0.0.2");
+    rowmill.terminate().assert_code(0);
+    let ended = connector.spawn(&["plugin", "reload", "--plugin", "other"]).wait();
+    assert!(
+        ended.assert_code(1).reason().contains("no plugin \"other\"; it has encoder"),
+        "{}",
+        ended.reason()
+    );
+}

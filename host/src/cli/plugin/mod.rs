@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod control;
 mod new;
 mod sdk;
 mod templates;
@@ -9,7 +10,8 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
+use rowmill::checkpoint::PluginOrder;
 
 use super::failure::Failure;
 use super::wiring;
@@ -84,6 +86,32 @@ pub(super) enum Action {
         #[arg(long, default_value_t = 3, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
     },
+
+    /// Prints a connector's plugins as JSON, as of its last commit: versions, what they replaced, what was taken back, bytes that they keep.
+    List {
+        /// The connector's configuration.
+        #[arg(short, long, value_name = "CONNECTOR.toml")]
+        config: PathBuf,
+    },
+
+    /// Has a connector look at its plugins' files again, and try them even if they were refused or taken back before: at once where it runs,
+    /// else at its next start. Prints the request as JSON; the connector's log tells what becomes of it.
+    Reload(Request),
+
+    /// Brings the version of a plugin back that was replaced last; what replaced it is not taken again until it is asked for, or changes.
+    Rollback(Request),
+}
+
+/// Which plugin of a connector.
+#[derive(Debug, Args)]
+pub(super) struct Request {
+    /// The connector's configuration.
+    #[arg(short, long, value_name = "CONNECTOR.toml")]
+    config: PathBuf,
+
+    /// The plugin's name, as `list` prints it. Without it, all of them.
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
 }
 
 /// What a plugin is.
@@ -107,6 +135,9 @@ pub(super) fn plugin(action: &Action) -> Result<(), Failure> {
             config,
             seconds,
         } => bench::bench(file, input.as_deref(), config, *seconds),
+        Action::List { config } => control::list(config),
+        Action::Reload(Request { config, plugin }) => control::request(config, PluginOrder::Reload(plugin.clone())),
+        Action::Rollback(Request { config, plugin }) => control::request(config, PluginOrder::RollBack(plugin.clone())),
     }
 }
 
