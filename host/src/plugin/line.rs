@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use arrow::array::AsArray;
-use arrow::datatypes::{Int64Type, UInt64Type};
+use arrow::datatypes::UInt64Type;
 
 use super::chain::Deliver;
 use super::contents::Kind;
@@ -37,7 +38,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// Of a batch as it comes: all that a guest can see of time and chance follows from its first row, so that a replay gives the same bytes.
+    /// Of a batch as it comes: its clock stands still at now, when it is handled; chance follows from its first row.
     pub(super) fn of(batch: &'a Batch, topic: &'a Arc<str>, known: &'a Arc<BTreeSet<Arc<str>>>, most: Most) -> Self {
         Self {
             table: (&batch.table.database, &batch.table.name),
@@ -63,12 +64,15 @@ impl<'a> Pass<'a> {
 fn moment(batch: &Batch) -> Moment {
     let seq = batch.rows.column_by_name("seq");
     let seq = seq.and_then(|seq| seq.as_primitive_opt::<UInt64Type>()?.values().first().copied());
-    let ts = batch.rows.column_by_name("ts");
-    let ts = ts.and_then(|ts| ts.as_primitive_opt::<Int64Type>()?.values().first().copied());
     Moment {
-        now_ms: ts.and_then(|ts| u64::try_from(ts).ok()).unwrap_or_default(),
+        now_ms: wall_clock_ms(),
         seed: seq.unwrap_or_default(),
     }
+}
+
+fn wall_clock_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Transforms, then exactly one encoder.
@@ -156,12 +160,13 @@ impl Line {
         if !encoder.description.controls.iter().any(|wanted| wanted == kind) {
             return Ok(Vec::new());
         }
-        let ms = event.get("ts").and_then(serde_json::Value::as_i64).unwrap_or_default();
+        let now_ms = wall_clock_ms();
+        let ms = event.get("ts").and_then(serde_json::Value::as_i64);
+        let ms = ms.or_else(|| i64::try_from(now_ms).ok()).unwrap_or_default();
         let own = match topics {
             [only] => Some(Arc::clone(only)),
             _ => None,
         };
-        let now_ms = u64::try_from(ms).unwrap_or_default();
         let work = Work {
             what: &|| format!("control event {kind}"),
             moment: Moment {
@@ -188,6 +193,10 @@ impl Line {
     ) -> Result<Vec<Records>, Fault> {
         let Some(link) = self.links.get_mut(at) else {
             return Ok(Vec::new());
+        };
+        let moment = Moment {
+            now_ms: wall_clock_ms(),
+            ..moment
         };
         let ms = i64::try_from(moment.now_ms).unwrap_or_default();
         let work = Work {
