@@ -474,18 +474,17 @@ impl Chain {
     fn attempt(&mut self, pass: &Pass<'_>, item: &Item, records: &mut Deliver<'_>) -> Result<Vec<Rejected>, Fault> {
         let offers = &self.offers;
         let mut seen = |at: usize, link: &Link, item: &Item| {
-            // A very large one is not kept.
-            if item.bytes() > pass.most.several {
-                return;
-            }
-            offers.remember(at, item, link.saved(), || Last {
-                item: item.clone(),
-                table: (pass.table.0.to_owned(), pass.table.1.to_owned()),
-                transactions: pass.transactions.clone(),
-                topic: Arc::clone(pass.topic),
-                known: Arc::clone(pass.known),
-                most: pass.most,
-                moment: pass.moment,
+            offers.remember(at, item, link.saved(), || {
+                // A very large one is not kept.
+                (item.bytes() <= pass.most.several).then(|| Last {
+                    item: item.clone(),
+                    table: (pass.table.0.to_owned(), pass.table.1.to_owned()),
+                    transactions: pass.transactions.clone(),
+                    topic: Arc::clone(pass.topic),
+                    known: Arc::clone(pass.known),
+                    most: pass.most,
+                    moment: pass.moment,
+                })
             });
         };
         self.line.run(pass, (item.clone(), 0), &mut seen, records)
@@ -510,8 +509,7 @@ impl Chain {
         }
         for (at, successor) in &mut successors {
             if let Some(link) = self.line.links.get_mut(*at) {
-                link.give_way_to(successor);
-                std::mem::swap(link, successor);
+                link.trade_places(successor);
                 link.note_swapped();
                 if let Some(slot) = self.formers.get_mut(*at) {
                     *slot = Some(Former::Ready(successor.version()));
@@ -554,8 +552,7 @@ impl Chain {
         let formers = self.probation.iter_mut().flat_map(|probation| &mut probation.formers);
         for (at, former) in formers {
             if let Some(link) = self.line.links.get_mut(*at) {
-                link.give_way_to(former);
-                std::mem::swap(link, former);
+                link.trade_places(former);
             }
         }
     }

@@ -309,8 +309,9 @@ impl Link {
         Ok(())
     }
 
-    /// Hands what is counted at this place over to the one that takes it.
-    pub(super) fn give_way_to(&mut self, other: &mut Self) {
+    /// Has another one in its place; what is counted there stays.
+    pub(super) fn trade_places(&mut self, other: &mut Self) {
+        std::mem::swap(self, other);
         std::mem::swap(&mut self.ledger, &mut other.ledger);
     }
 

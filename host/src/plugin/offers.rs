@@ -195,7 +195,7 @@ impl Offers {
     }
 
     /// Remembers the batch that a link is about to be given, now and then.
-    pub(super) fn remember(&self, at: usize, item: &Item, saved: Option<&Saved>, last: impl FnOnce() -> Last) {
+    pub(super) fn remember(&self, at: usize, item: &Item, saved: Option<&Saved>, last: impl FnOnce() -> Option<Last>) {
         let mut known = self.known();
         let Some(sample) = known.samples.get_mut(at) else { return };
         let announced = &item.announced;
@@ -203,8 +203,9 @@ impl Offers {
         if is_new {
             sample.schemas.insert(announced.id, Arc::clone(announced));
         }
-        if is_new || sample.at.is_none_or(|at| at.elapsed() >= REMEMBER) {
-            sample.last = Some(last());
+        let is_due = is_new || sample.at.is_none_or(|at| at.elapsed() >= REMEMBER);
+        if let Some(last) = is_due.then(last).flatten() {
+            sample.last = Some(last);
             sample.saved = saved.cloned();
             sample.at = Some(Instant::now());
         }
