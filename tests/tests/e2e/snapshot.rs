@@ -7,7 +7,9 @@ mod refused;
 mod requested;
 mod values;
 
-use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Rowmill, Server, until};
+use std::time::Duration;
+
+use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Proxy, Rowmill, Server, Traffic, until};
 
 on_each_server!(
     existing_rows_come_once_and_then_the_changes,
@@ -41,6 +43,24 @@ pub(crate) fn fill(database: &mut Database, table: &str, rows: u32) {
 /// Waits until all tables are copied.
 pub(crate) fn wait_for_last_table(rowmill: &Rowmill) {
     rowmill.wait_for_log("the last table", |line| line.contains("tables_left=0"));
+}
+
+/// Puts a proxy before the server through which each statement takes milliseconds, so that a copy of many chunks is not done before it
+/// is meddled with, however quick the machine.
+fn slowed(connector: &mut Connector) -> Proxy {
+    let proxy = Proxy::to(connector.address.1);
+    proxy.set(Traffic::Delay(Duration::from_millis(2)));
+    connector.address.1 = proxy.port;
+    proxy
+}
+
+/// Waits until rows of table `t` are committed.
+fn wait_for_rows(kafka: &Kafka, connector: &Connector) {
+    let topic = connector.topic("t");
+    until("some rows", || {
+        let records = kafka.partitions(&topic).map_or(0, |_| kafka.records(&topic));
+        (records > 0).then_some(())
+    });
 }
 
 fn ids(messages: &[Message]) -> Vec<i64> {
@@ -135,13 +155,11 @@ fn a_killed_copy_goes_on_where_it_was(server: Server) {
     connector.source = "snapshot_chunk_rows = 5".to_owned();
     connector.sink.push_str("\npartitions_with_key = 1\ncommit_interval_ms = 1");
     let topic = connector.topic("t");
-    // As soon as some rows are committed: on a quick machine the second commit may have all of them.
+    let proxy = slowed(&mut connector);
     let rowmill = connector.start();
-    until("some rows", || {
-        let records = kafka.partitions(&topic).map_or(0, |_| kafka.records(&topic));
-        (records > 0).then_some(())
-    });
+    wait_for_rows(&kafka, &connector);
     rowmill.kill();
+    proxy.set(Traffic::Pass);
     let rowmill = connector.start();
     rowmill.wait_for_log("a copy that goes on", |line| line.contains("going on with the copy"));
     rowmill.wait_for_log("the end of the copy", |line| line.contains("a table is copied"));

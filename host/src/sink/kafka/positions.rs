@@ -50,8 +50,7 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
     if !existing.contains_key(POSITIONS) {
         return Ok(None);
     }
-    let client = settings::reader(&config.sink.brokers, &config.sink.properties, true);
-    let reader: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
+    let reader = Reader::new(config, true).map_err(failed)?;
     let (low, high) = decided(config, &reader, &tried)?;
     let (mut end, mut window) = (high, FIRST_WINDOW);
     while end > low {
@@ -71,17 +70,49 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
     Ok(None)
 }
 
+/// A reader of the topic for a start, which waits for nothing that need not be waited for.
+struct Reader(Option<BaseConsumer<Logs>>);
+
+impl Reader {
+    fn new(config: &Config, committed_only: bool) -> Result<Self, KafkaError> {
+        let mut client = settings::reader(&config.sink.brokers, &config.sink.properties, committed_only);
+        // At the end, where there is nothing more to come, the broker says so at once.
+        client.set("fetch.wait.max.ms", "1");
+        client.create_with_context(Logs).map(|reader| Self(Some(reader)))
+    }
+
+    fn get(&self) -> Result<&BaseConsumer<Logs>, KafkaError> {
+        self.0.as_ref().ok_or(KafkaError::Canceled)
+    }
+}
+
+impl Drop for Reader {
+    /// To close it takes a tenth of a second.
+    fn drop(&mut self) {
+        let reader = self.0.take();
+        let closing = std::thread::Builder::new().name("close".into());
+        if let Err(error) = closing.spawn(move || drop(reader)) {
+            tracing::debug!(%error, "a reader is closed by the thread that used it");
+        }
+    }
+}
+
 /// The offsets of the topic, once everything that is written of this connector by now is shown: behind a transaction that is still open,
 /// such as one that another connector left when it was killed, no record is shown, however long ago it was committed.
-fn decided(config: &Config, reader: &BaseConsumer<Logs>, tried: &dyn Fn() -> String) -> Result<(i64, i64), Fault> {
+fn decided(config: &Config, reader: &Reader, tried: &dyn Fn() -> String) -> Result<(i64, i64), Fault> {
     let failed = |error: KafkaError| Fault::from(Failure::reading(error.into(), tried()));
-    let client = settings::reader(&config.sink.brokers, &config.sink.properties, false);
-    let all: BaseConsumer<Logs> = client.create_with_context(Logs).map_err(failed)?;
-    let (_, written) = all.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
+    let all = Reader::new(config, false).map_err(failed)?;
+    let (_, written) = all
+        .get()
+        .and_then(|all| all.fetch_watermarks(POSITIONS, 0, REACH))
+        .map_err(failed)?;
     let started = Instant::now();
     let (mut told, mut is_hidden) = (false, false);
     loop {
-        let (low, high) = reader.fetch_watermarks(POSITIONS, 0, REACH).map_err(failed)?;
+        let (low, high) = reader
+            .get()
+            .and_then(|reader| reader.fetch_watermarks(POSITIONS, 0, REACH))
+            .map_err(failed)?;
         if high >= written || (!is_hidden && !hides(&all, &config.name, high..written).map_err(failed)?) {
             return Ok((low, high));
         }
@@ -102,7 +133,7 @@ fn decided(config: &Config, reader: &BaseConsumer<Logs>, tried: &dyn Fn() -> Str
 }
 
 /// Whether these offsets, which readers are not shown, have a position of the connector, or something of its notes.
-fn hides(all: &BaseConsumer<Logs>, name: &str, offsets: Range<i64>) -> Result<bool, KafkaError> {
+fn hides(all: &Reader, name: &str, offsets: Range<i64>) -> Result<bool, KafkaError> {
     let notes = notes::key(name, "");
     let mut found = false;
     let read = each_in(all, offsets, &mut |message| {
@@ -118,7 +149,7 @@ fn hides(all: &BaseConsumer<Logs>, name: &str, offsets: Range<i64>) -> Result<bo
 }
 
 /// The last record of the key in these offsets: nothing, a tombstone, or a value. The error is none when nothing came.
-fn last_in(reader: &BaseConsumer<Logs>, key: &[u8], offsets: Range<i64>) -> Result<Option<Option<Vec<u8>>>, Option<KafkaError>> {
+fn last_in(reader: &Reader, key: &[u8], offsets: Range<i64>) -> Result<Option<Option<Vec<u8>>>, Option<KafkaError>> {
     let mut found = None;
     each_in(reader, offsets, &mut |message| {
         if message.key() == Some(key) {
@@ -129,11 +160,12 @@ fn last_in(reader: &BaseConsumer<Logs>, key: &[u8], offsets: Range<i64>) -> Resu
 }
 
 /// Hands over the records in these offsets. The error is none when nothing came.
-fn each_in(reader: &BaseConsumer<Logs>, offsets: Range<i64>, each: &mut dyn FnMut(&BorrowedMessage<'_>)) -> Result<(), Option<KafkaError>> {
+fn each_in(reader: &Reader, offsets: Range<i64>, each: &mut dyn FnMut(&BorrowedMessage<'_>)) -> Result<(), Option<KafkaError>> {
     let mut partitions = TopicPartitionList::new();
     partitions
         .add_partition_offset(POSITIONS, 0, Offset::Offset(offsets.start))
         .map_err(Some)?;
+    let reader = reader.get().map_err(Some)?;
     reader.assign(&partitions).map_err(Some)?;
     let mut heard = Instant::now();
     while heard.elapsed() < STILL {
