@@ -128,6 +128,7 @@ fn chain(origin: PluginOrigin, cache: &Path) -> Chain {
         origin,
         config: serde_json::json!({}),
         memory: 64 << 20,
+        instances: 1,
         call_timeout: Duration::from_secs(10),
         log_lines: 100,
         state: 1 << 10,

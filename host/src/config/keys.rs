@@ -327,6 +327,7 @@ pub(super) const KEYS: &[Key] = &[
     key("plugin.*.builtin", Kind::Choice(BUILTINS), None, "\"envelope\"", "A plugin that ships inside the program; `docs/encoders.md` says what each writes. Exactly one of `path` and `builtin`.").live(),
     key("plugin.*.config", Kind::Object, None, "{ update_mode = \"split\", time_zone = \"+08:00\" }", "What the plugin is configured with; each plugin says what it takes."),
     key("plugin.*.memory", Kind::Bytes(MIB, GIB), Some("64MiB"), "\"64MiB\"", "Memory that one instance may have."),
+    key("plugin.*.instances", Kind::Integer(1, 64), Some("1"), "4", "Instances that share the rows of a large batch, at the same time, where the plugin's description says that it may be so (`parallel`) and it keeps nothing; the order stays. For plugins that are slower than the rest of the connector."),
     key("plugin.*.call_timeout_ms", Kind::Millis(10, 600_000), Some("1000"), "1000", "How long one call may take."),
     key("plugin.*.log_lines", Kind::Integer(0, 100_000), Some("100"), "100", "Lines that one call may log; more are counted and left out."),
     key("plugin.*.state", Kind::Bytes(0, 16 * MIB), Some("256KiB"), "\"256KiB\"", "Bytes that it may keep from one batch to the next. They are part of every position that is committed, which Kafka's `message.max.bytes` bounds."),

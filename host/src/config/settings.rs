@@ -217,6 +217,8 @@ pub struct Plugin {
     pub config: serde_json::Value,
     /// Linear memory that one instance may have, in bytes.
     pub memory: usize,
+    /// Instances that may share a batch.
+    pub instances: u32,
     /// One call.
     pub call_timeout: Duration,
     /// Lines that one call may log.
@@ -252,6 +254,7 @@ impl std::fmt::Debug for Plugin {
             .field("origin", &self.origin)
             .field("config", &options)
             .field("memory", &self.memory)
+            .field("instances", &self.instances)
             .field("call_timeout", &self.call_timeout)
             .field("log_lines", &self.log_lines)
             .field("state", &self.state)

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::config;
+
 /// Length of an epoch: a call is cut off within one tick after its limit. 100 wake-ups a second cost nothing visible.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// Instances that one plugin may have at a time: the one at work, the one that it has replaced, the one that follows, one on trial, and one
-/// more for the moment in which one is thrown away.
-const INSTANCES_PER_PLUGIN: u32 = 5;
+/// Instances that one plugin may have beside those at work: the one that it has replaced, the one that follows, one on trial, and one more for
+/// the moment in which one is thrown away.
+const INSTANCES_BESIDE: u32 = 4;
 
 /// Core modules in one component. A Rust guest has 3, a Python one about 30.
 pub(super) const CORE_INSTANCES: u32 = 64;
@@ -27,6 +29,19 @@ pub(super) struct Pool {
     pub plugins: u32,
     /// The largest memory limit among them, in bytes.
     pub memory: usize,
+    /// The largest number of instances at work among them.
+    pub instances: u32,
+}
+
+impl Pool {
+    /// For these plugins.
+    pub(super) fn of(plugins: &[config::Plugin]) -> Self {
+        Self {
+            plugins: u32::try_from(plugins.len()).unwrap_or(u32::MAX),
+            memory: plugins.iter().map(|plugin| plugin.memory).max().unwrap_or_default(),
+            instances: plugins.iter().map(|plugin| plugin.instances).max().unwrap_or(1),
+        }
+    }
 }
 
 /// An engine whose guests are interrupted at their epoch deadline. Its ticking thread ends with it.
@@ -59,7 +74,7 @@ pub(super) fn uninterrupted(pool: Pool) -> anyhow::Result<Engine> {
 }
 
 fn settings(pool: Pool) -> Config {
-    let instances = pool.plugins.saturating_mul(INSTANCES_PER_PLUGIN).max(1);
+    let instances = pool.plugins.saturating_mul(INSTANCES_BESIDE.saturating_add(pool.instances)).max(1);
     let mut slots = PoolingAllocationConfig::new();
     slots
         .total_component_instances(instances)

@@ -72,10 +72,7 @@ fn name_of(error: &str) -> String {
 }
 
 fn examine(settings: &config::Plugin, wasm: &[u8], report: &mut Report) -> anyhow::Result<()> {
-    let pool = Pool {
-        plugins: 1,
-        memory: settings.memory,
-    };
+    let pool = Pool::of(std::slice::from_ref(settings));
     let engine =
         engine::interruptible(pool).context("set up the WebAssembly engine (does `ulimit -v` leave room for its address space?)")?;
     // A cache of its own, so that compiling is compiling; loading then finds what was compiled.

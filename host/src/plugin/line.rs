@@ -138,7 +138,7 @@ impl Line {
             seen,
             records,
         };
-        through.run(links.get_mut(first..).unwrap_or_default(), (item, first))?;
+        through.run(links.get_mut(first..).unwrap_or_default(), (vec![item], first))?;
         Ok(through.rejected)
     }
 
@@ -225,20 +225,28 @@ struct Through<'a, 'r> {
 }
 
 impl Through<'_, '_> {
-    /// Through these links, the first of which is at this place; what a transform makes of a part goes on before the next part is begun.
-    fn run(&mut self, links: &mut [Link], (item, at): (Item, usize)) -> Result<(), Fault> {
+    /// Through these links, the first of which is at this place; what a transform makes of a part goes on before the next part is begun, and what
+    /// it made of several at the same time goes on together.
+    fn run(&mut self, links: &mut [Link], (parts, at): (Vec<Item>, usize)) -> Result<(), Fault> {
         let Some((link, rest)) = links.split_first_mut() else {
             return Ok(());
         };
         let (database, table) = self.pass.table;
         if !link.takes(database, table) {
-            return self.run(rest, (item, at + 1));
+            return self.run(rest, (parts, at + 1));
         }
         if rest.is_empty() {
-            return self.encode(link, (item, at));
+            return self.encode(link, (parts, at));
         }
-        let mut sifting = Sifting::of(item);
+        let parts = link.split(parts);
+        let made = self.process_abreast(link, &parts, at);
+        let mut sifting = Sifting::of(parts, made);
+        let mut together = Vec::new();
         loop {
+            let is_ready = sifting.is_ready();
+            if !is_ready && !together.is_empty() {
+                self.run(rest, (std::mem::take(&mut together), at + 1))?;
+            }
             let Self {
                 pass,
                 what,
@@ -254,14 +262,49 @@ impl Through<'_, '_> {
                 link.process(work, part, (schemas, routed), pass.transactions)
             })?;
             match processed {
-                Some(Some(item)) => self.run(rest, (item, at + 1))?,
-                Some(None) => {}
+                Some((_, Some(item))) if is_ready => together.push(item),
+                Some((_, Some(item))) => self.run(rest, (vec![item], at + 1))?,
+                Some((_, None)) => {}
                 None => return Ok(()),
             }
         }
     }
 
-    fn encode(&mut self, encoder: &mut Link, (item, at): (Item, usize)) -> Result<(), Fault> {
+    /// What became of parts that several instances are given at the same time; nothing where there is one of either. All of them together
+    /// may make as much as one call.
+    fn process_abreast(&mut self, link: &mut Link, parts: &[Item], at: usize) -> Vec<Option<Option<Item>>> {
+        let Some(most) = self.most_abreast(link, parts, at) else {
+            return Vec::new();
+        };
+        let parts: Vec<_> = parts.iter().map(|part| (part, most)).collect();
+        link.process_abreast(self.pass.moment, &parts, (self.schemas, self.routed), self.pass.transactions)
+    }
+
+    /// The same of an encoder.
+    fn encode_abreast(&mut self, encoder: &mut Link, parts: &[Item], at: usize) -> Vec<Option<Vec<Records>>> {
+        let Some(most) = self.most_abreast(encoder, parts, at) else {
+            return Vec::new();
+        };
+        let Pass { topic, known, .. } = *self.pass;
+        let call = |part: &Item| Call::for_batch(&part.rows, topic, known, most);
+        let parts = parts.iter().map(|part| (part, call(part))).collect();
+        encoder.encode_abreast(self.pass.moment, parts, self.schemas, self.pass.transactions)
+    }
+
+    /// Bytes that each of these parts may become where several instances are given them.
+    fn most_abreast(&mut self, link: &Link, parts: &[Item], at: usize) -> Option<usize> {
+        let [first, _, ..] = parts else { return None };
+        if link.width() < 2 {
+            return None;
+        }
+        (self.seen)(at, link, first);
+        self.pass.most.several.checked_div(parts.len())
+    }
+
+    fn encode(&mut self, encoder: &mut Link, (parts, at): (Vec<Item>, usize)) -> Result<(), Fault> {
+        let parts = encoder.split(parts);
+        let made = self.encode_abreast(encoder, &parts, at);
+        let mut sifting = Sifting::of(parts, made);
         let Self {
             pass,
             what,
@@ -271,22 +314,19 @@ impl Through<'_, '_> {
             seen,
             records,
         } = self;
-        let mut sifting = Sifting::of(item);
         let work = pass.work(*what, &Call::closed);
         let mut encode = |link: &mut Link, work: &Work<'_>, part: &Item| {
             seen(at, link, part);
             let most = pass.most.of(part.rows.num_rows());
             let call = || Call::for_batch(&part.rows, pass.topic, pass.known, most);
             let work = Work { call: &call, ..*work };
-            let made = link.encode(&work, part, schemas, pass.transactions)?;
-            Ok(match Routes::of(&part.rows) {
-                Some(routes) => made.into_iter().map(|some| routes.apply(some, routed)).collect(),
-                None => made,
-            })
+            link.encode(&work, part, schemas, pass.transactions)
         };
-        while let Some(encoded) = sifting.next(encoder, &work, rejected, &mut encode)? {
-            let encoded: Vec<Records> = encoded;
-            encoded.into_iter().try_for_each(&mut **records)?;
+        while let Some((part, mut made)) = sifting.next(encoder, &work, rejected, &mut encode)? {
+            if let Some(routes) = Routes::of(&part.rows) {
+                made = made.into_iter().map(|some| routes.apply(some, routed)).collect();
+            }
+            made.into_iter().try_for_each(&mut **records)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! One link of the chain: the plugin at work, its second attempt, its successor.
 
+mod abreast;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,6 +55,8 @@ pub(super) struct Link {
     bounds: Bounds,
     loaded: Arc<Loaded>,
     instance: Option<Instance>,
+    /// Those that work beside it where a batch is shared.
+    fellows: Vec<Instance>,
     /// What it keeps, as of the last call that succeeded.
     saved: Option<Saved>,
     ledger: Ledger,
@@ -113,6 +117,7 @@ impl Link {
             bounds,
             loaded,
             instance: Some(instance),
+            fellows: Vec::new(),
             saved: None,
             ledger: Ledger::default(),
         })
@@ -186,36 +191,15 @@ impl Link {
         (schemas, routed): (&mut Schemas, &mut Routed),
         transactions: &Transactions,
     ) -> Result<Option<Item>, Failed> {
-        let (given, rows) = (self.fits(item)?, item.rows.num_rows());
-        let most = work.most.of(rows);
-        let taken = |bytes: usize| match bytes > most {
-            true => Err(CallError::Broken(Breakage::TooMuch {
-                most,
-                rows: share(rows, most, bytes),
-            })),
-            false => Ok(()),
-        };
+        let given = self.fits(item)?;
+        let most = work.most.of(item.rows.num_rows());
         let processed = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
             let message = schemas
                 .write(item)
                 .map_err(|error| CallError::Broken(Breakage::Trapped(format!("{error:#}"))))?;
-            let made = match instance.process(item.announced.id, message, transactions.into())? {
-                Outcome::Unchanged => return Ok(Some(item.clone())),
-                Outcome::Dropped => return Ok(None),
-                Outcome::Changed(batch) => {
-                    taken(batch.len())?;
-                    Schemas::changed(item, &batch)?
-                }
-                Outcome::Reshaped(reshaped) => {
-                    taken(reshaped.batch.len())?;
-                    schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?
-                }
-            };
-            if let Some(routes) = Routes::of(&made.rows) {
-                routes.check(routed)?;
-            }
-            Ok((made.rows.num_rows() > 0).then_some(made))
+            let outcome = instance.process(item.announced.id, message, transactions.into())?;
+            taken(item, outcome, most, (schemas, routed))
         });
         processed.map(|(item, _)| item).map_err(|failed| failed.given(given))
     }
@@ -230,33 +214,35 @@ impl Link {
     /// Asks for what the plugin holds back. There is no second attempt: what a broken instance held is gone, and a new one
     /// would succeed with nothing.
     pub(super) fn flush(&mut self, work: &Work<'_>, reason: FlushReason) -> Result<Vec<Records>, Fault> {
-        let Some(instance) = self.instance.as_mut() else {
-            return Ok(Vec::new());
-        };
-        instance.begin(work.moment, (work.call)());
-        let started = Instant::now();
-        let flushed = instance.flush(reason);
-        let records = instance.finish();
-        self.ledger.measures.call(started.elapsed());
-        match flushed {
-            Ok(()) => Ok(records),
-            Err(CallError::Refused(error)) => Err(self.fault(work, Failed::Refused(error))),
-            Err(CallError::Broken(cause)) => {
-                self.instance = None;
-                self.note_break();
-                Err(self.fault(work, Failed::Broken(cause)))
+        let mut all = Vec::new();
+        for instance in self.instance.iter_mut().chain(&mut self.fellows) {
+            instance.begin(work.moment, (work.call)());
+            let started = Instant::now();
+            let flushed = instance.flush(reason);
+            all.append(&mut instance.finish());
+            self.ledger.measures.call(started.elapsed());
+            match flushed {
+                Ok(()) => {}
+                Err(CallError::Refused(error)) => return Err(self.fault(work, Failed::Refused(error))),
+                Err(CallError::Broken(cause)) => {
+                    self.instance = None;
+                    self.fellows.clear();
+                    self.note_break();
+                    return Err(self.fault(work, Failed::Broken(cause)));
+                }
             }
         }
+        Ok(all)
     }
 
     /// Tells the plugin that these schemas will not come again. A plugin that breaks over it gets a new instance.
     pub(super) fn close(&mut self, schemas: &[u32]) {
-        let Some(instance) = self.instance.as_mut() else {
-            return;
-        };
-        if let Some(cause) = schemas.iter().find_map(|id| instance.close(*id).err()) {
+        let mut instances = self.instance.iter_mut().chain(&mut self.fellows);
+        let broken = instances.find_map(|instance| schemas.iter().find_map(|id| instance.close(*id).err()));
+        if let Some(cause) = broken {
             tracing::warn!(plugin = %self.settings.name, error = %cause, "plugin broke while closing a schema: starting it again");
             self.instance = None;
+            self.fellows.clear();
         }
     }
 
@@ -313,6 +299,8 @@ impl Link {
     pub(super) fn trade_places(&mut self, other: &mut Self) {
         std::mem::swap(self, other);
         std::mem::swap(&mut self.ledger, &mut other.ledger);
+        // Whoever stands by does so alone.
+        other.fellows.clear();
     }
 
     /// Notes that it has taken a place.
@@ -386,10 +374,7 @@ impl Link {
             self.ledger.measures.call(started.elapsed());
             match done {
                 Ok((returned, records, counters)) => {
-                    for (name, value) in counters {
-                        *self.ledger.measures.counts.entry(name.clone()).or_insert(0.0) += value;
-                        *self.ledger.counters.entry(name).or_insert(0.0) += value;
-                    }
+                    self.ledger.count(counters);
                     return Ok((returned, records));
                 }
                 Err(CallError::Refused(error)) => {
@@ -437,16 +422,18 @@ impl Link {
     fn ready(&mut self, moment: Moment) -> Result<&mut Instance, CallError> {
         let instance = match self.instance.take() {
             Some(instance) => instance,
-            None => {
-                let mut instance = Instance::start(&self.loaded, &self.bounds, moment)?;
-                instance.configure(&self.settings.config.to_string())?;
-                if let Some(saved) = &self.saved {
-                    instance.restore(saved)?;
-                }
-                instance
-            }
+            None => self.new_instance(moment)?,
         };
         Ok(self.instance.insert(instance))
+    }
+
+    fn new_instance(&self, moment: Moment) -> Result<Instance, CallError> {
+        let mut instance = Instance::start(&self.loaded, &self.bounds, moment)?;
+        instance.configure(&self.settings.config.to_string())?;
+        if let Some(saved) = &self.saved {
+            instance.restore(saved)?;
+        }
+        Ok(instance)
     }
 
     /// What a failed call asks for where it stops the connector.
@@ -474,6 +461,43 @@ impl Link {
             }
         }
     }
+}
+
+impl Ledger {
+    fn count(&mut self, counters: BTreeMap<String, f64>) {
+        for (name, value) in counters {
+            *self.measures.counts.entry(name.clone()).or_insert(0.0) += value;
+            *self.counters.entry(name).or_insert(0.0) += value;
+        }
+    }
+}
+
+/// What a transform made of a batch, checked; `None` where it dropped all of it.
+fn taken(item: &Item, outcome: Outcome, most: usize, (schemas, routed): (&mut Schemas, &mut Routed)) -> Result<Option<Item>, CallError> {
+    let rows = item.rows.num_rows();
+    let fits = |bytes: usize| match bytes > most {
+        true => Err(CallError::Broken(Breakage::TooMuch {
+            most,
+            rows: share(rows, most, bytes),
+        })),
+        false => Ok(()),
+    };
+    let made = match outcome {
+        Outcome::Unchanged => return Ok(Some(item.clone())),
+        Outcome::Dropped => return Ok(None),
+        Outcome::Changed(batch) => {
+            fits(batch.len())?;
+            Schemas::changed(item, &batch)?
+        }
+        Outcome::Reshaped(reshaped) => {
+            fits(reshaped.batch.len())?;
+            schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?
+        }
+    };
+    if let Some(routes) = Routes::of(&made.rows) {
+        routes.check(routed)?;
+    }
+    Ok((made.rows.num_rows() > 0).then_some(made))
 }
 
 /// A plugin's bounds from its settings.

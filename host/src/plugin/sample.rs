@@ -124,7 +124,8 @@ impl Sample {
         self.batch.rows.num_rows()
     }
 
-    fn made(rows: &Rows) -> anyhow::Result<Self> {
+    /// Of rows that were made up.
+    pub(super) fn made(rows: &Rows) -> anyhow::Result<Self> {
         let (schema, batch) = rows.messages().context("make a batch")?;
         let read = record_batches(&[schema, batch].concat()).context("read a batch that was made")?;
         let mut sample = Self::of(read.into_iter().next().context("find a batch that was made")?)?;

@@ -35,40 +35,48 @@ pub struct Rejected {
 }
 
 /// An item on its way through a plugin, whole or in parts.
-pub(super) struct Sifting {
-    /// The next part in order is the last one.
-    parts: Vec<Item>,
+pub(super) struct Sifting<R> {
+    /// The next part in order is the last one. Of some it is known what they became.
+    parts: Vec<(Item, Option<R>)>,
     attempts: usize,
 }
 
-impl Sifting {
-    /// All of it is to be given to the plugin.
-    pub(super) fn of(item: Item) -> Self {
-        Self {
-            parts: vec![item],
-            attempts: ATTEMPTS,
-        }
+impl<R> Sifting<R> {
+    /// All of these are to be given to the plugin, but those of which `made` has what they became.
+    pub(super) fn of(parts: Vec<Item>, made: Vec<Option<R>>) -> Self {
+        let made = made.into_iter().chain(std::iter::repeat_with(|| None));
+        let mut parts: Vec<_> = parts.into_iter().zip(made).collect();
+        parts.reverse();
+        Self { parts, attempts: ATTEMPTS }
     }
 
-    /// Calls the plugin with the next part that it takes; none once all of them are dealt with.
+    /// Whether it is known what the next part became.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.parts.last(), Some((_, Some(_))))
+    }
+
+    /// The next part that the plugin takes, and what it makes of it; none once all of them are dealt with.
     ///
     /// # Errors
     /// The plugin's failure where its `on_error` is `Stop` or it wants a retry; a failure that no row can be blamed for.
-    pub(super) fn next<R>(
+    pub(super) fn next(
         &mut self,
         link: &mut Link,
         work: &Work<'_>,
         rejected: &mut Vec<Rejected>,
         mut call: impl FnMut(&mut Link, &Work<'_>, &Item) -> Result<R, Failed>,
-    ) -> Result<Option<R>, Fault> {
-        while let Some(part) = self.parts.pop() {
+    ) -> Result<Option<(Item, R)>, Fault> {
+        while let Some((part, made)) = self.parts.pop() {
+            if let Some(made) = made {
+                return Ok(Some((part, made)));
+            }
             let work = Work {
                 // While a row is looked for, one failure is enough; the verdict on the row itself is tried twice again.
                 attempts: if part.rows.num_rows() > 1 { self.attempts } else { ATTEMPTS },
                 ..*work
             };
             match call(link, &work, &part) {
-                Ok(result) => return Ok(Some(result)),
+                Ok(made) => return Ok(Some((part, made))),
                 Err(failed) => self.failed(link, &work, rejected, (part, failed))?,
             }
         }
@@ -117,11 +125,11 @@ impl Sifting {
     }
 }
 
-fn push(parts: &mut Vec<Item>, part: &Item, start: usize, end: usize) {
+fn push<R>(parts: &mut Vec<(Item, Option<R>)>, part: &Item, start: usize, end: usize) {
     if start < end {
         let mut some = part.clone();
         some.rows = part.rows.slice(start, end - start);
-        parts.push(some);
+        parts.push((some, None));
     }
 }
 

@@ -59,10 +59,7 @@ impl Tryout {
     /// # Errors
     /// What it is or lacks.
     pub fn start(settings: &config::Plugin, cache_dir: &Path) -> anyhow::Result<Self> {
-        let pool = Pool {
-            plugins: 1,
-            memory: settings.memory,
-        };
+        let pool = Pool::of(std::slice::from_ref(settings));
         let interrupts = matches!(settings.origin, PluginOrigin::File(_));
         let engine = if interrupts {
             engine::interruptible(pool)
@@ -88,13 +85,54 @@ impl Tryout {
     /// # Errors
     /// What it refuses or breaks over.
     pub fn run(&mut self, sample: &Sample) -> Result<Tried, Fault> {
-        let batch = &sample.batch;
-        let (item, closed) = self.schemas.admit(batch).map_err(Fault::stop)?;
+        let item = self.admit(sample)?;
+        self.alone(sample, &item)
+    }
+
+    /// Has its instances share a batch as in a connector, and drops what they make.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn share(&mut self, sample: &Sample) -> Result<(), Fault> {
+        let item = self.admit(sample)?;
+        let parts = self.link.split(vec![item]);
+        if let [item] = parts.as_slice() {
+            return self.alone(sample, item).map(drop);
+        }
+        let known = known(sample);
+        let transactions = &sample.batch.transactions;
+        let made: Vec<bool> = if self.is_encoder() {
+            let call = |part: &Item| Call::for_batch(&part.rows, &sample.topic, &known, MAX_CALL_BYTES);
+            let shares = parts.iter().map(|part| (part, call(part))).collect();
+            let made = self.link.encode_abreast(MOMENT, shares, &mut self.schemas, transactions);
+            made.iter().map(Option::is_some).collect()
+        } else {
+            let shares: Vec<_> = parts.iter().map(|part| (part, MAX_CALL_BYTES)).collect();
+            let made = self
+                .link
+                .process_abreast(MOMENT, &shares, (&mut self.schemas, &mut self.routed), transactions);
+            made.iter().map(Option::is_some).collect()
+        };
+        for (part, is_made) in parts.iter().zip(made) {
+            if !is_made {
+                drop(self.alone(sample, part)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, sample: &Sample) -> Result<Item, Fault> {
+        let (item, closed) = self.schemas.admit(&sample.batch).map_err(Fault::stop)?;
         self.link.close(&closed);
-        let known: Arc<BTreeSet<Arc<str>>> = Arc::new([Arc::clone(&sample.topic)].into());
+        Ok(item)
+    }
+
+    fn alone(&mut self, sample: &Sample, item: &Item) -> Result<Tried, Fault> {
+        let batch = &sample.batch;
+        let known = known(sample);
         let call = || Call::for_batch(&item.rows, &sample.topic, &known, MAX_CALL_BYTES);
         let work = Work {
-            what: &|| format!("{} rows of {}.{}", batch.rows.num_rows(), batch.table.database, batch.table.name),
+            what: &|| format!("{} rows of {}.{}", item.rows.num_rows(), batch.table.database, batch.table.name),
             moment: MOMENT,
             call: if self.is_encoder() { &call } else { &Call::closed },
             most: Most {
@@ -104,12 +142,12 @@ impl Tryout {
             attempts: 1,
         };
         let tried = if self.is_encoder() {
-            let encoded = self.link.encode(&work, &item, &mut self.schemas, &batch.transactions);
+            let encoded = self.link.encode(&work, item, &mut self.schemas, &batch.transactions);
             encoded.map(Tried::Records)
         } else {
             let processed = self
                 .link
-                .process(&work, &item, (&mut self.schemas, &mut self.routed), &batch.transactions);
+                .process(&work, item, (&mut self.schemas, &mut self.routed), &batch.transactions);
             processed.map(|item| match item {
                 None => Tried::Dropped,
                 Some(item) => Tried::Batch(Box::new(Milled {
@@ -120,6 +158,11 @@ impl Tryout {
         };
         tried.map_err(|failed| self.link.fault(&work, failed))
     }
+}
+
+/// Topics that records of the batch may go to.
+fn known(sample: &Sample) -> Arc<BTreeSet<Arc<str>>> {
+    Arc::new([Arc::clone(&sample.topic)].into())
 }
 
 impl Milled {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::cache::hex;
 use super::contents;
+use super::engine::Pool;
 use super::offers::{Offer, Offers, Version};
 use super::trial::rehearse;
 use super::workshop::Workshop;
@@ -30,8 +31,8 @@ pub(super) struct Plan {
     pub workshops: Vec<Arc<Workshop>>,
     /// The connector's own file, where it has one.
     pub file: Option<PathBuf>,
-    /// Memory that instances have room for, in bytes.
-    pub most_memory: usize,
+    /// What there is room for.
+    pub most: Pool,
     /// What is at work, and where new versions are offered.
     pub offers: Arc<Offers>,
 }
@@ -245,11 +246,14 @@ impl Desk {
         if loaded.digest == version.loaded.digest && same(settings, &version.settings) {
             return Ok(None);
         }
-        if settings.memory > self.plan.most_memory {
+        let most = self.plan.most;
+        if settings.memory > most.memory || settings.instances > most.instances {
             bail!(
-                "memory = {} is more than the {} for which room was made when the connector started: start it anew",
+                "memory = {} and instances = {} are more than the {} and {} for which room was made when the connector started: start it anew",
                 settings.memory,
-                self.plan.most_memory
+                settings.instances,
+                most.memory,
+                most.instances
             );
         }
         let new = Version {
@@ -330,6 +334,6 @@ fn digest(bytes: &[u8]) -> String {
 /// Whether two plugins have the same settings.
 fn same(one: &Plugin, other: &Plugin) -> bool {
     let tables = |plugin: &Plugin| plugin.tables.as_ref().map(|tables| tables.as_str().to_owned());
-    let plain = |plugin: &Plugin| (plugin.memory, plugin.call_timeout, plugin.log_lines, plugin.state, plugin.on_error);
-    one.config == other.config && plain(one) == plain(other) && tables(one) == tables(other)
+    let bounds = |plugin: &Plugin| (plugin.memory, plugin.call_timeout, plugin.log_lines, plugin.state, plugin.instances);
+    one.config == other.config && bounds(one) == bounds(other) && one.on_error == other.on_error && tables(one) == tables(other)
 }

@@ -66,6 +66,9 @@ pub(super) struct Description {
     /// Control events it wants.
     #[serde(default)]
     pub controls: Vec<String>,
+    /// Whether several instances may process batches at once.
+    #[serde(default)]
+    pub parallel: bool,
     /// Whether it goes by the display widths of TINYINT columns.
     #[serde(default)]
     pub widths: Widths,

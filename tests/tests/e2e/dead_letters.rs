@@ -130,6 +130,37 @@ fn rows_that_a_plugin_refuses_or_breaks_on_go_to_the_dead_letters_and_the_others
 }
 
 #[test]
+fn several_instances_that_share_a_batch_keep_the_order_and_find_the_rows_at_fault() {
+    let (mut database, mut connector) = judged("dead_shared", "dead_letter");
+    connector.plugin = connector.plugin.replacen("config =", "instances = 4\nconfig =", 1) + "\ninstances = 3";
+    connector.sink.push_str("\npartitions_with_key = 1");
+    database.exec("INSERT INTO t VALUES (1, 'fine')");
+    let rowmill = connector.start();
+    Kafka::shared().read(&[&connector.topic("t")], 1);
+    // One statement, so that its rows come in large batches.
+    database.exec(
+        "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
+         SELECT a.i * 899 + b.i, CASE a.i * 899 + b.i WHEN 5000 THEN 'refuse' WHEN 7100 THEN 'trap' ELSE 'fine' END FROM n a JOIN n b ON a.i < 13 ORDER BY 1",
+    );
+    database.exec("INSERT INTO t VALUES (100000, 'fine')");
+    let messages = Kafka::shared().read_until(&[&connector.topic("t")], |messages| {
+        messages.last().is_some_and(|message| message.integer("id") == 100_000)
+    });
+    rowmill.terminate().assert_code(0);
+    let ids: Vec<i64> = messages.iter().map(|message| message.integer("id")).collect();
+    let rows = (2..13_i64).flat_map(|a| (2..=900).map(move |b| a * 899 + b));
+    let mut expected: Vec<i64> = rows.filter(|id| ![5000, 7100].contains(id)).chain([1, 100_000]).collect();
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    let mut found: Vec<_> = letters(&connector)
+        .iter()
+        .map(|letter| (header(letter, "code").to_owned(), letter.json()["after"]["id"].clone()))
+        .collect();
+    found.sort_by_key(|(code, _)| code.clone());
+    assert_eq!(found, [("not-wanted".to_owned(), 5000.into()), ("trapped".to_owned(), 7100.into())]);
+}
+
+#[test]
 fn a_row_on_which_a_plugin_takes_too_long_is_found_and_goes_to_the_dead_letters_alone() {
     let (mut database, connector) = judged("dead_slow", "dead_letter");
     database.exec("INSERT INTO t VALUES (1, 'fine'), (2, 'fine'), (3, 'spin'), (4, 'fine'), (5, 'fine')");

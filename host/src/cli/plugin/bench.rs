@@ -15,55 +15,81 @@ const ROWS: usize = 4096;
 const MIN_ROUNDS: usize = 3;
 
 /// Measures, and prints rates and their ratio.
-pub(super) fn bench(file: &Path, input: Option<&Path>, config: &str, seconds: u64) -> Result<(), Failure> {
-    let settings = settings(file, config)?;
+pub(super) fn bench(file: &Path, (input, config): (Option<&Path>, &str), (seconds, instances): (u64, u32)) -> Result<(), Failure> {
+    let mut settings = settings(file, config)?;
     let samples = match input {
         Some(_) => wiring::samples(input)?,
         None => vec![wiring::orders(ROWS)?],
     };
     let rows: usize = samples.iter().map(Sample::rows).sum();
-    let mut plugin = wiring::try_plugin(&settings)?;
-    let mut builtin = wiring::try_plugin(&wiring::plugin_settings("builtin", "envelope", "{}")?)?;
-    let kind = if plugin.is_encoder() { "encoder" } else { "transform" };
-    // The first round of each opens schemas and fills caches.
-    round(&mut plugin, &samples)?;
-    round(&mut builtin, &samples)?;
-    let (mut own, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end || ratios.len() < MIN_ROUNDS {
-        let (ours, theirs) = if ratios.len() % 2 == 0 {
-            let ours = round(&mut plugin, &samples)?;
-            (ours, round(&mut builtin, &samples)?)
-        } else {
-            let theirs = round(&mut builtin, &samples)?;
-            (round(&mut plugin, &samples)?, theirs)
-        };
-        own.push(ours);
-        others.push(theirs);
-        ratios.push(theirs / ours);
+    let name = settings.0.name.clone();
+    let mut all = vec![
+        wiring::try_plugin(&settings)?,
+        wiring::try_plugin(&wiring::plugin_settings("builtin", "envelope", "{}")?)?,
+    ];
+    settings.0.instances = instances;
+    if instances > 1 {
+        all.push(wiring::try_plugin(&settings)?);
     }
-    let rounds = ratios.len();
-    let (own, others, ratio) = (median(own), median(others), median(ratios));
+    let kind = all
+        .first()
+        .map_or("", |plugin| if plugin.is_encoder() { "encoder" } else { "transform" });
+    let (seconds, rounds) = measure(&mut all, &samples, Duration::from_secs(seconds))?;
+    let [own, others, shared @ ..] = seconds.as_slice() else {
+        return Ok(());
+    };
     #[expect(
         clippy::as_conversions,
         clippy::cast_precision_loss,
         reason = "a number of rows, for a rate that is shown rounded"
     )]
-    let rows_number = rows as f64;
-    output::print(&format!(
-        "plugin    {} ({kind})\nbatch     {rows} rows\nrate      {:.0} rows/s, {:.3} us a row\nenvelope  {:.0} rows/s\nratio     {ratio:.2} of the built-in encoder's speed, median of {rounds} rounds side by side\n",
-        settings.0.name,
-        rows_number / own,
-        own * 1e6 / rows_number,
-        rows_number / others,
-    ))
+    let number = rows as f64;
+    let ratio = |one: &[f64], other: &[f64]| median(one.iter().zip(other).map(|(one, other)| other / one).collect());
+    let rate = |seconds: &[f64]| number / median(seconds.to_vec());
+    let mut text = format!(
+        "plugin    {name} ({kind})\nbatch     {rows} rows\nrate      {:.0} rows/s, {:.3} us a row\nenvelope  {:.0} rows/s\nratio     {:.2} of the built-in encoder's speed, median of {rounds} rounds side by side\n",
+        rate(own),
+        1e6 / rate(own),
+        rate(others),
+        ratio(own, others),
+    );
+    for shared in shared {
+        text += &format!(
+            "shared    {:.0} rows/s by {instances} instances, {:.2} times as many as by one\n",
+            rate(shared),
+            ratio(shared, own)
+        );
+    }
+    output::print(&text)
+}
+
+/// Seconds that each plugin took in each round, in turns, and how many rounds there were.
+fn measure(plugins: &mut [Tryout], samples: &[Sample], time: Duration) -> Result<(Vec<Vec<f64>>, usize), Failure> {
+    // The first round of each opens schemas and fills caches.
+    for plugin in &mut *plugins {
+        round(plugin, samples)?;
+    }
+    let mut seconds = vec![Vec::new(); plugins.len()];
+    let end = Instant::now() + time;
+    let mut rounds = 0;
+    while Instant::now() < end || rounds < MIN_ROUNDS {
+        let mut turns: Vec<_> = plugins.iter_mut().zip(&mut seconds).collect();
+        // Nobody is always the first.
+        let first = rounds % turns.len();
+        turns.rotate_left(first);
+        for (plugin, seconds) in turns {
+            seconds.push(round(plugin, samples)?);
+        }
+        rounds += 1;
+    }
+    Ok((seconds, rounds))
 }
 
 /// Seconds that all samples take.
 fn round(plugin: &mut Tryout, samples: &[Sample]) -> Result<f64, Failure> {
     let started = Instant::now();
     for sample in samples {
-        drop(plugin.run(sample)?);
+        plugin.share(sample)?;
     }
     Ok(started.elapsed().as_secs_f64().max(1e-9))
 }

@@ -85,6 +85,10 @@ pub(super) enum Action {
         /// How long to measure.
         #[arg(long, default_value_t = 3, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
+
+        /// So many instances share each batch, where the plugin may do so: `instances` of its [[plugin]]. Measured beside one.
+        #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+        instances: u32,
     },
 
     /// Prints a connector's plugins as JSON, as of its last commit: versions, what they replaced, what was taken back, bytes that they keep.
@@ -134,7 +138,8 @@ pub(super) fn plugin(action: &Action) -> Result<(), Failure> {
             input,
             config,
             seconds,
-        } => bench::bench(file, input.as_deref(), config, *seconds),
+            instances,
+        } => bench::bench(file, (input.as_deref(), config), (*seconds, *instances)),
         Action::List { config } => control::list(config),
         Action::Reload(Request { config, plugin }) => control::request(config, PluginOrder::Reload(plugin.clone())),
         Action::Rollback(Request { config, plugin }) => control::request(config, PluginOrder::RollBack(plugin.clone())),

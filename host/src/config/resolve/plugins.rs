@@ -60,6 +60,7 @@ fn plugin(reader: &mut Reader<'_>, path: &str, origin: PluginOrigin, before: &[P
         origin,
         config: config(reader, &format!("{path}.config")),
         memory: reader.bytes(&format!("{path}.memory")),
+        instances: u32::try_from(reader.integer(&format!("{path}.instances"))).unwrap_or(1),
         call_timeout: reader.duration(&format!("{path}.call_timeout_ms")),
         log_lines: u32::try_from(reader.integer(&format!("{path}.log_lines"))).unwrap_or(u32::MAX),
         state: reader.bytes(&format!("{path}.state")),

@@ -31,6 +31,11 @@ pub(super) fn sieve() -> Vec<u8> {
     std::fs::read(built().join("sieve.wasm")).unwrap()
 }
 
+/// The transform that judges each row by its text.
+pub(super) fn judge() -> Vec<u8> {
+    std::fs::read(built().join("judge.wasm")).unwrap()
+}
+
 /// A plugin cache that stays from one test run to the next.
 pub(super) fn shared_cache() -> PathBuf {
     target().join("cache")

@@ -1,6 +1,7 @@
 //! The room as the pipeline sees it, with guests that misbehave.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod abreast;
 mod guests;
 mod hand_over;
 mod limits;
@@ -81,6 +82,7 @@ fn plugin(path: &Path, task: &str) -> Plugin {
         origin: PluginOrigin::File(path.to_owned()),
         config: serde_json::json!({ "do": task }),
         memory: 16 << 20,
+        instances: 1,
         call_timeout: Duration::from_secs(5),
         log_lines: 100,
         state: 1 << 10,
@@ -272,6 +274,7 @@ fn the_built_in_envelope_loads_and_encodes_without_a_file() {
         origin: PluginOrigin::Builtin("envelope".to_owned()),
         config: serde_json::json!({}),
         memory: 64 << 20,
+        instances: 1,
         call_timeout: Duration::from_secs(5),
         log_lines: 100,
         state: 1 << 10,

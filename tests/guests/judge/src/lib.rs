@@ -21,6 +21,7 @@ impl Transform for Judge {
         Description {
             name: "judge",
             version: "1.0.0",
+            parallel: true,
             ..Description::default()
         }
     }
