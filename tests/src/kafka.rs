@@ -153,6 +153,19 @@ impl Kafka {
         read
     }
 
+    /// Reads a topic of one partition from its beginning, one message after the other, as they come.
+    pub fn follow(&self, topic: &str) -> Follower {
+        let consumer = self.consumer();
+        until(&format!("the topic {topic}"), || partitions(&consumer, topic));
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        Follower {
+            consumer,
+            topic: topic.to_owned(),
+        }
+    }
+
     /// Reads topics from the beginning until `count` messages have come.
     pub fn read(&self, topics: &[&str], count: usize) -> Vec<Message> {
         self.read_until(topics, |read| read.len() >= count)
@@ -267,6 +280,36 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> Option<i32> {
     let found = metadata.topics().iter().find(|t| t.name() == topic)?;
     let count = i32::try_from(found.partitions().len()).unwrap();
     (found.error().is_none() && count > 0).then_some(count)
+}
+
+/// Reads on where it was.
+pub struct Follower {
+    consumer: BaseConsumer,
+    topic: String,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+impl Follower {
+    /// The next message, as soon as it is committed.
+    ///
+    /// # Panics
+    /// When the deadline passes.
+    pub fn next_message(&self) -> Message {
+        let mut read = Vec::new();
+        let end = Instant::now() + DEADLINE;
+        loop {
+            take(&self.consumer, &mut read);
+            if let Some(message) = read.pop() {
+                return message;
+            }
+            assert!(Instant::now() < end, "waited in vain for the next message of {}", self.topic);
+        }
+    }
 }
 
 /// One message.

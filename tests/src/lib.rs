@@ -31,7 +31,7 @@ pub use cluster::Cluster;
 pub use connector::Connector;
 pub use http::{Http, Metrics};
 pub use json::{array_items, object_members};
-pub use kafka::{Kafka, Message, OpenTransaction};
+pub use kafka::{Follower, Kafka, Message, OpenTransaction};
 pub use mysql::{Database, Kind, Server, Session};
 pub use process::{Ended, Rowmill, binary, command, run_command};
 pub use proxy::{Cut, Direction, Proxy, Traffic};

@@ -94,12 +94,21 @@ impl Rowmill {
     /// # Panics
     /// Where it has ended.
     pub fn peak_memory_mib(&self) -> u64 {
+        self.kernel_tells("VmHWM:") / 1024
+    }
+
+    /// The memory that it has resident now, in KiB: the kernel's `VmRSS`.
+    ///
+    /// # Panics
+    /// Where it has ended.
+    pub fn memory_kib(&self) -> u64 {
+        self.kernel_tells("VmRSS:")
+    }
+
+    fn kernel_tells(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .expect("the kernel tells VmHWM");
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for a line of the log that `wanted` accepts.

@@ -1,5 +1,7 @@
 //! A plugin's file is replaced while rows flow.
 
+mod many;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,6 +1,7 @@
 //! New versions in the places of old ones, and the way back.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 
@@ -140,6 +141,7 @@ impl Chain {
     /// Puts in place what has passed its trial, all at once, after the old versions handed over what they held.
     pub(super) fn take_offer(&mut self, records: &mut Deliver<'_>) -> Result<(), Fault> {
         let Some(offer) = self.offers.take() else { return Ok(()) };
+        let started = Instant::now();
         let Some(mut successors) = self.successors(&offer) else {
             return Ok(());
         };
@@ -149,6 +151,7 @@ impl Chain {
                 .into_iter()
                 .try_for_each(&mut *records)?;
         }
+        let pause_us = started.elapsed().as_micros();
         for (at, successor) in &mut successors {
             if let Some(link) = self.line.links.get_mut(*at) {
                 link.trade_places(successor);
@@ -157,7 +160,7 @@ impl Chain {
                     *slot = Some(Former::Ready(successor.version()));
                 }
                 let (old, new) = (successor.short_digest(), link.short_digest());
-                tracing::info!(plugin = link.name(), old, new, version = %link.description.version, from_seq = self.moment.seed, "plugin swapped");
+                tracing::info!(plugin = link.name(), old, new, version = %link.description.version, from_seq = self.moment.seed, pause_us, "plugin swapped");
             }
         }
         // What former transforms made of tables comes no more.
