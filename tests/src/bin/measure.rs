@@ -4,7 +4,7 @@
 //! Rows a second count from the moment at which the first record is in the topic to that at which its last commit is, as the
 //! broker's high watermarks tell, asked every few milliseconds; that all records are there, a `read_committed` reader counts
 //! afterwards. CPU seconds are user and system time of the whole process
-//! from its start, and the peak of its resident memory is the kernel's own (`VmHWM`); both are read from /proc when the last
+//! from its start, those of its threads by their names, and the peak of its resident memory is the kernel's own (`VmHWM`); both are read from /proc when the last
 //! record has arrived.
 //!
 //! With `ROWMILL_BENCH_KILLS` it is killed so often on the way, at even distances, and started again: CPU seconds are then those of all
@@ -19,6 +19,7 @@
     reason = "a measurement fails by panicking"
 )]
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,7 @@ fn main() {
     let id = child.id();
     cpu += cpu_seconds(id);
     let resident = resident.max(resident_mib(id));
+    let threads = cpu_of_threads(id);
     let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().unwrap();
     assert!(status.success(), "sending SIGTERM");
     let status = child.wait().unwrap();
@@ -95,6 +97,13 @@ fn main() {
         total / seconds
     );
     println!("CPU-s/million rows   {:.2}   ({cpu:.2} s in all)", cpu / total * 1e6);
+    if kills == 0 {
+        let threads: Vec<String> = threads
+            .iter()
+            .map(|(name, seconds)| format!("{name} {:.2}", seconds / total * 1e6))
+            .collect();
+        println!("  of which           {}", threads.join(", "));
+    }
     println!("peak resident MiB    {resident:.0}");
     println!("start to first       {:.3} s", first.duration_since(started).as_secs_f64());
 }
@@ -173,6 +182,26 @@ fn cpu_seconds(id: u32) -> f64 {
     // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field behind it, in ticks of 10 ms.
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     fields[11..13].iter().map(|f| f.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+/// Seconds that threads have run so far, those of one name together, the busiest first; the few that ran less than a hundredth of all are left out.
+fn cpu_of_threads(id: u32) -> Vec<(String, f64)> {
+    let mut names: BTreeMap<String, f64> = BTreeMap::new();
+    for thread in std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten() {
+        let read = |name: &str| std::fs::read_to_string(thread.path().join(name));
+        // A thread may end meanwhile.
+        let (Ok(name), Ok(ran)) = (read("comm"), read("schedstat")) else {
+            continue;
+        };
+        let nanoseconds: f64 = ran.split_whitespace().next().unwrap().parse().unwrap();
+        // librdkafka has one for each broker, under names such as `rdk:broker1`.
+        let name = name.trim().trim_end_matches(|last: char| last.is_ascii_digit() || last == '-');
+        *names.entry(name.to_owned()).or_default() += nanoseconds / 1e9;
+    }
+    let all: f64 = names.values().sum();
+    let mut busy: Vec<_> = names.into_iter().filter(|(_, seconds)| *seconds > all / 100.0).collect();
+    busy.sort_by(|one, other| other.1.total_cmp(&one.1));
+    busy
 }
 
 fn resident_mib(id: u32) -> f64 {
