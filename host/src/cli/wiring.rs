@@ -182,12 +182,14 @@ pub(super) fn replay(
     pipeline::replay(config, offsets, stop, told)
 }
 
-/// How a connector would run the plugin of this file, or the built-in of this name, and where what is compiled is kept.
+/// How a connector would run the plugin of this file, or the built-in of this name, with these settings of its own; and where what is
+/// compiled is kept.
 ///
 /// # Errors
 /// What is wrong with the options.
-pub(super) fn plugin_settings(key: &str, value: &str, options: &str) -> Result<(rowmill::config::Plugin, PathBuf), Failure> {
-    let key = format!("plugin.0.{key}");
+pub(super) fn plugin_settings(key: &str, value: &str, options: &[(&str, &str)]) -> Result<(rowmill::config::Plugin, PathBuf), Failure> {
+    let of_plugin = [(key, value)].into_iter().chain(options.iter().copied());
+    let of_plugin: Vec<_> = of_plugin.map(|(key, value)| (format!("plugin.0.{key}"), value)).collect();
     let written = [
         ("name", "plugin"),
         ("source.host", "127.0.0.1"),
@@ -196,9 +198,12 @@ pub(super) fn plugin_settings(key: &str, value: &str, options: &str) -> Result<(
         ("source.database", "none"),
         ("source.tables", "none"),
         ("sink.kind", "stdout"),
-        (key.as_str(), value),
-        ("plugin.0.config", options),
+        // The plugin's own limit counts here, not the connector's.
+        ("limits.memory", "64GiB"),
     ];
+    let written = written
+        .into_iter()
+        .chain(of_plugin.iter().map(|(key, value)| (key.as_str(), *value)));
     let config = rowmill::config::parse_map(written, &rowmill::config::Surroundings::of_process(Path::new("")))?;
     let plugin = config.plugins.into_iter().next();
     Ok((plugin.ok_or_else(|| Failure::usage("no plugin is named"))?, config.cache_dir))

@@ -50,6 +50,7 @@ mod events;
 mod former;
 mod keys;
 mod large;
+mod languages;
 mod layouts;
 mod log;
 mod mariadb;

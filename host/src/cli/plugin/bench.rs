@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::super::failure::Failure;
 use super::super::output;
 use super::super::wiring::{self, Sample, Tryout};
-use super::settings;
+use super::{Options, settings};
 
 /// Rows of the batch: about what the pipeline cuts under load.
 const ROWS: usize = 4096;
@@ -15,8 +15,8 @@ const ROWS: usize = 4096;
 const MIN_ROUNDS: usize = 3;
 
 /// Measures, and prints rates and their ratio.
-pub(super) fn bench(file: &Path, (input, config): (Option<&Path>, &str), (seconds, instances): (u64, u32)) -> Result<(), Failure> {
-    let mut settings = settings(file, config)?;
+pub(super) fn bench(file: &Path, (input, options): (Option<&Path>, &Options), (seconds, instances): (u64, u32)) -> Result<(), Failure> {
+    let mut settings = settings(file, options)?;
     let samples = match input {
         Some(_) => wiring::samples(input)?,
         None => vec![wiring::orders(ROWS)?],
@@ -25,7 +25,7 @@ pub(super) fn bench(file: &Path, (input, config): (Option<&Path>, &str), (second
     let name = settings.0.name.clone();
     let mut all = vec![
         wiring::try_plugin(&settings)?,
-        wiring::try_plugin(&wiring::plugin_settings("builtin", "envelope", "{}")?)?,
+        wiring::try_plugin(&wiring::plugin_settings("builtin", "envelope", &[])?)?,
     ];
     settings.0.instances = instances;
     if instances > 1 {

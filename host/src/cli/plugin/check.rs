@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::super::failure::Failure;
 use super::super::output;
 use super::super::wiring::{self, Report};
-use super::{options, path_text};
+use super::{Options, path_text};
 
 /// Prints what was found; fails where the file would not load.
-pub(super) fn check(file: &Path, config: &str, as_json: bool) -> Result<(), Failure> {
-    let options = options(config)?;
+pub(super) fn check(file: &Path, options: &Options, as_json: bool) -> Result<(), Failure> {
+    let options = options.written()?;
     let wasm = wiring::read_plugin(file)?;
-    let (settings, _) = wiring::plugin_settings("path", &path_text(file)?, options)?;
+    let (settings, _) = wiring::plugin_settings("path", &path_text(file)?, &options)?;
     let report = wiring::inspect_plugin(&settings, &wasm);
     if as_json {
         output::print_json(&object(&report))?;

@@ -39,9 +39,8 @@ pub(super) enum Action {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Its configuration, a JSON object.
-        #[arg(long, default_value = "{}", value_name = "JSON")]
-        config: String,
+        #[command(flatten)]
+        options: Options,
 
         /// Prints one JSON object.
         #[arg(long)]
@@ -59,9 +58,8 @@ pub(super) enum Action {
         #[arg(long, value_name = "BATCH.arrow")]
         input: Option<PathBuf>,
 
-        /// Its configuration, a JSON object.
-        #[arg(long, default_value = "{}", value_name = "JSON")]
-        config: String,
+        #[command(flatten)]
+        options: Options,
 
         /// Sends only so many rows.
         #[arg(long, value_name = "N")]
@@ -78,9 +76,8 @@ pub(super) enum Action {
         #[arg(long, value_name = "BATCH.arrow")]
         input: Option<PathBuf>,
 
-        /// Its configuration, a JSON object.
-        #[arg(long, default_value = "{}", value_name = "JSON")]
-        config: String,
+        #[command(flatten)]
+        options: Options,
 
         /// How long to measure.
         #[arg(long, default_value_t = 3, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
@@ -104,6 +101,18 @@ pub(super) enum Action {
 
     /// Brings the version of a plugin back that was replaced last; what replaced it is not taken again until it is asked for, or changes.
     Rollback(Request),
+}
+
+/// What a connector would say of the plugin.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Its configuration, a JSON object.
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    config: String,
+
+    /// Memory that it may have, such as 256MiB. Without it, the default of the key `memory`.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
 }
 
 /// Which plugin of a connector.
@@ -131,40 +140,46 @@ pub(super) enum Kind {
 pub(super) fn plugin(action: &Action) -> Result<(), Failure> {
     match action {
         Action::New { name, kind, sdk } => new::new(name, *kind, sdk.as_deref()),
-        Action::Check { file, config, json } => check::check(file, config, *json),
-        Action::Test { file, input, config, rows } => test::test(file, input.as_deref(), config, *rows),
+        Action::Check { file, options, json } => check::check(file, options, *json),
+        Action::Test {
+            file,
+            input,
+            options,
+            rows,
+        } => test::test(file, input.as_deref(), options, *rows),
         Action::Bench {
             file,
             input,
-            config,
+            options,
             seconds,
             instances,
-        } => bench::bench(file, (input.as_deref(), config), (*seconds, *instances)),
+        } => bench::bench(file, (input.as_deref(), options), (*seconds, *instances)),
         Action::List { config } => control::list(config),
         Action::Reload(Request { config, plugin }) => control::request(config, PluginOrder::Reload(plugin.clone())),
         Action::Rollback(Request { config, plugin }) => control::request(config, PluginOrder::RollBack(plugin.clone())),
     }
 }
 
-/// A plugin's configuration, which has to be an object.
-fn options(config: &str) -> Result<&str, Failure> {
-    match serde_json::from_str(config) {
-        Ok(serde_json::Value::Object(_)) => Ok(config),
-        Ok(_) => Err(Failure::usage(
-            "--config: expected a JSON object such as '{\"columns\": [\"email\"]}'",
-        )),
-        Err(error) => Err(Failure::usage(format!(
-            "--config: expected a JSON object such as '{{\"columns\": [\"email\"]}}': {error}"
-        ))),
+impl Options {
+    /// As settings of a `[[plugin]]`.
+    fn written(&self) -> Result<Vec<(&'static str, &str)>, Failure> {
+        let example = "--config: expected a JSON object such as '{\"columns\": [\"email\"]}'";
+        match serde_json::from_str(&self.config) {
+            Ok(serde_json::Value::Object(_)) => {}
+            Ok(_) => return Err(Failure::usage(example)),
+            Err(error) => return Err(Failure::usage(format!("{example}: {error}"))),
+        }
+        let memory = self.memory.iter().map(|memory| ("memory", memory.as_str()));
+        Ok([("config", self.config.as_str())].into_iter().chain(memory).collect())
     }
 }
 
 /// How a connector would run this file, and where what is compiled is kept.
-fn settings(file: &Path, config: &str) -> Result<(rowmill::config::Plugin, PathBuf), Failure> {
-    let options = options(config)?;
+fn settings(file: &Path, options: &Options) -> Result<(rowmill::config::Plugin, PathBuf), Failure> {
+    let options = options.written()?;
     // A file that is not there is no question of configuration.
     drop(wiring::read_plugin(file)?);
-    wiring::plugin_settings("path", &path_text(file)?, options)
+    wiring::plugin_settings("path", &path_text(file)?, &options)
 }
 
 /// A path as a setting, which has to be text.

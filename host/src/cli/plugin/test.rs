@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::super::failure::Failure;
 use super::super::{output, wiring};
-use super::settings;
+use super::{Options, settings};
 
 /// Prints what the plugin makes of a batch, and a summary on stderr.
-pub(super) fn test(file: &Path, input: Option<&Path>, config: &str, rows: Option<usize>) -> Result<(), Failure> {
-    let settings = settings(file, config)?;
+pub(super) fn test(file: &Path, input: Option<&Path>, options: &Options, rows: Option<usize>) -> Result<(), Failure> {
+    let settings = settings(file, options)?;
     let samples = wiring::samples(input)?;
     let mut plugin = wiring::try_plugin(&settings)?;
     let mut left = rows.unwrap_or(usize::MAX);

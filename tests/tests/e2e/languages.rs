@@ -1,0 +1,202 @@
+//! The examples in other languages than Rust: each is built by its own script, and takes rows of a real MySQL to a real Kafka.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pipeline_tests::{Connector, Database, Kafka, Message, Server, binary, command};
+use serde_json::{Value, json};
+
+/// The component of an example, compiled: what a connector then loads from the cache.
+fn example(language: &str, more: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(language);
+    let built = binary().parent().and_then(Path::parent).unwrap().join("guests-test/examples");
+    let file = built.canonicalize().unwrap_or(built).join(format!("{language}.wasm"));
+    let made = Command::new(folder.join("build")).arg(&file).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // A program without optimizations compiles the larger ones for a minute; nobody waits for it with a deadline.
+    let tried = tried(&file, more);
+    assert_eq!(tried.0, Some(0), "{}", tried.1);
+    file
+}
+
+/// `rowmill plugin test`: its exit status, and all that it printed.
+fn tried(file: &Path, more: &[&str]) -> (Option<i32>, String) {
+    let done = command(&[&["plugin", "test", file.to_str().unwrap(), "--memory", "256MiB"], more].concat())
+        .output()
+        .unwrap();
+    let text = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (done.status.code(), text.concat())
+}
+
+/// A table of one partition, and a connector with these plugins.
+fn prepare(table: &str, plugins: &str) -> (Database, Connector) {
+    let mut database = Server::shared().database("languages");
+    database.exec(table);
+    let mut connector = Connector::new(&mut database, &Kafka::shared(), "t");
+    connector.plugin = plugins.to_owned();
+    connector.sink += "\npartitions_with_key = 1";
+    connector.sections = "[limits]\nmemory = \"512MiB\"".to_owned();
+    (database, connector)
+}
+
+/// The records that so many changes become.
+fn records(connector: &Connector, count: usize) -> Vec<Message> {
+    let (kafka, topic) = (Kafka::shared(), connector.topic("t"));
+    let running = connector.start();
+    kafka.read_bytes(&topic, count);
+    running.terminate().assert_code(0);
+    let messages = kafka.read_to_end(&topic);
+    assert_eq!(messages.len(), count);
+    messages
+}
+
+/// Rows as MySQL makes JSON of them.
+fn rows(database: &mut Database, members: &str, rest: &str) -> Vec<Value> {
+    let rows = database.query(&format!("SELECT JSON_OBJECT({members}) FROM t {rest}"));
+    let parse = |row: &Vec<Option<String>>| serde_json::from_str(row[0].as_deref().unwrap()).unwrap();
+    rows.iter().map(parse).collect()
+}
+
+#[test]
+fn the_encoder_in_c_keeps_a_compacted_topic_as_the_table_is() {
+    let file = example("c", &["--config", r#"{"others":"leave-out"}"#]);
+    let (mut database, mut connector) = prepare(
+        "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(40), small SMALLINT UNSIGNED, big BIGINT UNSIGNED, low BIGINT, medium MEDIUMINT, \
+         born YEAR, paid BIT(1), doc JSON)",
+        &format!("path = {file:?}"),
+    );
+    database.exec("INSERT INTO t VALUES (1, 'Größe \"😀\"\\n\\t\\0\\\\', 65535, 18446744073709551615, -9223372036854775808, -8388608, 1999, 1, '{\"a\": [1, null, \"x\"]}')");
+    database.exec("INSERT INTO t VALUES (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (-3, '', 0, 0, 0, 0, 0, 0, '[]')");
+    database.exec("UPDATE t SET name = 'x' WHERE id = 2");
+    database.exec("UPDATE t SET id = 4 WHERE id = 2");
+    database.exec("DELETE FROM t WHERE id = -3");
+    // Of the columns that did not change there is nothing in the row image.
+    database.exec("SET SESSION binlog_row_image = MINIMAL");
+    database.exec("UPDATE t SET small = 7 WHERE id = 4");
+    let messages = records(&connector, 8);
+    let keys: Vec<&str> = messages.iter().map(|message| message.key.as_deref().unwrap()).collect();
+    let key = |id: &str| format!(r#"{{"id":{id}}}"#);
+    assert_eq!(keys, ["1", "2", "-3", "2", "2", "4", "-3", "4"].map(key));
+    assert_eq!(
+        (messages[4].value.as_str(), messages[6].value.as_str()),
+        ("", ""),
+        "the former key, and what is gone"
+    );
+    assert_eq!(messages[7].value, r#"{"small":7}"#);
+    let members = "'id', id, 'name', name, 'small', small, 'big', big, 'low', low, 'medium', medium, 'born', born, \
+                   'paid', IF(paid IS NULL, NULL, CAST(IF(paid, 'true', 'false') AS JSON)), 'doc', doc";
+    assert_eq!(vec![messages[0].json()], rows(&mut database, members, "WHERE id = 1"));
+    database.exec("UPDATE t SET small = NULL WHERE id = 4");
+    assert_eq!(vec![messages[5].json()], rows(&mut database, members, "WHERE id = 4"));
+
+    // What it does not know it refuses by name, and leaves out where it is told to.
+    database.exec("ALTER TABLE t ADD price DECIMAL(5,2)");
+    database.exec("SET SESSION binlog_row_image = FULL");
+    database.exec("INSERT INTO t (id, price) VALUES (5, 1.5)");
+    let ended = connector.start().wait();
+    assert!(
+        ended.reason().contains("writing this column, whose type it does not know: price"),
+        "{}",
+        ended.reason()
+    );
+    connector.plugin += "\nconfig = { others = \"leave-out\" }";
+    let messages = records(&connector, 10);
+    assert_eq!(messages[9].json()["id"], json!(5));
+    assert_eq!(messages[9].json().get("price"), None);
+}
+
+#[test]
+fn the_encoder_in_python_tells_every_type_as_mysql_prints_it() {
+    let file = example("python", &[]);
+    let (mut database, connector) = prepare(
+        "CREATE TABLE t (id INT, part CHAR(3) CHARACTER SET latin1, tiny TINYINT, big BIGINT UNSIGNED, price DECIMAL(12,2), wide DECIMAL(50,10), \
+         single FLOAT, ratio DOUBLE, day DATE, local DATETIME(3), instant TIMESTAMP(6) NULL, span TIME(1), born YEAR, flag BIT(1), bits BIT(12), \
+         size ENUM('S','M','Größe'), tags SET('a','b','c'), doc JSON, raw VARBINARY(20), body TEXT, PRIMARY KEY (part, id))",
+        &format!("path = {file:?}\nmemory = \"256MiB\""),
+    );
+    database.exec("SET time_zone = '+00:00', sql_mode = ''");
+    database.exec(
+        "INSERT INTO t VALUES (1, 'ä', -128, 18446744073709551615, -9999999999.99, 1234567890123456789012345678901234567890.0123456789, -1.5, 0.1, \
+         '2024-02-29', '9999-12-31 23:59:59.999', '2024-02-29 23:59:59.000001', '-838:59:58.9', 2155, 1, 2748, 'Größe', 'a,c', \
+         '{\"a\": [1, null, \"x\"]}', 0x00FF1080, 'two\\nlines 😀'), \
+         (2, 'b', NULL, NULL, 0, -0.5, NULL, NULL, '0000-00-00', '2024-00-00', NULL, '00:00:00.1', 0, 0, 0, 'S', '', 'null', '', '')",
+    );
+    database.exec("INSERT INTO t (id, part) VALUES (3, 'c')");
+    let members = "'id', id, 'part', part, 'tiny', tiny, 'big', big, 'price', CAST(price AS CHAR), 'wide', CAST(wide AS CHAR), 'single', single, \
+                   'ratio', ratio, 'day', CAST(day AS CHAR), 'local', CAST(local AS CHAR), 'instant', CONCAT(instant, 'Z'), 'span', CAST(span AS CHAR), \
+                   'born', born, 'flag', IF(flag IS NULL, NULL, CAST(IF(flag, 'true', 'false') AS JSON)), 'bits', bits + 0, 'size', size, \
+                   'tags', IF(tags IS NULL, NULL, IF(tags = '', JSON_ARRAY(), CAST(CONCAT('[\"', REPLACE(tags, ',', '\",\"'), '\"]') AS JSON))), \
+                   'doc', doc, 'raw', TO_BASE64(raw), 'body', body";
+    let stored = rows(&mut database, members, "ORDER BY id");
+    database.exec("SET SESSION binlog_row_image = MINIMAL");
+    database.exec("UPDATE t SET price = 2.5, body = NULL WHERE id = 1");
+    database.exec("SET SESSION binlog_row_image = FULL");
+    database.exec("DELETE FROM t WHERE id = 3");
+    let messages = records(&connector, 5);
+    let told: Vec<Value> = messages.iter().map(Message::json).collect();
+    for (told, stored) in told.iter().zip(&stored) {
+        assert_eq!(&told["after"], stored);
+        assert_eq!((&told["op"], told.get("before")), (&json!("insert"), None));
+    }
+    assert_eq!(stored.len(), 3);
+    let table = format!("{}.t", database.name);
+    let ts = messages[3].timestamp;
+    assert_eq!(
+        told[3],
+        json!({"table": table, "op": "update", "ts": ts, "before": {"id": 1, "part": "ä"}, "after": {"price": "2.50", "body": null}})
+    );
+    assert_eq!(
+        (&told[4]["op"], &told[4]["before"], told[4].get("after")),
+        (&json!("delete"), &stored[2], None)
+    );
+    let keys: Vec<&str> = messages.iter().map(|message| message.key.as_deref().unwrap()).collect();
+    let key = |(part, id): (&str, &str)| format!(r#"{{"part":"{part}","id":{id}}}"#);
+    assert_eq!(keys, [("ä", "1"), ("b", "2"), ("c", "3"), ("ä", "1"), ("c", "3")].map(key));
+}
+
+#[test]
+fn the_transform_in_javascript_hides_texts_before_any_encoder_sees_them() {
+    let file = example("javascript", &["--config", r#"{"columns":["name"]}"#]);
+    let (mut database, connector) = prepare(
+        "CREATE TABLE t (id INT PRIMARY KEY, email VARCHAR(60), phone VARCHAR(40) CHARACTER SET latin1, price DECIMAL(8,2), note TEXT)",
+        &format!(
+            "path = {file:?}\nmemory = \"256MiB\"\nconfig = {{ columns = [\"email\", \"phone\"], keep = 4 }}\n\n[[plugin]]\nbuiltin = \"debezium-json\""
+        ),
+    );
+    database.exec("INSERT INTO t VALUES (1, 'ann@example.com', '+49 30 1234567', 1.5, 'as it is'), (2, NULL, '', 2, NULL), (3, 'a@b', 'äöüßéè', 3, '')");
+    database.exec("UPDATE t SET email = '😀 larger@example.com' WHERE id = 1");
+    database.exec("DELETE FROM t WHERE id = 3");
+    let messages = records(&connector, 6);
+    // Each byte of a hidden character is an asterisk.
+    let hidden = |column: &str| {
+        let text = format!("CONVERT({column} USING utf8mb4)");
+        format!("CONCAT(REPEAT('*', LENGTH({text}) - LENGTH(RIGHT({text}, 4))), RIGHT({text}, 4))")
+    };
+    let members = format!("'id', id, 'email', {}, 'phone', {}, 'note', note", hidden("email"), hidden("phone"));
+    let stored = rows(&mut database, &members, "ORDER BY id");
+    let payload = |at: usize| {
+        let mut message = messages[at].json();
+        let payload = message.get("payload").cloned().unwrap_or(message.take());
+        let image = |name: &str| {
+            let mut image = payload[name].clone();
+            image.as_object_mut().map(|image| image.remove("price"));
+            image
+        };
+        (image("before"), image("after"))
+    };
+    assert_eq!(payload(3).1, stored[0], "the update");
+    assert_eq!(payload(3).0, payload(0).1);
+    assert_eq!(payload(0).1["email"], "***********.com");
+    assert_eq!(payload(1).1, stored[1]);
+    assert_eq!(payload(4).0, json!({"id": 3, "email": "a@b", "phone": "****üßéè", "note": ""}));
+    let (code, text) = tried(&file, &["--config", r#"{"columns":["id"]}"#]);
+    assert!(
+        code == Some(1) && text.contains("hiding column id, which is no text (code no-text)"),
+        "{text}"
+    );
+    let (code, text) = tried(&file, &["--config", r#"{"column":["id"]}"#]);
+    assert!(
+        code == Some(1) && text.contains("the options are columns and keep (code bad-config)"),
+        "{text}"
+    );
+}
