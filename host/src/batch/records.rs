@@ -7,7 +7,7 @@ pub type Entry<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 /// Records in order. Lists hold one entry a record unless they say otherwise. Whoever makes one has checked that all
 /// bounds ascend and lie in their data.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
     /// Topics that `topics` points into.
     pub topic_names: Vec<Arc<str>>,

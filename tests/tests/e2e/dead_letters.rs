@@ -1,37 +1,40 @@
 //! Rows that the decoder, a plugin or the topic does not take: they stop the connector, go to the dead-letter topic or are left
 //! out, and no other row is touched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use pipeline_tests::{Connector, Database, Kafka, Message, Server, binary, environment, until};
 use serde_json::Value;
 
-/// The transform that judges rows by their text, built as the host's own tests build it.
+/// A plugin of `tests/guests`, built as the host's own tests build it.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    let target = binary().parent().and_then(Path::parent).unwrap().join("guests-test");
+    let mut cargo = Command::new("cargo");
+    cargo.args([
+        "build",
+        "--release",
+        "--locked",
+        "--target",
+        "wasm32-wasip2",
+        "-p",
+        name,
+        "--target-dir",
+    ]);
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"] {
+        cargo.env_remove(name);
+    }
+    let guests = Path::new(&environment("CARGO_MANIFEST_DIR")).join("guests");
+    let output = cargo.arg(&target).current_dir(guests).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    target.join(format!("wasm32-wasip2/release/{name}.wasm"))
+}
+
+/// The transform that judges rows by their text.
 pub(crate) fn judge() -> &'static Path {
-    static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target = binary().parent().and_then(Path::parent).unwrap().join("guests-test");
-        let mut cargo = Command::new("cargo");
-        cargo.args([
-            "build",
-            "--release",
-            "--locked",
-            "--target",
-            "wasm32-wasip2",
-            "-p",
-            "judge",
-            "--target-dir",
-        ]);
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"] {
-            cargo.env_remove(name);
-        }
-        let guests = Path::new(&environment("CARGO_MANIFEST_DIR")).join("guests");
-        let output = cargo.arg(&target).current_dir(guests).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        target.join("wasm32-wasip2/release/judge.wasm")
-    })
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| guest("judge"))
 }
 
 /// A connector of table `t (id, v)` whose transform judges `v`.

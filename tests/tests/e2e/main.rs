@@ -81,3 +81,4 @@ mod widths;
 mod written;
 mod xa;
 mod zones;
+mod zoo;

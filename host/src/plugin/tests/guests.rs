@@ -36,6 +36,16 @@ pub(super) fn judge() -> Vec<u8> {
     std::fs::read(built().join("judge.wasm")).unwrap()
 }
 
+/// The encoder that turns at row 13.
+pub(super) fn zoo() -> Vec<u8> {
+    std::fs::read(built().join("zoo.wasm")).unwrap()
+}
+
+/// The transform that imports sockets.
+pub(super) fn dialer() -> Vec<u8> {
+    std::fs::read(built().join("dialer.wasm")).unwrap()
+}
+
 /// A plugin cache that stays from one test run to the next.
 pub(super) fn shared_cache() -> PathBuf {
     target().join("cache")

@@ -10,6 +10,7 @@ mod kept;
 mod swap;
 mod transforms;
 mod tried;
+mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,7 +97,11 @@ fn batch(version: u32, xids: &[u64]) -> Batch {
     let count = xids.len();
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::try_from(count).unwrap()));
     let names: ArrayRef = Arc::new(StringArray::from(vec![Some("näme"); count]));
-    let columns = vec![Field::new("id", DataType::Int64, false), Field::new("name", DataType::Utf8, true)];
+    let of_kind = |kind: &str| std::collections::HashMap::from([("rowmill.kind".to_owned(), kind.to_owned())]);
+    let columns = vec![
+        Field::new("id", DataType::Int64, false).with_metadata(of_kind("int")),
+        Field::new("name", DataType::Utf8, true).with_metadata(of_kind("string")),
+    ];
     let after = StructArray::new(columns.clone().into(), vec![ids, names], None);
     let schema = Schema::new(vec![
         Field::new("seq", DataType::UInt64, false),
