@@ -48,6 +48,7 @@ mod documents;
 mod encoders;
 mod events;
 mod former;
+mod kept;
 mod keys;
 mod large;
 mod languages;
