@@ -81,6 +81,7 @@ mod message;
 mod moment;
 mod output;
 mod row;
+mod row_image;
 mod schema;
 mod state;
 mod transactions;
@@ -102,7 +103,8 @@ pub use encoder::{Encoder, EncoderRunner, FlushReason};
 pub use error::Error;
 pub use moment::{Date, Datetime, Time};
 pub use output::{HandOver, Key, Output, Record, Sink};
-pub use row::{Locate, Row, RowImage};
+pub use row::{Locate, Row};
+pub use row_image::RowImage;
 pub use schema::{Field, Kind, Schema};
 #[cfg(feature = "schema")]
 pub use schemars;

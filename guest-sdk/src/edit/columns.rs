@@ -2,9 +2,9 @@
 
 use super::{Edit, Slot};
 use crate::cells::Cells;
-use crate::row::{Locate, RowImage};
 use crate::tree::Node;
 use crate::{Error, Field};
+use crate::{Locate, RowImage};
 
 impl<'a> Edit<'a> {
     /// Gives a column other values of its own type, in both images. `fill` is asked for every row image that has the column, also where it

@@ -11,9 +11,9 @@ pub use route::{Headers, Route, RouteView};
 pub(crate) use take::{Bitmap, Source, bits, fixed, texts};
 
 use crate::cells::{Cells, Old};
-use crate::row::{Locate, Row, RowImage};
 use crate::tree::Node;
 use crate::{Batch, Error, Field};
+use crate::{Locate, Row, RowImage};
 use route::Routes;
 
 /// A batch that is being changed. What it does is written down call by call, and made by [`Edit::finish`].

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{Edit, Source, of_row};
+use crate::Row;
 use crate::cells::Cells;
 use crate::message::Parts;
-use crate::row::Row;
 use crate::schema::Place;
 use crate::tree::{Node, Tree, Type};
 use crate::{Batch, Error, Field};
