@@ -68,6 +68,25 @@ fn a_version_that_breaks_again_and_again_is_taken_back_and_not_taken_again() {
 }
 
 #[test]
+fn a_version_that_breaks_over_what_may_come_is_not_taken_unless_the_one_at_work_does_too() {
+    // Nothing of the kind has come yet: it is in the batch that has something of everything.
+    for (task, taken) in [("trap-at-odd-dates-if-b", false), ("trap-at-odd-dates", true)] {
+        let lab = Lab::new();
+        let path = lab.put("probe.wasm", &guests::probe('A'));
+        let mut chain = lab.chain(&[plugin(&path, task)]).unwrap();
+        run(&mut chain, &batch(1, &[1])).unwrap();
+        lab.put("probe.wasm", &guests::probe('B'));
+        load(&mut chain, |chain, values| {
+            assert!(taken || mark(values) == "AAAA", "{task}");
+            let (swapped, refused) = chain.swaps();
+            assert!(!taken || refused == 0, "{task}");
+            swapped + refused > 0
+        });
+        assert_eq!(chain.swaps(), (u64::from(taken), u64::from(!taken)), "{task}");
+    }
+}
+
+#[test]
 fn a_version_that_takes_far_fewer_rows_is_taken_back_before_a_batch_suffers() {
     let lab = Lab::new();
     let path = lab.put("probe.wasm", &guests::probe('A'));

@@ -18,6 +18,8 @@ static MARK: [u8; 16] = *b"PROBE-MARK-AAAA!";
 thread_local! {
     static TASK: RefCell<String> = const { RefCell::new(String::new()) };
     static CALLS: RefCell<u32> = const { RefCell::new(0) };
+    /// Of a schema that has odd dates.
+    static ODD: RefCell<Option<u32>> = const { RefCell::new(None) };
 }
 
 struct Probe;
@@ -63,7 +65,10 @@ impl Lifecycle for Probe {
         Ok(())
     }
 
-    fn open_schema(_id: u32, message: Vec<u8>) -> Result<(), Error> {
+    fn open_schema(id: u32, message: Vec<u8>) -> Result<(), Error> {
+        if message.windows(9).any(|window| window == b"odd_dates") {
+            ODD.set(Some(id));
+        }
         match message.first_chunk::<4>() {
             Some([0xff, 0xff, 0xff, 0xff]) if message.len() % 8 == 0 => Ok(()),
             _ => Err(error("not-encapsulated", None)),
@@ -83,7 +88,7 @@ impl Lifecycle for Probe {
 }
 
 impl Encode for Probe {
-    fn encode(_schema: u32, batch: Vec<u8>, transactions: Transactions) -> Result<(), Error> {
+    fn encode(schema: u32, batch: Vec<u8>, transactions: Transactions) -> Result<(), Error> {
         let xids = transactions.xids;
         let calls = CALLS.with_borrow_mut(|calls| {
             *calls += 1;
@@ -110,6 +115,12 @@ impl Encode for Probe {
             }
             "trap-if-b" => {
                 if mark() == "BBBB" {
+                    panic!("on purpose");
+                }
+                echo(&xids);
+            }
+            "trap-at-odd-dates" | "trap-at-odd-dates-if-b" => {
+                if ODD.with_borrow(|odd| *odd == Some(schema)) && (!task().ends_with("-if-b") || mark() == "BBBB") {
                     panic!("on purpose");
                 }
                 echo(&xids);
