@@ -7,6 +7,8 @@
 
 mod store;
 
+pub(crate) use store::raw;
+
 use crate::column::Column;
 use crate::edit::Bitmap;
 use crate::schema::Storage;
@@ -240,6 +242,30 @@ impl Cells {
             return Err(self.wrong_type("bytes"));
         }
         self.data(bytes);
+        Ok(())
+    }
+
+    /// Bytes as a text of lower-case hexadecimal digits, such as a digest's.
+    ///
+    /// ```
+    /// # use rowmill_sdk::{Batch, Error, Field, Outcome};
+    /// # fn process(batch: &Batch<'_>, digest: [u8; 32]) -> Result<Outcome, Error> {
+    /// let mut edit = batch.edit();
+    /// edit.replace("name", Field::new("name", "char(64)")?, |_, out| out.hex(&digest))?;
+    /// edit.finish()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `wrong-type` of a column that is no text.
+    pub fn hex(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.field.storage != Storage::Bytes {
+            return Err(self.wrong_type("a text"));
+        }
+        let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
+        self.undo();
+        self.data.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        self.written();
         Ok(())
     }
 

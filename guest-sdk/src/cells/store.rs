@@ -63,6 +63,12 @@ impl Cells {
     pub(super) fn data(&mut self, bytes: &[u8]) {
         self.undo();
         self.data.extend_from_slice(bytes);
+        self.written();
+    }
+
+    /// Ends a text.
+    #[inline(always)]
+    pub(super) fn written(&mut self) {
         self.values.extend_from_slice(&(self.data.len() as u32).to_le_bytes());
         self.valid.push(true);
         self.written = Written::Value;
@@ -193,7 +199,7 @@ impl Cells {
 }
 
 /// A value's bytes; of a bit, one byte.
-fn raw(old: Old<'_>) -> Cow<'_, [u8]> {
+pub(crate) fn raw(old: Old<'_>) -> Cow<'_, [u8]> {
     let row = old.row;
     match old.column.values {
         Values::Int8(values) | Values::UInt8(values) => Cow::Owned(values.bytes(row).to_vec()),

@@ -38,12 +38,15 @@ impl<'a> Edit<'a> {
         Ok(self)
     }
 
-    /// Makes every value of a column NULL.
+    /// Makes every value of a column NULL. A column that is NOT NULL is so no more.
     ///
     /// # Errors
     /// `no-such-column`.
     pub fn null(&mut self, column: impl Locate) -> Result<&mut Self, Error> {
-        self.set(column, |_, _| Ok(()))
+        let from = column.locate(self.batch.schema)?;
+        self.set(from, |_, _| Ok(()))?;
+        self.slot(from)?.node.set("rowmill.not_null", None);
+        Ok(self)
     }
 
     /// Puts a column of another type in the place of one, under the new field's name. `fill` as for [`Edit::set`]; `out.keep()` is NULL
@@ -124,7 +127,8 @@ impl<'a> Edit<'a> {
         Ok(self)
     }
 
-    /// Sets the key: columns by their names as they come out, in key order; none for a table without a key.
+    /// Sets the key: columns by their names as they come out, in key order; none for a table without a key. Which updates change the key is
+    /// found out anew; where an image before lacks a column of it, what was known of the former key stays.
     pub fn key<N: Into<String>>(&mut self, columns: impl IntoIterator<Item = N>) -> &mut Self {
         self.key = Some(columns.into_iter().map(Into::into).collect());
         self

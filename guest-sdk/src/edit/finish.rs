@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{Bitmap, Edit, Slot, Source};
+use super::{Bitmap, Edit, Slot, Source, leading};
 use crate::cells::Cells;
 use crate::message::Parts;
 use crate::schema::Place;
 use crate::tree::{self, Node, Tree, Type};
-use crate::{Error, Outcome};
+use crate::{Batch, Error, Outcome};
 
 impl<'a> Edit<'a> {
     /// What became of the batch.
@@ -21,7 +21,8 @@ impl<'a> Edit<'a> {
         let tree = self.tree()?;
         let made = self.slots.iter().any(|slot| slot.before.is_some() || slot.after.is_some());
         let reshaped = tree != self.batch.schema.tree;
-        if !made && !reshaped && self.rows.is_none() && self.routes.is_empty() {
+        let retold = self.ops.is_some() || self.key.is_some();
+        if !made && !reshaped && !retold && self.rows.is_none() && self.routes.is_empty() {
             return Ok(Outcome::Unchanged);
         }
         let batch = self.parts()?.message(self.len());
@@ -84,24 +85,28 @@ impl<'a> Edit<'a> {
                     )
                 })?
             }
-            Some(names) => {
-                let mut ordinals = Vec::with_capacity(names.len());
-                for name in names {
-                    let place = self.slots.iter().position(|slot| slot.node.name.eq_ignore_ascii_case(name));
-                    ordinals.push(place.ok_or_else(|| {
-                        Error::new(
-                            "no-such-column",
-                            format!(
-                                "setting the key of {}.{}: no column `{name}` comes out",
-                                schema.database, schema.table
-                            ),
-                        )
-                    })?);
-                }
-                ordinals
-            }
+            Some(_) => self.new_key()?.unwrap_or_default(),
         };
         Ok(Some(serde_json::Value::from(ordinals).to_string()))
+    }
+
+    /// Ordinals of the key that was set, as they come out.
+    fn new_key(&self) -> Result<Option<Vec<usize>>, Error> {
+        let Some(names) = &self.key else { return Ok(None) };
+        let ordinal = |name: &String| {
+            let place = self.slots.iter().position(|slot| slot.node.name.eq_ignore_ascii_case(name));
+            place.ok_or_else(|| {
+                let schema = self.batch.schema;
+                Error::new(
+                    "no-such-column",
+                    format!(
+                        "setting the key of {}.{}: no column `{name}` comes out",
+                        schema.database, schema.table
+                    ),
+                )
+            })
+        };
+        names.iter().map(ordinal).collect::<Result<_, _>>().map(Some)
     }
 
     /// Nodes and buffers of all columns.
@@ -113,6 +118,8 @@ impl<'a> Edit<'a> {
         if batch.has_odd_dates() {
             odd = Some(self.odd_dates(rows.as_deref()));
         }
+        let new_key = if self.key.is_some() { self.new_key()? } else { None };
+        let ops = self.ops.take();
         let mut slots = std::mem::take(&mut self.slots);
         let mut parts = Parts::default();
         let mut source = Source {
@@ -122,7 +129,20 @@ impl<'a> Edit<'a> {
         for field in &batch.schema.tree.fields {
             let name = field.name.as_str();
             match name {
-                "before" | "after" => image(field, name == "after", &mut slots, rows.as_deref(), &mut source, &mut parts)?,
+                "op" if ops.is_some() => {
+                    leading::add_ops(ops.as_deref().unwrap_or_default(), &mut parts);
+                    field.pass(&mut source.place);
+                }
+                "flags" if ops.is_some() || new_key.is_some() => {
+                    let rows = chosen(rows.as_deref(), batch.rows());
+                    leading::add_flags((batch, &rows), ops.as_deref(), new_key.as_deref(), &slots, &mut parts)?;
+                    field.pass(&mut source.place);
+                }
+                "before" | "after" => {
+                    let shell = ops.as_deref().map(|ops| Shell { batch, ops });
+                    let side = (field, name == "after");
+                    image(side, shell.as_ref(), &mut slots, rows.as_deref(), (&mut source, &mut parts))?;
+                }
                 "before_present" | "after_present" => {
                     let image = if name == "after_present" {
                         Some(&batch.after)
@@ -190,21 +210,29 @@ fn chosen(rows: Option<&[u32]>, count: usize) -> Vec<u32> {
     }
 }
 
+/// Rows whose op is another one now: an image that such an op does not have is null.
+struct Shell<'b> {
+    batch: &'b Batch<'b>,
+    ops: &'b [u8],
+}
+
 /// One image: the struct's own validity, then the columns that come out.
 fn image<'a>(
-    field: &Node,
-    after: bool,
+    (field, after): (&Node, bool),
+    retold: Option<&Shell<'_>>,
     slots: &mut [Slot],
     rows: Option<&[u32]>,
-    source: &mut Source<'_, 'a>,
-    parts: &mut Parts<'a>,
+    (source, parts): (&mut Source<'_, 'a>, &mut Parts<'a>),
 ) -> Result<(), Error> {
     let shell = Node {
         children: Vec::new(),
         ..field.clone()
     };
     let mut next = source.place;
-    source.take(&shell, rows, parts)?;
+    match retold {
+        Some(Shell { batch, ops }) => leading::add_shell((batch, &chosen(rows, batch.rows())), ops, after, parts),
+        None => source.take(&shell, rows, parts)?,
+    }
     let mut places = Vec::with_capacity(field.children.len());
     shell.pass(&mut next);
     for child in &field.children {

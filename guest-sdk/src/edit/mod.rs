@@ -3,6 +3,7 @@
 mod take;
 mod columns;
 mod finish;
+mod leading;
 mod route;
 
 #[cfg(feature = "harness")]
@@ -45,6 +46,8 @@ pub struct Edit<'a> {
     slots: Vec<Slot>,
     metadata: Vec<(String, Option<String>)>,
     key: Option<Vec<String>>,
+    /// The ops that rows are told with; none: their own.
+    ops: Option<Vec<u8>>,
     routes: Routes,
 }
 
@@ -89,6 +92,7 @@ impl<'a> Edit<'a> {
             slots: nodes.iter().enumerate().map(slot).collect(),
             metadata: Vec::new(),
             key: None,
+            ops: None,
             routes: Routes::default(),
         }
     }
@@ -120,6 +124,7 @@ impl<'a> Edit<'a> {
             let made = self.slots.iter_mut().flat_map(|slot| [&mut slot.before, &mut slot.after]);
             made.flatten().for_each(|cells| cells.take(&kept));
             self.routes.take(&kept);
+            leading::take(&mut self.ops, &kept);
             self.rows = Some(rows);
         }
         Ok(self)
@@ -149,7 +154,7 @@ impl<'a> Edit<'a> {
     pub fn select(&mut self, rows: &[usize]) -> Result<&mut Self, Error> {
         let bad = |what: &str| Error::new("bad-selection", format!("choosing rows of a batch: {what}"));
         let untouched = self.rows.is_none() && self.slots.iter().all(|slot| slot.before.is_none() && slot.after.is_none());
-        if !untouched || !self.routes.is_empty() {
+        if !untouched || !self.routes.is_empty() || self.ops.is_some() {
             return Err(bad("something was changed before"));
         }
         if !rows.is_sorted() {

@@ -48,7 +48,7 @@ pub use mill::{Mill, Milled};
 pub use rows::Rows;
 pub use shape::Shape;
 pub use show::{lines, show};
-pub use speed::encode_speed;
+pub use speed::{encode_speed, transform_speed};
 pub use value::Value;
 
 use crate::{Error, Transactions};

@@ -1,11 +1,11 @@
-//! How fast an encoder is, natively, on batches of the benchmark's table.
+//! How fast a plugin is, natively, on batches of the benchmark's table.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::{Rows, Shape, Value};
-use crate::{Encoder, EncoderRunner, Error, Output};
+use crate::{Encoder, EncoderRunner, Error, Output, Transform, TransformRunner};
 
 const ROWS: i64 = 2048;
 
@@ -41,6 +41,27 @@ pub fn encode_speed<E: Encoder>(config: &str) -> Result<(), Error> {
         encoded / seconds,
         bytes.get() / (usize::try_from(calls).unwrap_or(1) * rows.len()).max(1)
     );
+    Ok(())
+}
+
+/// Runs a transform for two seconds and prints rows a second: what the plugins' examples do.
+///
+/// # Errors
+/// As `TransformRunner::configure`, `open_schema` and `process`.
+pub fn transform_speed<T: Transform>(config: &str) -> Result<(), Error> {
+    let rows = rows();
+    let (schema, batch) = rows.messages()?;
+    let transactions = rows.transactions();
+    let mut runner = TransformRunner::<T>::default();
+    runner.configure(config)?;
+    runner.open_schema(1, &schema)?;
+    let (start, mut calls) = (Instant::now(), 0_u32);
+    while start.elapsed().as_secs() < 2 {
+        std::hint::black_box(runner.process(1, &batch, &transactions)?);
+        calls += 1;
+    }
+    let processed = f64::from(calls) * f64::from(i32::try_from(ROWS).unwrap_or(0));
+    println!("{:.0} rows/s", processed / start.elapsed().as_secs_f64());
     Ok(())
 }
 

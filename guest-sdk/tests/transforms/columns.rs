@@ -268,3 +268,52 @@ fn of_several_values_for_one_row_the_last_counts() {
     let outcome = sample().batch().edit().finish().unwrap();
     assert_eq!(outcome, Outcome::Unchanged);
 }
+
+#[test]
+fn with_another_key_updates_say_anew_whether_they_change_it() {
+    let flags = |given: &Given| {
+        let batch = given.batch();
+        (0..batch.rows()).map(|row| batch.flags(row).changes_key()).collect::<Vec<_>>()
+    };
+    assert_eq!(flags(&sample()), [false, false, true, false, false, false, false]);
+    let by_name = |batch: &rowmill_sdk::Batch<'_>| {
+        let mut edit = batch.edit();
+        edit.retain(|row| Ok(row.number() != 5))?;
+        edit.key(["name"]);
+        edit.finish()
+    };
+    let keyed = sample().edit(by_name).unwrap();
+    assert_eq!(flags(&keyed), [false, true, false, false, false, false]);
+    // The last update's image before lacks the name: nothing is known of it.
+    let all = sample().edit(|batch| {
+        let mut edit = batch.edit();
+        edit.key(["name"]);
+        edit.finish()
+    });
+    assert_eq!(flags(&all.unwrap()), [false, true, false, false, false, false, false]);
+    // A key of what is made of others is compared as it comes out.
+    let made = sample().edit(|batch| {
+        let mut edit = batch.edit();
+        edit.retain(|row| Ok(row.number() < 3))?;
+        edit.replace("name", Field::new("name", "char(2)")?, |_, out| out.hex(&[7]))?;
+        edit.key(["name", "tiny"]);
+        edit.finish()
+    });
+    let made = made.unwrap();
+    assert_eq!(flags(&made), [false, false, false]);
+    assert_eq!(column(&made.rows(), "after", "name"), [Some(&json!("07")); 3]);
+    made.arrow();
+}
+
+#[test]
+fn a_column_whose_values_become_null_may_be_null() {
+    let shape = rowmill_sdk::harness::Shape::new("d", "t").column("a", "int", &[]).not_null();
+    let given = Given::of(&rowmill_sdk::harness::Rows::new(&shape).insert(vec![1.into()]));
+    assert!(given.schema.columns[0].not_null);
+    let out = given.edit(|batch| {
+        let mut edit = batch.edit();
+        edit.null("a")?;
+        edit.finish()
+    });
+    assert!(!out.unwrap().schema.columns[0].not_null);
+}

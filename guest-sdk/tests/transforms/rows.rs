@@ -1,7 +1,7 @@
 //! Fewer rows, or more.
 
-use arrow::array::UInt32Array;
-use rowmill_sdk::{Error, Outcome};
+use arrow::array::{Array, UInt32Array};
+use rowmill_sdk::{Error, Op, Outcome};
 
 use super::{Given, sample};
 
@@ -88,4 +88,53 @@ fn rows_that_are_dropped_after_a_change_keep_the_others_values() {
         .unwrap();
     assert_eq!((after(&given, 0), after(&given, 1)), ("row 1".into(), "row 4".into()));
     assert!(matches!(sample().batch().edit().finish(), Ok(Outcome::Unchanged)));
+}
+
+/// Updates told as inserts and deletes.
+fn told(batch: &rowmill_sdk::Batch<'_>, told: impl Fn(usize) -> Op) -> Result<Outcome, Error> {
+    let mut edit = batch.edit();
+    edit.op(|row| match row.op()? {
+        Op::Update => Ok(told(row.number())),
+        op => Ok(op),
+    })?;
+    edit.finish()
+}
+
+#[test]
+fn an_update_is_told_as_an_insert_or_a_delete() {
+    let given = sample();
+    // Rows 1 and 2 are updates, the second one of which changes the key; 5 is one whose images lack columns.
+    let ops = |row: usize| if row == 2 { Op::Delete } else { Op::Insert };
+    let out = given.edit(|batch| told(batch, ops)).unwrap();
+    let (rows, before) = (out.rows(), given.rows());
+    let seen: Vec<_> = rows.iter().map(|row| row["op"].as_str().unwrap()).collect();
+    assert_eq!(seen, ["insert", "insert", "delete", "insert", "insert", "insert", "delete"]);
+    assert_eq!((rows[1].get("before"), &rows[1]["after"]), (None, &before[1]["after"]));
+    assert_eq!((&rows[2]["before"], rows[2].get("after")), (&before[2]["before"], None));
+    let batch = out.batch();
+    assert!((0..7).all(|row| !batch.flags(row).changes_key()), "only an update changes the key");
+    let arrow = out.arrow();
+    let nulls = |name: &str| {
+        (0..7)
+            .filter(|row| arrow.column_by_name(name).unwrap().is_null(*row))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((nulls("before"), nulls("after")), (vec![0, 1, 3, 4, 5], vec![2, 6]));
+    let fewer = given.edit(|batch| {
+        let mut edit = batch.edit();
+        edit.op(|row| Ok(if row.number() == 2 { Op::Delete } else { row.op()? }))?;
+        edit.retain(|row| Ok(row.number() > 1))?;
+        edit.finish()
+    });
+    let ops: Vec<_> = fewer.unwrap().rows().iter().map(|row| row["op"].clone()).collect();
+    assert_eq!(ops, ["delete", "insert", "insert", "update", "delete"]);
+}
+
+#[test]
+fn a_change_that_lacks_its_image_is_refused_and_one_that_stays_changes_nothing() {
+    let given = sample();
+    let batch = given.batch();
+    let error = batch.edit().op(|_| Ok(Op::Update)).err().unwrap();
+    assert_eq!((error.code.as_str(), error.row), ("image-missing", Some(0)));
+    assert_eq!(told(&batch, |_| Op::Update).unwrap(), Outcome::Unchanged);
 }
