@@ -1,6 +1,6 @@
 //! The list of plugins that ship inside the program. The build script reads this file, too.
 
-/// Names, the default encoder first. Each is the crate `rowmill-NAME` in `plugins/NAME`.
+/// Names, the default encoder first, transforms last. Each is the crate `rowmill-NAME` in `plugins/NAME`.
 pub const BUILTINS: &[&str] = &[
     "envelope",
     "debezium-json",
@@ -9,4 +9,8 @@ pub const BUILTINS: &[&str] = &[
     "canal-json",
     "avro",
     "arrow-ipc",
+    "filter",
+    "mask",
+    "project",
+    "route",
 ];

@@ -324,7 +324,7 @@ pub(super) const KEYS: &[Key] = &[
     key("batch.max_bytes", Kind::Bytes(KIB, 64 * MIB), Some("1MiB"), "\"1MiB\"", "Bytes of row images."),
     key("batch.max_delay_ms", Kind::Millis(0, 60_000), Some("20"), "20", "Since the batch's first row."),
     key("plugin.*.path", Kind::Path, None, "\"plugins/mask.wasm\"", "A WebAssembly component. The file is watched: a new one takes over between two batches. Exactly one of `path` and `builtin`."),
-    key("plugin.*.builtin", Kind::Choice(BUILTINS), None, "\"envelope\"", "A plugin that ships inside the program; `docs/encoders.md` says what each writes. Exactly one of `path` and `builtin`.").live(),
+    key("plugin.*.builtin", Kind::Choice(BUILTINS), None, "\"envelope\"", "A plugin that ships inside the program: `docs/encoders.md` says what each encoder writes, `docs/transforms.md` what each transform does. Exactly one of `path` and `builtin`.").live(),
     key("plugin.*.config", Kind::Object, None, "{ update_mode = \"split\", time_zone = \"+08:00\" }", "What the plugin is configured with; each plugin says what it takes."),
     key("plugin.*.memory", Kind::Bytes(MIB, GIB), Some("64MiB"), "\"64MiB\"", "Memory that one instance may have."),
     key("plugin.*.instances", Kind::Integer(1, 64), Some("1"), "4", "Instances that share the rows of a large batch, at the same time, where the plugin's description says that it may be so (`parallel`) and it keeps nothing; the order stays. For plugins that are slower than the rest of the connector."),

@@ -76,6 +76,7 @@ mod streams;
 mod swap;
 mod tables;
 mod texts;
+mod transforms;
 mod values;
 mod wide;
 mod widths;

@@ -121,7 +121,7 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         (
             "[[plugin]]",
             "builtin = \"parquet\"",
-            "plugin.0.builtin: expected one of envelope, debezium-json, flat-json, maxwell-json, canal-json, avro, arrow-ipc, found \"parquet\"",
+            "plugin.0.builtin: expected one of envelope, debezium-json, flat-json, maxwell-json, canal-json, avro, arrow-ipc, filter, mask, project, route, found \"parquet\"",
         ),
         ("[[plugin]]", "path = \"mask.wasm\"", "there is no file /nowhere/mask.wasm"),
     ] {
