@@ -314,7 +314,7 @@ static void put_record(const batch *b, u32 row, int is_tombstone) {
 
 EXPORT("lifecycle", "describe") list *describe(void) {
     static list text;
-    text = TEXT("{\"name\":\"c-json\",\"version\":\"1.0.0\",\"kind\":\"encoder\",\"config\":{\"type\":\"object\",\"properties\":{\"others\":"
+    text = TEXT("{\"name\":\"c-json\",\"version\":\"1.0.0\",\"kind\":\"encoder\",\"parallel\":true,\"config\":{\"type\":\"object\",\"properties\":{\"others\":"
                 "{\"const\":\"leave-out\",\"description\":\"Leave columns out that are no integers, texts or JSON.\"}},"
                 "\"additionalProperties\":false}}");
     done();

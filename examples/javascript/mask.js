@@ -33,7 +33,7 @@ export const lifecycle = {
     const columns = { type: 'array', items: { type: 'string' }, description: 'Names of the text columns to hide, in whatever table.' };
     const keep = { type: 'integer', minimum: 0, default: 0, description: 'Characters at the end that stay.' };
     const config = { type: 'object', properties: { columns, keep }, additionalProperties: false };
-    return JSON.stringify({ name: 'javascript-mask', version: '1.0.0', kind: 'transform', config });
+    return JSON.stringify({ name: 'javascript-mask', version: '1.0.0', kind: 'transform', parallel: true, config });
   },
 
   configure(text) {

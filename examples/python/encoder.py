@@ -161,7 +161,7 @@ class Lifecycle(wit_world.exports.Lifecycle):
             "properties": {"before": {"type": "boolean", "default": True, "description": "Whether updates say what the row was before."}},
             "additionalProperties": False,
         }
-        return json.dumps({"name": "python-json", "version": "1.0.0", "kind": "encoder", "config": schema})
+        return json.dumps({"name": "python-json", "version": "1.0.0", "kind": "encoder", "parallel": True, "config": schema})
 
     def configure(self, config):
         wanted = json.loads(config)

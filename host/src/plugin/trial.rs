@@ -39,6 +39,10 @@ fn replaced(offers: &Offers, offer: &Offer) -> Vec<Version> {
             slot.clone_from(version);
         }
     }
+    // What several instances would make one makes, and the rooms of the others are for those at work.
+    for version in &mut versions {
+        version.settings.instances = 1;
+    }
     versions
 }
 
