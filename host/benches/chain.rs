@@ -100,6 +100,7 @@ fn chain(transforms: &[(&str, Value)], cache: &Path) -> Chain {
     };
     let limits = Limits {
         memory: 512 << 20,
+        routed_topics: 1000,
         ..Limits::default()
     };
     let mut plugins: Vec<Plugin> = transforms.iter().cloned().map(plugin).collect();
