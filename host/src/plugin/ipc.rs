@@ -71,6 +71,14 @@ pub(super) struct Item {
 }
 
 impl Item {
+    /// Its rows from `start` to `end`, without a copy.
+    pub(super) fn slice(&self, start: usize, end: usize) -> Self {
+        Self {
+            announced: Arc::clone(&self.announced),
+            rows: self.rows.slice(start, end - start),
+        }
+    }
+
     /// Bytes that its values take, about.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);

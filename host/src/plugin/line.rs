@@ -276,8 +276,7 @@ impl Through<'_, '_> {
         let Some(most) = self.most_abreast(link, parts, at) else {
             return Vec::new();
         };
-        let parts: Vec<_> = parts.iter().map(|part| (part, most)).collect();
-        link.process_abreast(self.pass.moment, &parts, (self.schemas, self.routed), self.pass.transactions)
+        link.process_abreast(self.pass.moment, (parts, most), (self.schemas, self.routed), self.pass.transactions)
     }
 
     /// The same of an encoder.

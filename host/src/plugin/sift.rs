@@ -127,9 +127,7 @@ impl<R> Sifting<R> {
 
 fn push<R>(parts: &mut Vec<(Item, Option<R>)>, part: &Item, start: usize, end: usize) {
     if start < end {
-        let mut some = part.clone();
-        some.rows = part.rows.slice(start, end - start);
-        parts.push((some, None));
+        parts.push((part.slice(start, end), None));
     }
 }
 

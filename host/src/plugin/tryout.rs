@@ -107,10 +107,12 @@ impl Tryout {
             let made = self.link.encode_abreast(MOMENT, shares, &mut self.schemas, transactions);
             made.iter().map(Option::is_some).collect()
         } else {
-            let shares: Vec<_> = parts.iter().map(|part| (part, MAX_CALL_BYTES)).collect();
-            let made = self
-                .link
-                .process_abreast(MOMENT, &shares, (&mut self.schemas, &mut self.routed), transactions);
+            let made = self.link.process_abreast(
+                MOMENT,
+                (&parts, MAX_CALL_BYTES),
+                (&mut self.schemas, &mut self.routed),
+                transactions,
+            );
             made.iter().map(Option::is_some).collect()
         };
         for (part, is_made) in parts.iter().zip(made) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::lines::Line;
-use super::{Commit, Finding, Sink, TopicSpec, murmur2};
+use super::{Commit, Finding, Sink, TopicSpec};
 use crate::batch::Records;
 use crate::config::{Config, SinkKind};
 use crate::fault::Fault;
@@ -238,7 +238,7 @@ fn line(records: &Records, i: usize, partitions: i32) -> String {
     Line {
         topic: topic.map(|name| &**name),
         partition: match records.partitions.get(i).copied().unwrap_or(-1) {
-            -1 => key.map_or(0, |key| murmur2::partition(key, partitions)),
+            -1 => key.map_or(0, |key| rowmill_sdk::partition(key, partitions)),
             given => given,
         },
         offset: None,

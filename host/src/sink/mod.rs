@@ -6,7 +6,6 @@ mod kafka;
 mod lines;
 mod lines_sink;
 mod mock;
-mod murmur2;
 mod names;
 mod notes;
 mod ownership;

@@ -1,6 +1,5 @@
 //! The transform `route`: sends rows to other topics and partitions, with other keys and more headers.
 
-mod murmur;
 mod options;
 mod rows;
 mod table;

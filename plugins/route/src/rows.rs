@@ -3,7 +3,6 @@
 use rowmill_json::{Keys, OddDates, Side, missing_key};
 use rowmill_sdk::{Batch, Edit, Error, Outcome, json};
 
-use crate::murmur;
 use crate::options::{Illegal, Missing, Options};
 use crate::table::{JsonKey, Key, Partition, Table};
 use crate::template::{Ready, image_with, print};
@@ -33,7 +32,7 @@ pub(crate) fn route(options: &Options, table: &mut Table, batch: &Batch<'_>) -> 
                     }
                     print(row, *column, &mut text)?;
                 }
-                out.int(murmur::partition(text.as_bytes(), *partitions).into())
+                out.int(rowmill_sdk::partition(text.as_bytes(), *partitions).into())
             })?;
         }
     }

@@ -47,11 +47,8 @@ impl Link {
         let count = self.width().min(rows / FEWEST_ROWS);
         if count > 1 {
             let each = rows.div_ceil(count);
-            let part = |start: usize| Item {
-                announced: Arc::clone(&item.announced),
-                rows: item.rows.slice(start, each.min(rows - start)),
-            };
-            parts = (0..rows).step_by(each).map(part).collect();
+            let starts = (0..rows).step_by(each);
+            parts = starts.map(|start| item.slice(start, (start + each).min(rows))).collect();
         }
         parts
     }
@@ -78,22 +75,22 @@ impl Link {
         made.into_iter().map(|made| made.map(|((), records)| records)).collect()
     }
 
-    /// Runs a transform over all parts, each of which may become so many bytes; as `encode_abreast`.
+    /// Runs a transform over all parts, each of which may become `most` bytes; as `encode_abreast`.
     pub(in crate::plugin) fn process_abreast(
         &mut self,
         moment: Moment,
-        parts: &[(&Item, usize)],
+        (parts, most): (&[Item], usize),
         (schemas, routed): (&mut Schemas, &mut Routed),
         transactions: &Transactions,
     ) -> Vec<Option<Option<Item>>> {
-        let shares = parts.iter().map(|(part, _)| (*part, Call::closed())).collect();
+        let shares = parts.iter().map(|part| (part, Call::closed())).collect();
         let made = self.abreast(moment, shares, schemas, &|instance, share| {
             instance.process(share.announced.id, &share.message, transactions.into())
         });
         let made = made.into_iter().zip(parts);
-        made.map(|(made, (part, most))| {
+        made.map(|(made, part)| {
             let (outcome, _) = made?;
-            taken(part, outcome, *most, (schemas, routed)).ok()
+            taken(part, outcome, most, (schemas, routed)).ok()
         })
         .collect()
     }
@@ -105,7 +102,8 @@ impl Link {
         schemas: &mut Schemas,
         run: &(dyn Fn(&mut Instance, &Share) -> Result<R, CallError> + Sync),
     ) -> Vec<Option<(R, Vec<Records>)>> {
-        let mut shares = Vec::with_capacity(parts.len());
+        let count = parts.len();
+        let mut shares = Vec::with_capacity(count);
         for (part, call) in parts {
             // What can't be given here is judged where it is given alone.
             let Ok(message) = schemas.write(part).map(<[u8]>::to_vec) else {
@@ -117,7 +115,7 @@ impl Link {
                 call,
             });
         }
-        let mut all = Vec::with_capacity(shares.len());
+        let mut all = Vec::with_capacity(count);
         let mut shares = shares.into_iter();
         while shares.len() > 0 {
             let some: Vec<Share> = shares.by_ref().take(self.width()).collect();
@@ -135,6 +133,7 @@ impl Link {
                 all.push(done.made);
             }
         }
+        all.resize_with(count, || None);
         all
     }
 
@@ -149,9 +148,7 @@ impl Link {
                 Err(_) => break,
             }
         }
-        while crew.len() < count {
-            crew.push(None);
-        }
+        crew.resize_with(count.max(crew.len()), || None);
         crew
     }
 }

@@ -11,7 +11,6 @@ use super::{KafkaSink, LOOK, Route};
 use crate::batch::Records;
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
-use crate::sink::murmur2;
 
 /// Bytes that a record may need in a record batch beside key, value and headers.
 const RECORD_OVERHEAD: usize = 40;
@@ -52,7 +51,7 @@ impl KafkaSink {
             let partition = match records.partitions.get(i).copied().unwrap_or(-1) {
                 -1 => key.as_ref().map_or(0, |key| {
                     let key = self.producer.lots().data(lot).get(key.clone());
-                    murmur2::partition(key.unwrap_or_default(), route.partitions)
+                    rowmill_sdk::partition(key.unwrap_or_default(), route.partitions)
                 }),
                 given => given,
             };

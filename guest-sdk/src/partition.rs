@@ -5,8 +5,13 @@
 const SEED: u32 = 0x9747_b28c;
 const M: u32 = 0x5bd1_e995;
 
-/// The partition of a key among `partitions` (at least 1; less counts as 1).
-pub(super) fn partition(key: &[u8], partitions: i32) -> i32 {
+/// The partition of a key among `partitions` (at least 1; less counts as 1), as Kafka's Java clients choose it.
+///
+/// ```
+/// assert_eq!(rowmill_sdk::partition(br#"{"mysql_id":1}"#, 6), 4);
+/// ```
+#[must_use]
+pub fn partition(key: &[u8], partitions: i32) -> i32 {
     let positive = hash(key) & 0x7fff_ffff;
     let count = partitions.max(1).unsigned_abs();
     i32::try_from(positive % count).unwrap_or(0)
@@ -62,6 +67,13 @@ mod tests {
             assert_eq!(hash(key.as_bytes()).cast_signed(), *murmur, "{key}");
             assert_eq!(partition(key.as_bytes(), 6), *of_six, "{key}");
             assert_eq!(partition(key.as_bytes(), 7), *of_seven, "{key}");
+        }
+        // Of Kafka's own tests.
+        for (key, murmur) in [
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+        ] {
+            assert_eq!(hash(key.as_bytes()).cast_signed(), murmur, "{key}");
         }
         let bytes = [0xff, 0x80, 0, 1, 0xfe, 0x90, 0xab];
         assert_eq!(hash(&bytes).cast_signed(), 1_690_324_868);
