@@ -147,7 +147,7 @@ impl KafkaSink {
     }
 
     /// What is behind a refusal that only says that something happened before: a message is purged for what its transaction met.
-    pub(super) fn cause(&self, refusal: Refusal) -> Refusal {
+    pub(super) fn cause(&mut self, refusal: Refusal) -> Refusal {
         let mut refusal = match refusal.code {
             Code::PurgeQueue | Code::PurgeInflight | Code::State => self.producer.transaction_error().unwrap_or(refusal),
             Code::Fatal => match self.producer.client().fatal_error() {

@@ -49,8 +49,9 @@ impl Producer {
         self.in_transaction
     }
 
-    /// What made the open transaction impossible, in the broker's words; none while it is sound.
-    pub(in crate::sink::kafka) fn transaction_error(&self) -> Option<Refusal> {
+    /// What made the open transaction impossible, in the broker's words; none while it is sound. Reports that are in are taken on the way:
+    /// after this the transaction can only be given up.
+    pub(in crate::sink::kafka) fn transaction_error(&mut self) -> Option<Refusal> {
         if !self.in_transaction {
             return None;
         }
@@ -58,9 +59,13 @@ impl Producer {
         // SAFETY: the client is alive.
         let refused = checked(unsafe { raw::rd_kafka_begin_transaction(self.client.native_ptr()) });
         let refusal = refused.err()?.refusal;
-        // Only the log tells which partition it is about.
+        if refusal.code == RDKafkaErrorCode::State {
+            return None;
+        }
+        // Only the log tells which partition it is about; it came before the error, perhaps since the last look.
+        self.poll(Duration::ZERO);
         let reason = self.refused.clone().unwrap_or(refusal.reason);
-        (refusal.code != RDKafkaErrorCode::State).then_some(Refusal { reason, ..refusal })
+        Some(Refusal { reason, ..refusal })
     }
 
     /// Sends what is queued without waiting for more; whether every message has been reported.
