@@ -11,6 +11,17 @@ use crate::{Batch, Error, Outcome};
 impl Batch<'_> {
     /// The batch as an arrow-rs `RecordBatch`, under the schema that it was opened with.
     ///
+    /// ```
+    /// use arrow::array::{Array, AsArray};
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let opened = Opened::new(&Rows::sample())?;
+    /// let arrow = opened.batch()?.to_arrow()?;
+    /// let after = arrow.column_by_name("after").expect("every batch has one").as_struct();
+    /// let names = after.column_by_name("name").expect("the table has one").as_string::<i32>();
+    /// assert_eq!((names.len(), names.value(1), names.is_null(3)), (7, "changed", true));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `malformed-message` where arrow-rs refuses the bytes.
     pub fn to_arrow(&self) -> Result<RecordBatch, Error> {
@@ -25,6 +36,16 @@ impl Batch<'_> {
 
 impl Outcome {
     /// A changed batch. Where its schema is not the one that came in, that goes along.
+    ///
+    /// ```
+    /// use rowmill_sdk::{Outcome, harness::{Opened, Rows}};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let arrow = batch.to_arrow()?;
+    ///     Outcome::from_arrow(batch, &arrow.slice(1, 2))
+    /// })?.expect("two rows are left");
+    /// assert_eq!((milled.rows()?.len(), &milled.rows()?[0]["after"]["name"]), (2, &"changed".into()));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `malformed-message` where arrow-rs can't write it.

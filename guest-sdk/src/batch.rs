@@ -47,6 +47,14 @@ pub struct Batch<'a> {
 }
 
 /// What happened to a row.
+///
+/// ```
+/// use rowmill_sdk::{Op, harness::{Opened, Rows}};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let ops = opened.batch()?.iter().map(|row| row.op()).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!((ops[0], ops[1], ops[6]), (Op::Insert, Op::Update, Op::Delete));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// A new row: `after` only.
@@ -58,38 +66,66 @@ pub enum Op {
 }
 
 /// Bits of column `flags`.
+///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows, Shape};
+/// let shape = Shape::new("shop", "orders").column("id", "bigint", &[]).key(&[0]);
+/// let rows = Rows::new(&shape)
+///     .transaction("3e11fa47-71ca-11e1-9e33-c80aa9429562:24", "binlog.000002:400", 7)
+///     .insert(vec![1.into()])
+///     .key_update(vec![1.into()], vec![2.into()]);
+/// let opened = Opened::new(&rows)?;
+/// let (insert, update) = (opened.batch()?.flags(0), opened.batch()?.flags(1));
+/// assert!(insert.is_first() && !insert.is_last() && !insert.is_snapshot());
+/// assert!(update.is_last() && update.changes_key());
+/// assert_eq!(update.bits(), 0b110);
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flags(u8);
 
 impl Flags {
-    /// First row of its transaction.
+    /// First row of its transaction ([example](Self)).
     pub fn is_first(self) -> bool {
         self.0 & 1 != 0
     }
 
-    /// Last row of its transaction, where that was known when the batch was cut.
+    /// Last row of its transaction, where that was known when the batch was cut ([example](Self)).
     pub fn is_last(self) -> bool {
         self.0 & 2 != 0
     }
 
-    /// The update changes the key.
+    /// The update changes the key ([example](Self)).
     #[inline]
     pub fn changes_key(self) -> bool {
         self.0 & 4 != 0
     }
 
-    /// All of them, as column `flags` has them.
+    /// All of them, as column `flags` has them ([example](Self)).
     pub fn bits(self) -> u8 {
         self.0
     }
 
-    /// A row of a snapshot.
+    /// A row of a snapshot ([example](Self)).
     pub fn is_snapshot(self) -> bool {
         self.0 & 8 != 0
     }
 }
 
 /// Rows before or after their change.
+///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows, Shape, Value};
+/// let shape = Shape::new("shop", "orders").column("id", "bigint", &[]).column("note", "text", &[]).key(&[0]);
+/// // Under binlog_row_image=MINIMAL an update tells the key of the row before it, and of the row after it what it has set.
+/// let rows = Rows::new(&shape).update(vec![1.into(), Value::Absent], vec![Value::Absent, Value::Null]);
+/// let opened = Opened::new(&rows)?;
+/// let after = opened.batch()?.after;
+/// assert!(after.has(0) && !after.is_whole(0));
+/// assert!(!after.is_present(0, 0)); // no word of `id`
+/// assert!(after.is_present(0, 1) && after.columns[1].is_null(0)); // `note` is NULL now
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 pub struct Image<'a> {
     /// The table's columns, in order.
     pub columns: Vec<Column<'a>>,
@@ -98,13 +134,13 @@ pub struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// Whether the row has this image.
+    /// Whether the row has this image ([example](Self)).
     #[inline]
     pub fn has(&self, row: usize) -> bool {
         self.valid.is_none_or(|valid| valid.get(row))
     }
 
-    /// Whether the row's image has every column.
+    /// Whether the row's image has every column ([example](Self)).
     #[inline]
     pub fn is_whole(&self, row: usize) -> bool {
         self.present
@@ -112,7 +148,7 @@ impl Image<'_> {
             .is_none_or(|present| present.valid.is_some_and(|valid| !valid.get(row)))
     }
 
-    /// Whether the column is in the row's image. One that is not is absent, which is not NULL.
+    /// Whether the column is in the row's image. One that is not is absent, which is not NULL ([example](Self)).
     #[inline]
     pub fn is_present(&self, row: usize, column: usize) -> bool {
         self.is_whole(row) || self.present.as_ref().is_some_and(|present| present.get(row, column))
@@ -145,7 +181,7 @@ struct OddDates<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Reads an encapsulated record-batch message of `schema`.
+    /// Reads an encapsulated record-batch message of `schema` ([example](Self)).
     ///
     /// # Errors
     /// `malformed-message` where a buffer lies outside of the message or is too short.
@@ -194,18 +230,28 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Number of rows.
+    /// Number of rows ([example](Self)).
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// Order of the row's change in the connector; both halves of an update share it.
+    ///
+    /// ```
+    /// use rowmill_sdk::{Op, harness::{Opened, Rows}};
+    /// let opened = Opened::new(&Rows::sample().at(1_614_748_870_000, 1_614_748_869_000))?;
+    /// let batch = opened.batch()?;
+    /// assert_eq!((batch.seq(0), batch.seq(2)), (1_614_748_790_461_000_000, 1_614_748_790_461_000_002));
+    /// assert_eq!((batch.op(2)?, batch.flags(2).changes_key()), (Op::Update, true));
+    /// assert_eq!(batch.ts(2) - batch.checkpoint_ts(2), 1000);
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     #[inline]
     pub fn seq(&self, row: usize) -> u64 {
         self.seq.u64(row)
     }
 
-    /// What happened to the row.
+    /// What happened to the row ([example](Self::seq)).
     ///
     /// # Errors
     /// `unknown-op` for a number that this SDK does not know.
@@ -219,42 +265,64 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Flags of the row.
+    /// Flags of the row ([example](Self::seq)).
     #[inline]
     pub fn flags(&self, row: usize) -> Flags {
         Flags(self.flags.u8(row))
     }
 
-    /// Event time, in milliseconds since 1970-01-01T00:00Z.
+    /// Event time, in milliseconds since 1970-01-01T00:00Z ([example](Self::seq)).
     #[inline]
     pub fn ts(&self, row: usize) -> i64 {
         self.ts.i64(row)
     }
 
-    /// Header time of the transaction's first event, in milliseconds since 1970-01-01T00:00Z.
+    /// Header time of the transaction's first event, in milliseconds since 1970-01-01T00:00Z ([example](Self::seq)).
     #[inline]
     pub fn checkpoint_ts(&self, row: usize) -> i64 {
         self.checkpoint_ts.i64(row)
     }
 
-    /// Index of the row's transaction in `transactions`.
+    /// Index of the row's transaction in `transactions` ([example](Self)).
     #[inline]
     pub fn txn(&self, row: usize) -> usize {
         usize::try_from(self.txn.u32(row)).unwrap_or(usize::MAX)
     }
 
     /// The batch as an Arrow IPC stream: the schema's message, its own, and the end of the stream.
+    ///
+    /// ```
+    /// use arrow::ipc::reader::StreamReader;
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let opened = Opened::new(&Rows::sample())?;
+    /// let stream = opened.batch()?.stream().concat();
+    /// let mut batches = StreamReader::try_new(stream.as_slice(), None)?;
+    /// assert_eq!(batches.next().transpose()?.map(|batch| batch.num_rows()), Some(7));
+    /// assert!(batches.next().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream(&self) -> [&'a [u8]; 3] {
         const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
         [&self.schema.message, self.message, &END]
     }
 
-    /// Whether the batch may hold zero or impossible dates, which are null in their columns.
+    /// Whether the batch may hold zero or impossible dates, which are null in their columns ([example](Self::odd_date)).
     pub fn has_odd_dates(&self) -> bool {
         self.odd_dates.is_some()
     }
 
     /// The text that MySQL prints for a zero or impossible date; `after` chooses the image. None where the value is not one.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let opened = Opened::new(&Rows::sample())?;
+    /// let batch = opened.batch()?;
+    /// let day = batch.schema.column("day")?;
+    /// assert!(batch.has_odd_dates() && batch.after.columns[day].is_null(4));
+    /// assert_eq!(batch.odd_date(4, true, day), Some(&b"0000-00-00"[..]));
+    /// assert_eq!(batch.odd_date(0, true, day), None); // a date as any other
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     pub fn odd_date(&self, row: usize, after: bool, column: usize) -> Option<&'a [u8]> {
         let odd = self.odd_dates.as_ref()?;
         if odd.valid.is_some_and(|valid| !valid.get(row)) {

@@ -17,27 +17,36 @@ use crate::{Date, Datetime, Error, Field, Time};
 /// One column under way. A function that fills it writes one value a row, or none, which is NULL; of several the last counts.
 ///
 /// ```
-/// # use rowmill_sdk::{Batch, Date, Error, Field, Outcome};
-/// # fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
-/// let mut edit = batch.edit();
-/// edit.set("big", |image, out| out.uint(image.uint("big")?.unwrap_or(0) / 2))?
-///     .set("ratio", |_, out| out.float(0.5))?
-///     .set("price", |_, out| out.decimal("12.345"))? // rounded to the column's decimals
-///     .set("day", |_, out| out.date(Date { year: 2021, month: 3, day: 3 }))?
-///     .set("size", |_, out| out.text("M"))? // an ENUM's label
-///     .set("tags", |_, out| out.labels(["new", "sale"]))?
-///     .set("document", |_, out| out.json(&serde_json::json!({"a": 1})))?
-///     .set("raw", |_, out| out.bytes(b"\x00\xff"))?
-///     .set("flag", |_, out| out.bool(true))?
-///     .set("name", |image, out| if image.is_null("name")? { out.text("nobody") } else { out.keep() })?
-///     .set("body", |_, out| out.null())?;
-/// edit.finish()
-/// # }
-/// # use rowmill_sdk::{harness::{Input, Rows}, Schema};
-/// # let (schema, batch) = Rows::sample().messages()?;
-/// # let (schema, transactions) = (Schema::read(&schema)?, Rows::sample().transactions());
-/// # assert!(matches!(process(&Batch::read(&schema, &batch, &transactions)?)?, Outcome::Changed(_)));
-/// # Ok::<(), Error>(())
+/// use rowmill_sdk::harness::{Opened, Rows};
+/// use rowmill_sdk::{Date, Datetime, Time};
+/// let day = Date { year: 2021, month: 3, day: 4 };
+/// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+///     let mut edit = batch.edit();
+///     edit.set("big", |image, out| out.uint(image.uint("big")?.unwrap_or(0) / 2))?
+///         .set("small", |_, out| out.int(7))?
+///         .set("ratio", |_, out| out.float(0.5))?
+///         .set("price", |_, out| out.decimal("12.345"))? // rounded to the column's decimals
+///         .set("day", |_, out| out.date(day))?
+///         .set("local", |_, out| out.datetime(Datetime { date: day, hour: 5, minute: 30, second: 0, microsecond: 0 }))?
+///         .set("span", |_, out| out.time(Time::from_microseconds(-90_000_000)))?
+///         .set("size", |_, out| out.text("M"))? // an ENUM's label
+///         .set("tags", |_, out| out.labels(["new", "sale"]))?
+///         .set("document", |_, out| out.json(&serde_json::json!({"a": 1})))?
+///         .set("raw", |_, out| out.bytes(b"\x00\xff"))?
+///         .set("flag", |_, out| out.bool(false))?
+///         .set("name", |image, out| if image.is_null("name")? { out.text("nobody") } else { out.keep() })?
+///         .set("body", |_, out| out.null())?;
+///     edit.finish()
+/// })?.expect("no row is dropped");
+/// let rows = milled.rows()?;
+/// let after = &rows[0]["after"];
+/// assert_eq!((&after["big"], &after["price"]), (&(u64::MAX / 2).into(), &"12.35".into()));
+/// assert_eq!((&after["local"], &after["span"]), (&"2021-03-04 05:30:00.000000".into(), &"-00:01:30.000000".into()));
+/// assert_eq!((&after["size"], &after["tags"], &after["raw"]), (&"M".into(), &"new,sale".into(), &"0x00FF".into()));
+/// assert_eq!((&rows[1]["after"]["name"], &rows[3]["after"]["name"]), (&"changed".into(), &"nobody".into()));
+/// # assert_eq!((&after["small"], &after["ratio"], &after["flag"]), (&7.into(), &0.5.into(), &false.into()));
+/// # assert_eq!((&after["day"], &after["document"], after["body"].is_null()), (&"2021-03-04".into(), &"{\"a\":1}".into(), true));
+/// # Ok::<(), rowmill_sdk::Error>(())
 /// ```
 pub struct Cells {
     field: Field,
@@ -96,7 +105,7 @@ impl Cells {
         }
     }
 
-    /// SQL NULL.
+    /// SQL NULL ([example](Self)).
     ///
     /// # Errors
     /// None; it returns what the other writers do.
@@ -107,7 +116,7 @@ impl Cells {
     }
 
     /// A whole number, for any column that `RowImage::int` reads: integers, YEAR, BIT, an ENUM's index, a SET's bits, days of a DATE,
-    /// microseconds of other times. Also for FLOAT, DOUBLE and DECIMAL.
+    /// microseconds of other times. Also for FLOAT, DOUBLE and DECIMAL ([example](Self)).
     ///
     /// # Errors
     /// `out-of-range`, `wrong-type`.
@@ -115,7 +124,7 @@ impl Cells {
         self.whole(number.into())
     }
 
-    /// A whole number without a sign, as [`Cells::int`].
+    /// A whole number without a sign, as [`Cells::int`] ([example](Self)).
     ///
     /// # Errors
     /// `out-of-range`, `wrong-type`.
@@ -151,7 +160,7 @@ impl Cells {
         Ok(())
     }
 
-    /// 1 or 0, for a BIT(1) or any integer.
+    /// 1 or 0, for a BIT(1) or any integer ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`.
@@ -159,7 +168,7 @@ impl Cells {
         self.whole(truth.into())
     }
 
-    /// A number for a FLOAT or DOUBLE; MySQL has neither infinities nor NaN, so that they are refused.
+    /// A number for a FLOAT or DOUBLE; MySQL has neither infinities nor NaN, so that they are refused ([example](Self)).
     ///
     /// # Errors
     /// `out-of-range`, `wrong-type`.
@@ -176,7 +185,7 @@ impl Cells {
         Ok(())
     }
 
-    /// A decimal number's text, such as `-12.5`, rounded half away from zero to the column's decimals as MySQL does.
+    /// A decimal number's text, such as `-12.5`, rounded half away from zero to the column's decimals as MySQL does ([example](Self)).
     ///
     /// # Errors
     /// `bad-decimal` where it is none, `out-of-range`, `wrong-type`.
@@ -210,7 +219,7 @@ impl Cells {
             .unwrap_or(10)
     }
 
-    /// A text: for CHAR, VARCHAR, TEXT, JSON, and for an ENUM its label.
+    /// A text: for CHAR, VARCHAR, TEXT, JSON, and for an ENUM its label ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`, and `unknown-label` of an ENUM.
@@ -232,7 +241,7 @@ impl Cells {
         }
     }
 
-    /// Bytes, for a BINARY, VARBINARY or BLOB.
+    /// Bytes, for a BINARY, VARBINARY or BLOB ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`, also of a text column, whose bytes must be UTF-8: [`Cells::text`] is for that.
@@ -248,12 +257,18 @@ impl Cells {
     /// Bytes as a text of lower-case hexadecimal digits, such as a digest's.
     ///
     /// ```
-    /// # use rowmill_sdk::{Batch, Error, Field, Outcome};
-    /// # fn process(batch: &Batch<'_>, digest: [u8; 32]) -> Result<Outcome, Error> {
-    /// let mut edit = batch.edit();
-    /// edit.replace("name", Field::new("name", "char(64)")?, |_, out| out.hex(&digest))?;
-    /// edit.finish()
-    /// # }
+    /// use rowmill_sdk::{Field, harness::{Opened, Rows}};
+    /// let digest = |text: &str| [text.len() as u8, 0xab]; // stands for one that is worth it
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.replace("name", Field::new("name", "char(4)")?, |image, out| match image.text("name")? {
+    ///         Some(name) => out.hex(&digest(name)),
+    ///         None => Ok(()),
+    ///     })?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!(milled.rows()?[1]["after"]["name"], "07ab");
+    /// # Ok::<(), rowmill_sdk::Error>(())
     /// ```
     ///
     /// # Errors
@@ -269,7 +284,7 @@ impl Cells {
         Ok(())
     }
 
-    /// A JSON document.
+    /// A JSON document ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`.
@@ -277,7 +292,7 @@ impl Cells {
         self.text(&value.to_string())
     }
 
-    /// The labels of a SET.
+    /// The labels of a SET ([example](Self)).
     ///
     /// # Errors
     /// `unknown-label`, `wrong-type`.
@@ -295,7 +310,7 @@ impl Cells {
         self.uint(bits)
     }
 
-    /// A DATE.
+    /// A DATE ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`.
@@ -306,7 +321,7 @@ impl Cells {
         self.int(date.days().into())
     }
 
-    /// A DATETIME or TIMESTAMP.
+    /// A DATETIME or TIMESTAMP ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`.
@@ -317,7 +332,7 @@ impl Cells {
         self.int(moment.microseconds())
     }
 
-    /// A TIME.
+    /// A TIME ([example](Self)).
     ///
     /// # Errors
     /// `wrong-type`.
@@ -328,7 +343,7 @@ impl Cells {
         self.int(time.microseconds())
     }
 
-    /// The value that the row has, where its column is changed; NULL in a column that is added.
+    /// The value that the row has, where its column is changed; NULL in a column that is added ([example](Self)).
     ///
     /// # Errors
     /// None; it returns what the other writers do.

@@ -7,6 +7,18 @@ use crate::json::Span;
 use crate::schema::Storage;
 
 /// One column: which rows are null, and the values.
+///
+/// ```
+/// use rowmill_sdk::{Values, harness::{Opened, Rows}};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let names = &batch.after.columns[batch.schema.column("name")?];
+/// let Values::Bytes(texts) = names.values else { unreachable!("a VARCHAR is one") };
+/// let known = (0..batch.rows()).filter(|row| !names.is_null(*row));
+/// assert_eq!(known.last().map(|row| texts.get(row)), Some(&b"only this"[..]));
+/// assert!(names.is_null(3) && names.valid.is_some());
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Column<'a> {
     /// Unset where a row is null; none where no row is.
@@ -16,7 +28,7 @@ pub struct Column<'a> {
 }
 
 impl Column<'_> {
-    /// Whether the row is null.
+    /// Whether the row is null ([example](Self)).
     #[inline(always)]
     pub fn is_null(&self, row: usize) -> bool {
         self.valid.is_some_and(|valid| !valid.get(row))
@@ -24,6 +36,33 @@ impl Column<'_> {
 }
 
 /// Values of a column by how they are stored; `Field::kind` says what they mean.
+///
+/// ```
+/// use rowmill_sdk::{Values, harness::{Opened, Rows}};
+/// /// Any number, as near as a double comes.
+/// fn number(values: &Values<'_>, row: usize) -> Option<f64> {
+///     Some(match values {
+///         Values::Int8(values) => values.i8(row).into(),
+///         Values::Int16(values) => values.i16(row).into(),
+///         Values::Int32(values) => values.i32(row).into(),
+///         Values::Int64(values) => values.i64(row) as f64,
+///         Values::UInt8(values) => values.u8(row).into(),
+///         Values::UInt16(values) => values.u16(row).into(),
+///         Values::UInt32(values) => values.u32(row).into(),
+///         Values::UInt64(values) => values.u64(row) as f64,
+///         Values::Float32(values) => values.f32(row).into(),
+///         Values::Float64(values) => values.f64(row),
+///         Values::Decimal128(values, decimals) => values.i128(row) as f64 / 10_f64.powi((*decimals).into()),
+///         _ => return None,
+///     })
+/// }
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let first = |name| Ok::<_, rowmill_sdk::Error>(number(&batch.after.columns[batch.schema.column(name)?].values, 0));
+/// assert_eq!((first("tiny")?, first("ratio")?), (Some(-128.0), Some(0.1)));
+/// assert_eq!((first("price")?, first("name")?), (Some(9_999_999_999.99), None));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 #[expect(missing_docs, reason = "named as Arrow's types")]
 pub enum Values<'a> {
@@ -46,6 +85,15 @@ pub enum Values<'a> {
 }
 
 /// Bits, least significant first.
+///
+/// ```
+/// use rowmill_sdk::{Values, harness::{Opened, Rows}};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let Values::Bool(flags) = batch.after.columns[batch.schema.column("flag")?].values else { unreachable!("a BIT(1) is one") };
+/// assert!(flags.get(0) && !flags.get(1_000_000));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Bits<'a>(&'a [u8]);
 
@@ -57,7 +105,7 @@ impl<'a> Bits<'a> {
             .ok_or_else(|| Error::malformed("a bitmap is shorter than its batch"))
     }
 
-    /// Bit of the row; false past the end.
+    /// Bit of the row; false past the end ([example](Self)).
     #[inline(always)]
     pub fn get(&self, row: usize) -> bool {
         self.0.get(row >> 3).is_some_and(|byte| byte >> (row & 7) & 1 == 1)
@@ -65,6 +113,17 @@ impl<'a> Bits<'a> {
 }
 
 /// Values of `N` bytes, little-endian. A row past the end reads as zero.
+///
+/// ```
+/// use rowmill_sdk::{Values, harness::{Opened, Rows}};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let Values::Int64(ids) = batch.after.columns[batch.schema.column("id")?].values else { unreachable!("a BIGINT is one") };
+/// assert_eq!((ids.i64(2), ids.bytes(2), ids.i64(1_000_000)), (2, [2, 0, 0, 0, 0, 0, 0, 0], 0));
+/// // A whole column in one go: of null rows it is 0 here.
+/// assert_eq!(ids.iter().map(i64::from_le_bytes).max(), Some(4));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Fixed<'a, const N: usize>(&'a [[u8; N]]);
 
@@ -77,7 +136,7 @@ impl<'a, const N: usize> Fixed<'a, N> {
             .ok_or_else(|| Error::malformed("a value buffer is shorter than its batch"))
     }
 
-    /// The row's bytes.
+    /// The row's bytes ([example](Self)).
     #[inline(always)]
     pub fn bytes(&self, row: usize) -> [u8; N] {
         match self.0.get(row) {
@@ -86,7 +145,7 @@ impl<'a, const N: usize> Fixed<'a, N> {
         }
     }
 
-    /// Every row's bytes.
+    /// Every row's bytes ([example](Self)).
     pub fn iter(&self) -> impl Iterator<Item = [u8; N]> + 'a {
         self.0.iter().copied()
     }
@@ -95,7 +154,7 @@ impl<'a, const N: usize> Fixed<'a, N> {
 macro_rules! numbers {
     ($($n:literal: $($name:ident $number:ty),+;)+) => {$(
         impl Fixed<'_, $n> {$(
-            #[doc = concat!("The row's value as `", stringify!($number), "`.")]
+            #[doc = concat!("The row's value as `", stringify!($number), "` ([example](Values)).")]
             #[inline(always)]
             pub fn $name(&self, row: usize) -> $number {
                 <$number>::from_le_bytes(self.bytes(row))
@@ -113,6 +172,18 @@ numbers! {
 }
 
 /// Texts or byte strings: offsets into one buffer.
+///
+/// ```
+/// use rowmill_sdk::{Values, harness::{Opened, Rows}, json};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let Values::Bytes(names) = batch.after.columns[batch.schema.column("name")?].values else { unreachable!("a VARCHAR is one") };
+/// assert_eq!((names.rows(), names.get(1), names.length(1)), (7, &b"changed"[..], 7));
+/// let (mut out, name) = (Vec::new(), names.span(1));
+/// json::write(&mut out, name.worst(), |cursor| (cursor.string(name), ()));
+/// assert_eq!(out, b"\"changed\"");
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Bytes<'a> {
     offsets: &'a [[u8; 4]],
@@ -152,26 +223,26 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// Number of rows.
+    /// Number of rows ([example](Self)).
     pub fn rows(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// Length of the row's bytes.
+    /// Length of the row's bytes ([example](Self)).
     #[inline(always)]
     pub fn length(&self, row: usize) -> usize {
         let (start, end) = self.bounds(row);
         end - start
     }
 
-    /// The row's bytes.
+    /// The row's bytes ([example](Self)).
     #[inline]
     pub fn get(&self, row: usize) -> &'a [u8] {
         let (start, end) = self.bounds(row);
         self.data.get(start..end).unwrap_or_default()
     }
 
-    /// The row's bytes, for the writer: it copies in blocks and so looks past their end where the buffer goes on.
+    /// The row's bytes, for the writer: it copies in blocks and so looks past their end where the buffer goes on ([example](Self)).
     #[inline(always)]
     pub fn span(&self, row: usize) -> Span<'a> {
         let (start, end) = self.bounds(row);

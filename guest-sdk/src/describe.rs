@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 ///     parallel: true,
 ///     ..Description::default()
 /// };
-/// # assert_eq!(description.controls.len(), 0);
+/// assert!(description.parallel && description.controls.is_empty() && description.config.is_empty());
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Description {

@@ -24,7 +24,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of the whole batch, or of whatever was asked for.
+    /// An error of the whole batch, or of whatever was asked for ([example](Self)).
     #[cold]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self {
@@ -35,14 +35,14 @@ impl Error {
         }
     }
 
-    /// The same error, of one row of the batch.
+    /// The same error, of one row of the batch ([example](Self)).
     #[must_use]
     pub fn at_row(mut self, row: usize) -> Self {
         self.row = u32::try_from(row).ok();
         self
     }
 
-    /// The same error, worth another try.
+    /// The same error, worth another try ([example](Self)).
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;

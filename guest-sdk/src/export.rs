@@ -9,7 +9,8 @@ use crate::{Encoder, EncoderRunner, Error, FlushReason, Outcome, Output, State, 
 
 /// Exports a type as the plugin of this component: `rowmill_sdk::export!(MyEncoder: encoder);` or
 /// `rowmill_sdk::export!(MyTransform: transform);`, and where it implements [`State`](crate::State),
-/// `rowmill_sdk::export!(MyTransform: transform with state);`. Natively it does nothing, so that tests link.
+/// `rowmill_sdk::export!(MyTransform: transform with state);`. Natively it does nothing, so that tests link. Whole plugins are the examples of
+/// [`Encoder`](crate::Encoder), [`Transform`](crate::Transform) and [`State`](crate::State) ([example](crate::State)).
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: encoder) => {

@@ -1,6 +1,14 @@
 //! What the host offers: its log and its metrics. Natively a log line goes to standard error and a metric nowhere.
+//!
+//! ```
+//! use rowmill_sdk::host::{Level, log, metric};
+//! let hidden = ["email", "iban"];
+//! log(Level::Info, &format!("hides {} columns", hidden.len())); // as `rowmill_sdk::info!` does
+//! metric("hidden_columns", 2.0);
+//! assert_ne!(Level::Info, Level::Error);
+//! ```
 
-/// How important a log line is.
+/// How important a log line is ([example](self)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Of use while a plugin is developed.
@@ -27,25 +35,25 @@ macro_rules! debug {
     ($($text:tt)*) => { $crate::host::log($crate::host::Level::Debug, &::std::format!($($text)*)) };
 }
 
-/// Writes a line of level `info`, as [`debug!`](crate::debug).
+/// Writes a line of level `info`, as [`debug!`](crate::debug) ([example](crate::debug)).
 #[macro_export]
 macro_rules! info {
     ($($text:tt)*) => { $crate::host::log($crate::host::Level::Info, &::std::format!($($text)*)) };
 }
 
-/// Writes a line of level `warn`, as [`debug!`](crate::debug).
+/// Writes a line of level `warn`, as [`debug!`](crate::debug) ([example](crate::debug)).
 #[macro_export]
 macro_rules! warn {
     ($($text:tt)*) => { $crate::host::log($crate::host::Level::Warn, &::std::format!($($text)*)) };
 }
 
-/// Writes a line of level `error`, as [`debug!`](crate::debug).
+/// Writes a line of level `error`, as [`debug!`](crate::debug) ([example](crate::debug)).
 #[macro_export]
 macro_rules! error {
     ($($text:tt)*) => { $crate::host::log($crate::host::Level::Error, &::std::format!($($text)*)) };
 }
 
-/// Writes one line to the host's log. Never put a row value into it.
+/// Writes one line to the host's log ([example](self)). Never put a row value into it.
 pub fn log(level: Level, message: &str) {
     #[cfg(target_family = "wasm")]
     {

@@ -24,7 +24,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// The date of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
+    /// The date of a number of days since 1970-01-01, in the proleptic Gregorian calendar ([example](Self)).
     pub fn from_days(days: i32) -> Self {
         // Years that start in March put the leap day last, so that months have a formula.
         let shifted = i64::from(days) + 719_468;
@@ -41,7 +41,7 @@ impl Date {
         }
     }
 
-    /// Days since 1970-01-01.
+    /// Days since 1970-01-01 ([example](Self)).
     pub fn days(self) -> i32 {
         let (month, day) = (i64::from(self.month), i64::from(self.day));
         let year = i64::from(self.year) - i64::from(month <= 2);
@@ -83,7 +83,7 @@ pub struct Datetime {
 }
 
 impl Datetime {
-    /// Of a number of microseconds since 1970-01-01 00:00:00.
+    /// Of a number of microseconds since 1970-01-01 00:00:00 ([example](Self)).
     pub fn from_microseconds(microseconds: i64) -> Self {
         let clock = Time::from_microseconds(microseconds.rem_euclid(DAY));
         Self {
@@ -95,7 +95,7 @@ impl Datetime {
         }
     }
 
-    /// Microseconds since 1970-01-01 00:00:00.
+    /// Microseconds since 1970-01-01 00:00:00 ([example](Self)).
     pub fn microseconds(self) -> i64 {
         let clock = Time {
             negative: false,
@@ -107,7 +107,7 @@ impl Datetime {
         i64::from(self.date.days()) * DAY + clock.microseconds()
     }
 
-    /// As MySQL prints it with `fsp` fractional digits, 0 to 6.
+    /// As MySQL prints it with `fsp` fractional digits, 0 to 6 ([example](Self)).
     pub fn text(self, fsp: u8) -> String {
         format!(
             "{} {:02}:{:02}:{:02}{}",
@@ -143,7 +143,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// Of a number of microseconds.
+    /// Of a number of microseconds ([example](Self)).
     pub fn from_microseconds(microseconds: i64) -> Self {
         let magnitude = microseconds.unsigned_abs();
         let seconds = magnitude / 1_000_000;
@@ -157,14 +157,14 @@ impl Time {
         }
     }
 
-    /// As microseconds.
+    /// As microseconds ([example](Self)).
     pub fn microseconds(self) -> i64 {
         let seconds = i64::from(self.hours) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
         let magnitude = seconds * MICROSECONDS + i64::from(self.microsecond);
         if self.negative { -magnitude } else { magnitude }
     }
 
-    /// As MySQL prints it with `fsp` fractional digits, 0 to 6.
+    /// As MySQL prints it with `fsp` fractional digits, 0 to 6 ([example](Self)).
     pub fn text(self, fsp: u8) -> String {
         let sign = if self.negative { "-" } else { "" };
         format!(

@@ -17,6 +17,22 @@ const HUGE_BYTES: usize = 1 << 30;
 const HASHED: i32 = -1;
 
 /// One hand-over: the lists of `output.emit` in the WIT file. A list that may be empty there may be empty here.
+///
+/// ```
+/// use rowmill_sdk::{HandOver, Output, Record};
+/// /// The values of a hand-over's records.
+/// fn values(records: &HandOver) -> Vec<&[u8]> {
+///     let bounds = records.bounds.as_chunks::<2>().0.iter().zip(records.bounds.iter().skip(2).step_by(2));
+///     bounds.map(|([_, start], end)| &records.data[*start as usize..*end as usize]).collect()
+/// }
+/// let mut output = Output::new(Box::new(|records| {
+///     assert!(records.len() == 2 && !records.is_empty());
+///     assert_eq!(values(records), [&b"one"[..], b"two"]);
+/// }));
+/// output.put(Record::default(), Some(b"key"), Some(b"one"));
+/// output.put(Record::default(), Some(b"key"), Some(b"two"));
+/// output.hand_over();
+/// ```
 #[derive(Debug, Default)]
 pub struct HandOver {
     /// Row of the batch that each record comes from; 0 for a control event.
@@ -44,12 +60,12 @@ pub struct HandOver {
 }
 
 impl HandOver {
-    /// Number of records.
+    /// Number of records ([example](Self)).
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no record.
+    /// Whether there is no record ([example](Self)).
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -71,6 +87,19 @@ impl HandOver {
 }
 
 /// What a record is besides its bytes.
+///
+/// ```
+/// use rowmill_sdk::{Output, Record};
+/// let mut output = Output::new(Box::new(|records| {
+///     assert_eq!((records.rows.as_slice(), records.partitions.as_slice()), (&[7, 8][..], &[-1, 3][..]));
+///     assert_eq!(records.timestamps, [1_614_748_870_000; 2]);
+/// }));
+/// // Of all that is not said the default is right.
+/// let record = |row| Record { row, timestamp: Some(1_614_748_870_000), ..Record::default() };
+/// output.put(record(7), Some(b"k"), Some(b"v"));
+/// output.put(Record { partition: Some(3), ..record(8) }, Some(b"k"), Some(b"v"));
+/// output.hand_over();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Record {
     /// Row of the batch that it comes from; 0 for a control event.
@@ -83,7 +112,7 @@ pub struct Record {
     pub timestamp: Option<i64>,
 }
 
-/// Marks where the key ends while a record is written.
+/// Marks where the key ends while a record is written ([example](Output)).
 #[derive(Debug, Clone, Copy)]
 pub enum Key {
     /// The record has none.
@@ -92,17 +121,44 @@ pub enum Key {
     Ends(usize),
 }
 
-/// Takes what is handed over.
+/// Takes what is handed over ([example](Output)).
 pub type Sink = Box<dyn FnMut(&HandOver)>;
 
 /// An encoder's output. Buffers are kept from one batch to the next.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use rowmill_sdk::{Key, Output, Record, Sink};
+/// let data = Rc::new(RefCell::new(Vec::new()));
+/// let into = Rc::clone(&data);
+/// let sink: Sink = Box::new(move |records| {
+///     assert_eq!(records.topic_names, ["", "audit"]);
+///     assert_eq!((records.topics.as_slice(), records.flags.as_slice()), (&[0, 1, 0][..], &[0, 1, 2][..]));
+///     assert_eq!(records.header_data, b"op+");
+///     into.borrow_mut().extend_from_slice(&records.data);
+/// });
+/// let mut output = Output::new(sink);
+/// // At most 40 bytes of key and value.
+/// output.record(Record::default(), 40, |cursor| {
+///     let cursor = cursor.raw(b"id=").unsigned(7);
+///     let key = Key::Ends(cursor.position());
+///     (cursor.raw(b" is new"), key)
+/// });
+/// output.header("op", b"+");
+/// let topic = output.topic("audit")?;
+/// output.record(Record { topic, ..Record::default() }, 40, |cursor| (cursor.raw(b", 7"), Key::None));
+/// output.tombstone(Record::default(), b"; id=6");
+/// output.hand_over();
+/// assert_eq!(data.borrow().as_slice(), b"id=7 is new, 7; id=6");
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 pub struct Output {
     open: HandOver,
     sink: Sink,
 }
 
 impl Output {
-    /// An output that hands over to `sink`.
+    /// An output that hands over to `sink` ([example](Self)).
     pub fn new(sink: Sink) -> Self {
         Self {
             open: HandOver {
@@ -114,7 +170,7 @@ impl Output {
     }
 
     /// Writes one record, at most `worst` bytes of key and value: `fill` writes the key if there is one, notes where it
-    /// ends, and goes on with the value.
+    /// ends, and goes on with the value ([example](Self)).
     ///
     /// # Panics
     /// Where `fill` writes more than `worst` bytes.
@@ -161,7 +217,7 @@ impl Output {
         self.note(record, key_end, end);
     }
 
-    /// Writes a record whose value is null: a tombstone of the key.
+    /// Writes a record whose value is null: a tombstone of the key ([example](Self)).
     pub fn tombstone(&mut self, record: Record, key: &[u8]) {
         if self.open.data.len() >= HAND_OVER_BYTES {
             self.hand_over();
@@ -172,7 +228,7 @@ impl Output {
         self.note(record, end, end);
     }
 
-    /// Adds a header to the record that was written last.
+    /// Adds a header to the record that was written last ([example](Self)).
     pub fn header(&mut self, name: &str, value: &[u8]) {
         let open = &mut self.open;
         if open.header_bounds.is_empty() {
@@ -191,10 +247,10 @@ impl Output {
         }
     }
 
-    /// The number of a topic, by its full name. It holds until the call ends.
+    /// The number of a topic, by its full name. It holds until the call ends ([example](Self)).
     ///
     /// # Errors
-    /// `too-many-topics` past 65,536 in one call.
+    /// `too-many-topics` past 65,535 in one call.
     pub fn topic(&mut self, name: &str) -> Result<u16, Error> {
         let names = &mut self.open.topic_names;
         let index = names.iter().position(|known| known == name).unwrap_or(names.len());
@@ -205,7 +261,7 @@ impl Output {
         Ok(number)
     }
 
-    /// Hands over what is there. The runner does so at the end of every call.
+    /// Hands over what is there. The runner does so at the end of every call ([example](Self)).
     #[inline(never)]
     pub fn hand_over(&mut self) {
         if !self.open.is_empty() {

@@ -10,33 +10,23 @@ use crate::{Batch, Date, Datetime, Error, Field, Image, Kind, Locate, Row, Time}
 /// [`RowImage::is_absent`] tells.
 ///
 /// ```
-/// use rowmill_sdk::{Error, RowImage};
-/// fn example(image: RowImage<'_>) -> Result<(), Error> {
-///     let id: Option<i64> = image.int("id")?;
-///     let big: Option<u64> = image.uint("big")?;
-///     let ratio: Option<f64> = image.float("ratio")?;
-///     let flag: Option<bool> = image.bool("flag")?;
-///     let price: Option<String> = image.decimal("price")?;
-///     let name: Option<&str> = image.text("name")?;
-///     let raw: Option<&[u8]> = image.bytes("raw")?;
-///     let labels: Option<Vec<&str>> = image.labels("tags")?;
-///     assert_eq!((id, name, flag, price.as_deref()), (Some(1), Some("n\u{e4}me \"quoted\" \u{1f600}"), Some(true), Some("9999999999.99")));
-///     assert_eq!(image.date("day")?.map(|day| day.year), Some(2021));
-///     assert_eq!(image.datetime("local")?.map(|local| local.hour), Some(5));
-///     assert_eq!(image.time("span")?.map(|span| span.negative), Some(true));
-///     assert_eq!(image.json("document")?.map(|document| document["a"][0].clone()), Some(1.into()));
-///     assert_eq!(image.print("span")?.as_deref(), Some("-838:59:59.000000"));
-///     assert!(!image.is_null("name")? && !image.is_absent("name")? && image.odd_date("day")?.is_none());
-///     assert_eq!(image.text("id").unwrap_err().code, "wrong-type");
-///     assert_eq!(image.text("nme").unwrap_err().code, "no-such-column");
-///     # assert!(big.is_some() && ratio.is_some() && raw.is_some() && labels == Some(vec!["new", "last"]) && image.is_after());
-///     Ok(())
-/// }
-/// # use rowmill_sdk::{Batch, harness::{Input, Rows}, Schema};
-/// # let (schema, batch) = Rows::sample().messages()?;
-/// # let (schema, transactions) = (Schema::read(&schema)?, Rows::sample().transactions());
-/// # example(Batch::read(&schema, &batch, &transactions)?.row(0).image()?)?;
-/// # Ok::<(), Error>(())
+/// use rowmill_sdk::harness::{Opened, Rows};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let image = batch.row(0).image()?;
+/// assert_eq!((image.int("id")?, image.uint("big")?), (Some(1), Some(u64::MAX)));
+/// assert_eq!((image.float("ratio")?, image.bool("flag")?), (Some(0.1), Some(true)));
+/// assert_eq!(image.decimal("price")?.as_deref(), Some("9999999999.99"));
+/// assert_eq!((image.text("size")?, image.labels("tags")?), (Some("M"), Some(vec!["new", "last"])));
+/// assert_eq!(image.bytes("raw")?, Some(&[0, 0xff, 0x10, 0x80][..]));
+/// assert_eq!(image.date("day")?.map(|day| day.year), Some(2021));
+/// assert_eq!(image.datetime("local")?.map(|local| local.hour), Some(5));
+/// assert_eq!(image.time("span")?.map(|span| span.negative), Some(true));
+/// assert_eq!(image.json("document")?.map(|document| document["a"][0].clone()), Some(1.into()));
+/// assert_eq!(image.print("span")?.as_deref(), Some("-838:59:59.000000"));
+/// assert_eq!(image.text("id").unwrap_err().code, "wrong-type");
+/// assert_eq!(image.text("nme").unwrap_err().code, "no-such-column");
+/// # Ok::<(), rowmill_sdk::Error>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct RowImage<'b> {
@@ -52,22 +42,45 @@ impl<'b> RowImage<'b> {
         Self { batch, image, row, after }
     }
 
-    /// The change that it belongs to.
+    /// The change that it belongs to ([example](Self::columns)).
     pub fn row(&self) -> Row<'b> {
         Row::new(self.batch, self.row)
     }
 
     /// Its columns, with the values of all rows.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let opened = Opened::new(&Rows::sample())?;
+    /// let batch = opened.batch()?;
+    /// let old = batch.row(2).before().expect("an update has one");
+    /// assert!(!old.is_after() && old.row().flags().changes_key());
+    /// let known = old.columns().iter().filter(|column| !column.is_null(old.row().number()));
+    /// assert_eq!(known.count(), batch.schema.columns.len());
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     pub fn columns(&self) -> &'b [crate::Column<'b>] {
         &self.image.columns
     }
 
-    /// Whether it is the row after the change.
+    /// Whether it is the row after the change ([example](Self::columns)).
     pub fn is_after(&self) -> bool {
         self.after
     }
 
     /// Whether the column is not in the row image, as under `binlog_row_image=MINIMAL`.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let opened = Opened::new(&Rows::sample())?;
+    /// let batch = opened.batch()?;
+    /// let [nulls, partial] = [batch.row(3).image()?, batch.row(5).image()?];
+    /// // Both have no `price` to read; of the one it is known that it is NULL.
+    /// assert_eq!((nulls.decimal("price")?, partial.decimal("price")?), (None, None));
+    /// assert!(nulls.is_null("price")? && !nulls.is_absent("price")?);
+    /// assert!(partial.is_absent("price")? && !partial.is_null("price")?);
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `no-such-column`.
@@ -75,7 +88,7 @@ impl<'b> RowImage<'b> {
         Ok(!self.image.is_present(self.row, column.locate(self.batch.schema)?))
     }
 
-    /// Whether the column is there and NULL. A zero or impossible date is, too: [`RowImage::odd_date`] has its text.
+    /// Whether the column is there and NULL. A zero or impossible date is, too: [`RowImage::odd_date`] has its text ([example](Self::is_absent)).
     ///
     /// # Errors
     /// `no-such-column`.
@@ -98,7 +111,7 @@ impl<'b> RowImage<'b> {
         Ok(Some((field, &column.values)))
     }
 
-    /// A whole number: of integers, YEAR, BIT, the index of an ENUM and the bits of a SET, a DATE in days, other times in microseconds.
+    /// A whole number: of integers, YEAR, BIT, the index of an ENUM and the bits of a SET, a DATE in days, other times in microseconds ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`, and `out-of-range` for a BIGINT UNSIGNED above `i64::MAX`, which [`RowImage::uint`] reads.
@@ -112,7 +125,7 @@ impl<'b> RowImage<'b> {
             .map_err(|_| self.out_of_range(field))
     }
 
-    /// A whole number as [`RowImage::int`], without a sign.
+    /// A whole number as [`RowImage::int`], without a sign ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`, and `out-of-range` for a negative one.
@@ -141,7 +154,7 @@ impl<'b> RowImage<'b> {
         })
     }
 
-    /// Any number as a DOUBLE, the nearest one: of integers, FLOAT, DOUBLE and DECIMAL.
+    /// Any number as a DOUBLE, the nearest one: of integers, FLOAT, DOUBLE and DECIMAL ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -157,7 +170,7 @@ impl<'b> RowImage<'b> {
         }))
     }
 
-    /// Whether a number is not 0: of BIT, TINYINT(1) and other integers.
+    /// Whether a number is not 0: of BIT, TINYINT(1) and other integers ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -168,7 +181,7 @@ impl<'b> RowImage<'b> {
         Ok(Some(self.whole(field, values)? != 0))
     }
 
-    /// A DECIMAL with all of its digits, such as `-12.50`.
+    /// A DECIMAL with all of its digits, such as `-12.50` ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -180,7 +193,7 @@ impl<'b> RowImage<'b> {
         }
     }
 
-    /// A text: of CHAR, VARCHAR, TEXT, JSON, and the label of an ENUM.
+    /// A text: of CHAR, VARCHAR, TEXT, JSON, and the label of an ENUM ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -196,7 +209,7 @@ impl<'b> RowImage<'b> {
         }
     }
 
-    /// Bytes: of BINARY, VARBINARY, BLOB, and of texts.
+    /// Bytes: of BINARY, VARBINARY, BLOB, and of texts ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -208,7 +221,7 @@ impl<'b> RowImage<'b> {
         }
     }
 
-    /// A JSON document, parsed.
+    /// A JSON document, parsed ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`, and `bad-json` where a text column holds something else.
@@ -219,7 +232,7 @@ impl<'b> RowImage<'b> {
             .map_err(|_| Error::new("bad-json", "reading a column as json: it is none").at_row(self.row))
     }
 
-    /// The labels of a SET that are set.
+    /// The labels of a SET that are set ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -231,7 +244,7 @@ impl<'b> RowImage<'b> {
         }
     }
 
-    /// A DATE.
+    /// A DATE ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -243,7 +256,7 @@ impl<'b> RowImage<'b> {
         }
     }
 
-    /// A DATETIME, or a TIMESTAMP in UTC.
+    /// A DATETIME, or a TIMESTAMP in UTC ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -257,7 +270,7 @@ impl<'b> RowImage<'b> {
         }
     }
 
-    /// A TIME.
+    /// A TIME ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `wrong-type`.
@@ -271,6 +284,16 @@ impl<'b> RowImage<'b> {
 
     /// The text that MySQL prints for a zero or impossible date, such as `0000-00-00`, which is null in its column.
     ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let opened = Opened::new(&Rows::sample())?;
+    /// let batch = opened.batch()?;
+    /// let image = batch.row(4).image()?;
+    /// assert_eq!((image.date("day")?, image.odd_date("day")?), (None, Some("0000-00-00")));
+    /// assert_eq!(image.print("day")?.as_deref(), Some("0000-00-00"));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `no-such-column`.
     pub fn odd_date(&self, column: impl Locate) -> Result<Option<&'b str>, Error> {
@@ -279,7 +302,7 @@ impl<'b> RowImage<'b> {
         Ok(text.and_then(|text| std::str::from_utf8(text).ok()))
     }
 
-    /// Any value as the text that MySQL prints; bytes that are no text as `0x…`.
+    /// Any value as the text that MySQL prints; bytes that are no text as `0x…` ([example](Self)).
     ///
     /// # Errors
     /// `no-such-column`, `not-utf-8`.

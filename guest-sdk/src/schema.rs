@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::flatbuffer::Table;
+use crate::kind::Kind;
 use crate::message::{self, Header};
 use crate::tree::Tree;
 
@@ -46,6 +47,18 @@ pub struct Schema {
 }
 
 /// One column of the table.
+///
+/// ```
+/// use rowmill_sdk::{Kind, harness::{Opened, Rows}};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let field = |name| batch.schema.column(name).map(|column| &batch.schema.columns[column]);
+/// assert_eq!((field("size")?.kind, field("size")?.labels.as_slice()), (Kind::Enum, &["S".into(), "M".into(), "L".into()][..]));
+/// assert_eq!((field("local")?.fsp, field("bits")?.length, field("name")?.charset.as_str()), (6, Some(12), "utf8mb4"));
+/// // One to add to a table is made by its type.
+/// assert_eq!(rowmill_sdk::Field::new("cents", "bigint")?.kind, Kind::Int);
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Field {
     /// Name.
@@ -71,75 +84,13 @@ pub struct Field {
 
 impl Field {
     /// A column of which nothing but its kind is known.
+    ///
+    /// ```
+    /// let field = rowmill_sdk::Field::of_kind(rowmill_sdk::Kind::Json);
+    /// assert_eq!((field.kind, field.name.as_str(), field.not_null), (rowmill_sdk::Kind::Json, "", false));
+    /// ```
     pub fn of_kind(kind: Kind) -> Self {
         Self { kind, ..Self::default() }
-    }
-}
-
-/// What a column holds: `rowmill.kind`. `docs/plugin-contract.md` has the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "named as in the contract")]
-pub enum Kind {
-    #[default]
-    Int,
-    Year,
-    Bit,
-    Float,
-    Double,
-    Decimal,
-    Date,
-    Datetime,
-    Timestamp,
-    Time,
-    String,
-    Enum,
-    Set,
-    Json,
-    Binary,
-}
-
-impl Kind {
-    /// What the contract calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Int => "int",
-            Self::Year => "year",
-            Self::Bit => "bit",
-            Self::Float => "float",
-            Self::Double => "double",
-            Self::Decimal => "decimal",
-            Self::Date => "date",
-            Self::Datetime => "datetime",
-            Self::Timestamp => "timestamp",
-            Self::Time => "time",
-            Self::String => "string",
-            Self::Enum => "enum",
-            Self::Set => "set",
-            Self::Json => "json",
-            Self::Binary => "binary",
-        }
-    }
-
-    /// The kind that the contract calls `name`.
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "int" => Self::Int,
-            "year" => Self::Year,
-            "bit" => Self::Bit,
-            "float" => Self::Float,
-            "double" => Self::Double,
-            "decimal" => Self::Decimal,
-            "date" => Self::Date,
-            "datetime" => Self::Datetime,
-            "timestamp" => Self::Timestamp,
-            "time" => Self::Time,
-            "string" => Self::String,
-            "enum" => Self::Enum,
-            "set" => Self::Set,
-            "json" => Self::Json,
-            "binary" => Self::Binary,
-            _ => return None,
-        })
     }
 }
 
@@ -205,7 +156,7 @@ struct Found<'a> {
 }
 
 impl Schema {
-    /// Reads an encapsulated schema message.
+    /// Reads an encapsulated schema message ([example](Self)).
     ///
     /// # Errors
     /// `malformed-message` where the bytes are no schema message or lack what the contract demands.
@@ -345,7 +296,7 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
         )
     })?;
     let storage = storage_of(table)?;
-    if !fits(kind, storage) {
+    if !kind.fits(storage) {
         return Err(Error::malformed(&format!(
             "column `{name}` is stored in another type than its kind has"
         )));
@@ -366,25 +317,6 @@ fn field(table: &Table<'_>) -> Result<Field, Error> {
         length: number("rowmill.length")?,
         storage,
     })
-}
-
-fn fits(kind: Kind, storage: Storage) -> bool {
-    use Storage::{Bits, Bytes, Decimal128, Decimal256, Float32, Float64, Int32, Int64, UInt16, UInt64};
-    match kind {
-        Kind::Int => !matches!(
-            storage,
-            Float32 | Float64 | Bits | Decimal128(_) | Decimal256(_) | Bytes | Storage::Other
-        ),
-        Kind::Year | Kind::Enum => storage == UInt16,
-        Kind::Bit => matches!(storage, Bits | UInt64),
-        Kind::Float => storage == Float32,
-        Kind::Double => storage == Float64,
-        Kind::Decimal => matches!(storage, Decimal128(_) | Decimal256(_)),
-        Kind::Date => storage == Int32,
-        Kind::Datetime | Kind::Timestamp | Kind::Time => storage == Int64,
-        Kind::Set => storage == UInt64,
-        Kind::String | Kind::Json | Kind::Binary => storage == Bytes,
-    }
 }
 
 /// How values of a field's Arrow type lie in memory.

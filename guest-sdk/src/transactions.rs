@@ -1,6 +1,17 @@
 //! The source transactions that a batch's rows belong to.
 
 /// GTIDs, places and ids of transactions, as columns of text. Shaped as `transactions` in the WIT file.
+///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// let transactions = batch.transactions;
+/// let last = batch.txn(6);
+/// assert_eq!((transactions.gtid(last), transactions.xid(last)), ("3e11fa47-71ca-11e1-9e33-c80aa9429562:24", 12));
+/// assert_eq!((transactions.place(last), transactions.place(99)), ("binlog.000002:900", ""));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transactions {
     /// The GTIDs, concatenated.
@@ -16,17 +27,17 @@ pub struct Transactions {
 }
 
 impl Transactions {
-    /// GTID of transaction `i`; empty where the source has none.
+    /// GTID of transaction `i`; empty where the source has none ([example](Self)).
     pub fn gtid(&self, i: usize) -> &str {
         nth(&self.gtids, &self.gtid_ends, i)
     }
 
-    /// `file:position` of the first event of transaction `i`.
+    /// `file:position` of the first event of transaction `i` ([example](Self)).
     pub fn place(&self, i: usize) -> &str {
         nth(&self.places, &self.place_ends, i)
     }
 
-    /// The storage engine's id of transaction `i`; 0 where not known.
+    /// The storage engine's id of transaction `i`; 0 where not known ([example](Self)).
     pub fn xid(&self, i: usize) -> u64 {
         self.xids.get(i).copied().unwrap_or(0)
     }

@@ -10,70 +10,91 @@ use crate::{Batch, Description, Error, FlushReason, Schema, Transactions, descri
 /// Changes batches before they are encoded: filters, masks, renames, enriches.
 ///
 /// ```
-/// use rowmill_sdk::{Batch, Description, Error, Op, Outcome, Schema, Transform};
+/// use rowmill_sdk::harness::{Mill, Rows};
+/// use rowmill_sdk::{Batch, Description, Error, FlushReason, Op, Outcome, Schema, Transform};
 ///
-/// /// Drops deletes.
-/// struct KeepAll;
+/// /// Drops deletes, and the values of columns.
+/// struct Keep {
+///     hidden: Vec<String>,
+/// }
 ///
 /// #[derive(serde::Deserialize)]
 /// #[serde(deny_unknown_fields)]
-/// struct Settings {}
+/// struct Settings {
+///     hidden: Vec<String>,
+/// }
 ///
-/// impl Transform for KeepAll {
+/// impl Transform for Keep {
 ///     type Settings = Settings;
-///     type Table = ();
+///     /// Ordinals of the columns to hide.
+///     type Table = Vec<usize>;
 ///
 ///     fn describe() -> Description {
-///         Description { name: "keep-all", version: "0.1.0", parallel: true, ..Description::default() }
+///         Description { name: "keep", version: "0.1.0", parallel: true, ..Description::default() }
 ///     }
 ///
-///     fn new(_: Settings) -> Result<Self, Error> {
-///         Ok(Self)
+///     fn new(Settings { hidden }: Settings) -> Result<Self, Error> {
+///         Ok(Self { hidden })
 ///     }
 ///
-///     fn open(&mut self, _: &Schema) -> Result<(), Error> {
-///         Ok(())
+///     // Columns are looked for once a table; not every table has each of them.
+///     fn open(&mut self, schema: &Schema) -> Result<Vec<usize>, Error> {
+///         Ok(self.hidden.iter().filter_map(|name| schema.find(name)).collect())
 ///     }
 ///
-///     fn process(&mut self, _: &mut (), batch: &Batch<'_>) -> Result<Outcome, Error> {
+///     fn process(&mut self, hidden: &mut Vec<usize>, batch: &Batch<'_>) -> Result<Outcome, Error> {
 ///         let mut edit = batch.edit();
 ///         edit.retain(|row| Ok(row.op()? != Op::Delete))?;
+///         for column in hidden {
+///             edit.null(*column)?;
+///         }
 ///         edit.finish()
+///     }
+///
+///     // It holds nothing back; one that does settles that here.
+///     fn flush(&mut self, _: FlushReason) -> Result<(), Error> {
+///         Ok(())
 ///     }
 /// }
 ///
-/// rowmill_sdk::export!(KeepAll: transform);
+/// rowmill_sdk::export!(Keep: transform);
+///
+/// let mut mill = Mill::<Keep>::new(r#"{"hidden":["name","iban"]}"#)?;
+/// let rows = mill.process(&Rows::sample())?.expect("most rows are kept").rows()?;
+/// assert_eq!((rows.len(), rows[0]["after"]["name"].is_null(), &rows[0]["after"]["tiny"]), (6, true, &(-128).into()));
+/// # Ok::<(), Error>(())
 /// ```
 pub trait Transform: Sized + 'static {
     /// The configuration. `#[serde(deny_unknown_fields, default)]` on it makes an unknown option an error that names the
-    /// known ones.
+    /// known ones ([example](Self)).
     type Settings: DeserializeOwned;
 
-    /// What is prepared once for each version of a table.
+    /// What is prepared once for each version of a table ([example](Self)).
     type Table: 'static;
 
-    /// Says who it is.
+    /// Says who it is ([example](Self)).
     fn describe() -> Description;
 
-    /// Makes it from its configuration.
+    /// Makes it from its configuration ([example](Self)).
     ///
     /// # Errors
     /// What is wrong with the settings. The plugin is not loaded then.
     fn new(settings: Self::Settings) -> Result<Self, Error>;
 
-    /// Prepares for a version of a table.
+    /// Prepares for a version of a table ([example](Self)).
     ///
     /// # Errors
     /// What can't be processed. No batch of this version comes then.
     fn open(&mut self, schema: &Schema) -> Result<Self::Table, Error>;
 
-    /// Processes one batch: `batch.edit()` changes it. With the feature `arrow`, `Batch::to_arrow` and `Outcome::from_arrow` go from and to arrow-rs.
+    /// Processes one batch: `batch.edit()` changes it ([example](Self)). With the feature `arrow`, `Batch::to_arrow` and `Outcome::from_arrow` go
+    /// from and to arrow-rs.
     ///
     /// # Errors
     /// The batch, or one row of it, can't be processed.
     fn process(&mut self, table: &mut Self::Table, batch: &Batch<'_>) -> Result<Outcome, Error>;
 
-    /// Settles what was held back.
+    /// Settles what was held back ([example](Self)).
     ///
     /// # Errors
     /// It can't be settled.
@@ -84,6 +105,21 @@ pub trait Transform: Sized + 'static {
 }
 
 /// What became of a batch.
+///
+/// ```
+/// use rowmill_sdk::{Outcome, harness::{Opened, Rows}};
+/// let opened = Opened::new(&Rows::sample())?;
+/// let batch = opened.batch()?;
+/// // `Edit::finish` finds out which it is.
+/// assert_eq!(batch.edit().finish()?, Outcome::Unchanged);
+/// let mut edit = batch.edit();
+/// edit.retain(|_| Ok(false))?;
+/// assert_eq!(edit.finish()?, Outcome::Dropped);
+/// let mut edit = batch.edit();
+/// edit.remove("body")?;
+/// assert!(matches!(edit.finish()?, Outcome::Reshaped { .. }));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It goes on as it came.
@@ -102,6 +138,36 @@ pub enum Outcome {
 }
 
 /// Runs a transform as the host does: the same calls, natively or in WASM.
+///
+/// ```
+/// use rowmill_sdk::harness::Rows;
+/// use rowmill_sdk::{FlushReason, Outcome, TransformRunner};
+/// # use rowmill_sdk::{Batch, Description, Error, Schema, Transform};
+/// # struct First;
+/// # impl Transform for First {
+/// #     type Settings = serde_json::Value;
+/// #     type Table = ();
+/// #     fn describe() -> Description { Description { name: "first", version: "0.1.0", ..Description::default() } }
+/// #     fn new(_: serde_json::Value) -> Result<Self, Error> { Ok(Self) }
+/// #     fn open(&mut self, _: &Schema) -> Result<(), Error> { Ok(()) }
+/// #     fn process(&mut self, _: &mut (), batch: &Batch<'_>) -> Result<Outcome, Error> {
+/// #         let mut edit = batch.edit();
+/// #         edit.retain(|row| Ok(row.number() == 0))?;
+/// #         edit.finish()
+/// #     }
+/// # }
+/// let rows = Rows::sample();
+/// let (schema, batch) = rows.messages()?;
+/// let mut runner = TransformRunner::<First>::default();
+/// assert!(TransformRunner::<First>::describe().contains(r#""kind":"transform""#));
+/// runner.configure("{}")?;
+/// runner.open_schema(1, &schema)?;
+/// assert!(matches!(runner.process(1, &batch, &rows.transactions())?, Outcome::Changed(_)));
+/// runner.flush(FlushReason::Barrier)?;
+/// runner.close_schema(1);
+/// assert_eq!(runner.process(1, &batch, &rows.transactions()).unwrap_err().code, "unknown-schema");
+/// # Ok::<(), Error>(())
+/// ```
 pub struct TransformRunner<T: Transform> {
     transform: Option<T>,
     tables: HashMap<u32, (Schema, T::Table)>,
@@ -117,7 +183,7 @@ impl<T: Transform> Default for TransformRunner<T> {
 }
 
 impl<T: Transform> TransformRunner<T> {
-    /// The description as JSON.
+    /// The description as JSON ([example](Self)).
     pub fn describe() -> String {
         Self::describe_with(None)
     }
@@ -131,7 +197,7 @@ impl<T: Transform> TransformRunner<T> {
         self.transform.as_mut()
     }
 
-    /// Takes the configuration, a JSON object.
+    /// Takes the configuration, a JSON object ([example](Self)).
     ///
     /// # Errors
     /// `bad-configuration`, or the transform's own.
@@ -141,7 +207,7 @@ impl<T: Transform> TransformRunner<T> {
         Ok(())
     }
 
-    /// Opens a schema from its encapsulated message.
+    /// Opens a schema from its encapsulated message ([example](Self)).
     ///
     /// # Errors
     /// `malformed-message`, or the transform's own.
@@ -153,12 +219,12 @@ impl<T: Transform> TransformRunner<T> {
         Ok(())
     }
 
-    /// Forgets a schema.
+    /// Forgets a schema ([example](Self)).
     pub fn close_schema(&mut self, id: u32) {
         self.tables.remove(&id);
     }
 
-    /// Processes a batch.
+    /// Processes a batch ([example](Self)).
     ///
     /// # Errors
     /// `unknown-schema`, `malformed-message`, or the transform's own.
@@ -170,7 +236,7 @@ impl<T: Transform> TransformRunner<T> {
         transform.process(table, &Batch::read(schema, message, transactions)?)
     }
 
-    /// Asks to settle what was held back.
+    /// Asks to settle what was held back ([example](Self)).
     ///
     /// # Errors
     /// The transform's own.

@@ -11,15 +11,19 @@ impl<'a> Edit<'a> {
     /// is NULL; a column that is absent stays so. What `fill` does not write is NULL; `out.keep()` leaves the value.
     ///
     /// ```
-    /// # use rowmill_sdk::{Batch, Error, Outcome};
-    /// # fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
-    /// let mut edit = batch.edit();
-    /// edit.set("name", |image, out| match image.text("name")? {
-    ///     Some(name) => out.text(&name.to_uppercase()),
-    ///     None => out.text("nobody"),
-    /// })?;
-    /// edit.finish()
-    /// # }
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.set("name", |image, out| match image.text("name")? {
+    ///         Some(name) => out.text(&name.to_uppercase()),
+    ///         None => out.text("nobody"),
+    ///     })?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// let rows = milled.rows()?;
+    /// assert_eq!((&rows[1]["after"]["name"], &rows[3]["after"]["name"]), (&"CHANGED".into(), &"nobody".into()));
+    /// assert_eq!(rows[5]["before"].get("name"), None); // absent, so nothing was asked
+    /// # Ok::<(), rowmill_sdk::Error>(())
     /// ```
     ///
     /// # Errors
@@ -40,6 +44,17 @@ impl<'a> Edit<'a> {
 
     /// Makes every value of a column NULL. A column that is NOT NULL is so no more.
     ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.null("name")?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert!(milled.rows()?.iter().all(|row| row["after"]["name"].is_null()));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `no-such-column`.
     pub fn null(&mut self, column: impl Locate) -> Result<&mut Self, Error> {
@@ -51,6 +66,21 @@ impl<'a> Edit<'a> {
 
     /// Puts a column of another type in the place of one, under the new field's name. `fill` as for [`Edit::set`]; `out.keep()` is NULL
     /// unless the types are stored alike.
+    ///
+    /// ```
+    /// use rowmill_sdk::{Field, harness::{Opened, Rows}};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.replace("name", Field::new("length", "int unsigned")?, |image, out| match image.text("name")? {
+    ///         Some(name) => out.int(name.chars().count().try_into().unwrap_or(0)),
+    ///         None => Ok(()),
+    ///     })?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!((milled.schema()?.find("name"), milled.schema()?.find("length")), (None, Some(1)));
+    /// assert_eq!(milled.rows()?[1]["after"]["length"], 7);
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `no-such-column`, `unknown-type`, `column-exists`, and what `fill` returns, of its row.
@@ -77,6 +107,20 @@ impl<'a> Edit<'a> {
 
     /// Adds a column behind the others. `fill` is asked for every row image; what it does not write is NULL.
     ///
+    /// ```
+    /// use rowmill_sdk::{Field, harness::{Opened, Rows}};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.add(Field::new("size_and_tags", "varchar(40)")?, |image, out| {
+    ///         let (size, tags) = (image.text("size")?.unwrap_or("-"), image.labels("tags")?.unwrap_or_default());
+    ///         out.text(&format!("{size}: {}", tags.join(", ")))
+    ///     })?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!(milled.rows()?[0]["after"]["size_and_tags"], "M: new, last");
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `unknown-type`, `column-exists`, and what `fill` returns, of its row.
     pub fn add(&mut self, field: Field, mut fill: impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>) -> Result<&mut Self, Error> {
@@ -94,6 +138,18 @@ impl<'a> Edit<'a> {
 
     /// Takes a column away. One of the key can go only once another key is set: [`Edit::key`].
     ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.remove("document")?.remove("raw")?;
+    ///     assert_eq!(edit.remove("raw").err().map(|error| error.code), Some("no-such-column".to_owned()));
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!((milled.schema()?.find("document"), milled.schema()?.find("raw")), (None, None));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `no-such-column`; `finish` says where it belongs to the key.
     pub fn remove(&mut self, column: impl Locate) -> Result<&mut Self, Error> {
@@ -104,6 +160,17 @@ impl<'a> Edit<'a> {
     }
 
     /// Keeps these columns and takes all others away, also added ones. Their order stays that of the table.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.keep_only(["name", "id"])?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!(milled.rows()?[1]["after"], serde_json::json!({"id": 1, "name": "changed"}));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `no-such-column`.
@@ -118,6 +185,17 @@ impl<'a> Edit<'a> {
 
     /// Gives a column another name.
     ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.rename("name", "title")?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!(milled.rows()?[1]["after"]["title"], "changed");
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `no-such-column`, `column-exists`.
     pub fn rename(&mut self, column: impl Locate, name: &str) -> Result<&mut Self, Error> {
@@ -129,17 +207,52 @@ impl<'a> Edit<'a> {
 
     /// Sets the key: columns by their names as they come out, in key order; none for a table without a key. Which updates change the key is
     /// found out anew; where an image before lacks a column of it, what was known of the former key stays.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.key(["size", "born"]);
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// let schema = milled.schema()?;
+    /// let names: Vec<&str> = schema.key.iter().map(|column| schema.columns[*column].name.as_str()).collect();
+    /// assert_eq!(names, ["size", "born"]);
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     pub fn key<N: Into<String>>(&mut self, columns: impl IntoIterator<Item = N>) -> &mut Self {
         self.key = Some(columns.into_iter().map(Into::into).collect());
         self
     }
 
     /// Gives the table another name in what encoders write. Its topic stays as it is: [`Edit::route_topic`] is for that.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.table("archive");
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!((milled.schema()?.table.as_str(), milled.schema()?.topic.as_str()), ("archive", "mysql_sample"));
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     pub fn table(&mut self, name: &str) -> &mut Self {
         self.metadata("rowmill.table", Some(name))
     }
 
     /// Sets or removes a key of the schema's metadata (`docs/plugin-contract.md`).
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.metadata("rowmill.time_zone", Some("Europe/Berlin"));
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// assert_eq!(milled.schema()?.time_zone, "Europe/Berlin");
+    /// # Ok::<(), rowmill_sdk::Error>(())
+    /// ```
     pub fn metadata(&mut self, key: &str, value: Option<&str>) -> &mut Self {
         self.metadata.push((key.to_owned(), value.map(str::to_owned)));
         self

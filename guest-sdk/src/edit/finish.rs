@@ -10,7 +10,7 @@ use crate::tree::{self, Node, Tree, Type};
 use crate::{Batch, Error, Outcome};
 
 impl<'a> Edit<'a> {
-    /// What became of the batch.
+    /// What became of the batch ([example](Self)).
     ///
     /// # Errors
     /// `key-removed` where a column of the key is gone and no other key was set; `no-such-column` where a key that was set names none.

@@ -26,11 +26,15 @@ impl<'a> Edit<'a> {
     /// one that goes out deleted.
     ///
     /// ```
-    /// # use rowmill_sdk::{Batch, Error, Op, Outcome, RowImage};
-    /// /// Tells open orders only.
-    /// fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
+    /// use rowmill_sdk::harness::{Opened, Rows, Shape};
+    /// use rowmill_sdk::{Error, Op, RowImage};
+    /// let shape = Shape::new("shop", "orders").column("id", "int", &[]).column("state", "varchar(9)", &[]).key(&[0]);
+    /// let row = |id: i64, state: &str| vec![id.into(), state.into()];
+    /// let rows = Rows::new(&shape).insert(row(1, "open")).update(row(1, "open"), row(1, "paid")).delete(row(1, "paid"));
+    /// // Tells open orders only.
+    /// let milled = Opened::new(&rows)?.process(|batch| {
     ///     let open = |image: Option<RowImage<'_>>| match image {
-    ///         Some(image) => Ok::<_, Error>(image.text("size")? == Some("M")),
+    ///         Some(image) => Ok::<_, Error>(image.text("state")? == Some("open")),
     ///         None => Ok(false),
     ///     };
     ///     let mut edit = batch.edit();
@@ -41,11 +45,10 @@ impl<'a> Edit<'a> {
     ///         (op, ..) => op,
     ///     }))?;
     ///     edit.finish()
-    /// }
-    /// # use rowmill_sdk::{harness::{Input, Rows}, Schema};
-    /// # let (schema, batch) = Rows::sample().messages()?;
-    /// # let (schema, transactions) = (Schema::read(&schema)?, Rows::sample().transactions());
-    /// # assert!(matches!(process(&Batch::read(&schema, &batch, &transactions)?)?, Outcome::Changed(_)));
+    /// })?.expect("rows are left");
+    /// let rows = milled.rows()?;
+    /// assert_eq!((rows.len(), &rows[0]["op"], &rows[1]["op"]), (2, &"insert".into(), &"delete".into()));
+    /// assert_eq!((&rows[1]["before"]["state"], rows[1].get("after")), (&"open".into(), None));
     /// # Ok::<(), Error>(())
     /// ```
     ///

@@ -5,10 +5,12 @@ mod columns;
 mod finish;
 mod leading;
 mod route;
+mod route_view;
 
 #[cfg(feature = "harness")]
 pub(crate) use finish::OddDates;
-pub use route::{Headers, Route, RouteView};
+pub use route::Headers;
+pub use route_view::{Route, RouteView};
 pub(crate) use take::{Bitmap, Source, bits, fixed, texts};
 
 use crate::cells::{Cells, Old};
@@ -22,22 +24,35 @@ use route::Routes;
 /// Every function that fills a column sees the batch as it came in. Rows that were dropped before are not asked for again, so drop first.
 ///
 /// ```
-/// use rowmill_sdk::{Batch, Error, Outcome};
+/// use rowmill_sdk::harness::{Opened, Rows, Shape, Value};
+/// use rowmill_sdk::{Batch, Error, Field, Outcome};
 ///
-/// /// Drops rows of the table's test customers, hides their addresses, and adds a column.
+/// /// Drops rows of test customers, hides addresses, and adds a column.
 /// fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
 ///     let mut edit = batch.edit();
 ///     edit.retain(|row| Ok(row.image()?.int("customer")? != Some(0)))?;
+///     if edit.is_empty() {
+///         rowmill_sdk::debug!("nothing but tests among {} rows", batch.rows());
+///     }
 ///     edit.set("email", |image, out| match image.text("email")?.and_then(|text| text.split_once('@')) {
 ///         Some((_, domain)) => out.text(&format!("***@{domain}")),
 ///         None => Ok(()), // nothing written is NULL
 ///     })?;
-///     edit.add(rowmill_sdk::Field::new("cents", "bigint")?, |image, out| match image.decimal("price")? {
-///         Some(price) => out.decimal(&price),
+///     edit.add(Field::new("cheap", "bool")?, |image, out| match image.float("price")? {
+///         Some(price) => out.bool(price < 10.0),
 ///         None => Ok(()),
 ///     })?;
+///     assert_eq!(edit.len(), 1);
 ///     edit.finish()
 /// }
+///
+/// let shape = Shape::new("shop", "orders").column("customer", "int", &[]).column("email", "text", &[]).column("price", "decimal(9,2)", &[]);
+/// let row = |customer: i64, price: &str| vec![customer.into(), "ada@example.org".into(), Value::Decimal(price.to_owned())];
+/// let rows = Rows::new(&shape).insert(row(0, "5.00")).insert(row(7, "9.99"));
+/// let milled = Opened::new(&rows)?.process(process)?.expect("one row is left");
+/// let after = &milled.rows()?[0]["after"];
+/// assert_eq!((&after["customer"], &after["email"], &after["cheap"]), (&7.into(), &"***@example.org".into(), &1.into()));
+/// # Ok::<(), Error>(())
 /// ```
 pub struct Edit<'a> {
     batch: &'a Batch<'a>,
@@ -61,17 +76,17 @@ struct Slot {
 }
 
 impl Batch<'_> {
-    /// Begins to change the batch.
+    /// Begins to change the batch ([example](Edit)).
     pub fn edit(&self) -> Edit<'_> {
         Edit::new(self)
     }
 
-    /// One of its rows.
+    /// One of its rows ([example](Row)).
     pub fn row(&self, row: usize) -> Row<'_> {
         Row::new(self, row)
     }
 
-    /// Its rows, in order.
+    /// Its rows, in order ([example](Row)).
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.rows()).map(|row| Row::new(self, row))
     }
@@ -97,17 +112,17 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Rows that come out.
+    /// Rows that come out ([example](Self)).
     pub fn len(&self) -> usize {
         self.rows.as_ref().map_or(self.batch.rows(), Vec::len)
     }
 
-    /// Whether no row comes out.
+    /// Whether no row comes out ([example](Self)).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Drops the rows for which `keep` says no.
+    /// Drops the rows for which `keep` says no ([example](Self)).
     ///
     /// # Errors
     /// What `keep` returns, of its row.
@@ -134,19 +149,23 @@ impl<'a> Edit<'a> {
     /// anything else.
     ///
     /// ```
-    /// # use rowmill_sdk::{Batch, Error, Outcome};
-    /// /// Each row twice: to its own topic, and to one of all changes.
-    /// fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// // Each row twice: to its own topic, and to one of all changes.
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
     ///     let mut edit = batch.edit();
     ///     let twice: Vec<usize> = (0..batch.rows()).flat_map(|row| [row, row]).collect();
     ///     edit.select(&twice)?;
-    ///     let mut second = false;
+    ///     let mut second = true;
     ///     edit.route_topic(|_, out| {
     ///         second = !second;
-    ///         if second { Ok(()) } else { out.text("all_changes") }
+    ///         if second { out.text("all_changes") } else { Ok(()) }
     ///     })?;
     ///     edit.finish()
-    /// }
+    /// })?.expect("rows come out");
+    /// let rows = milled.rows()?;
+    /// assert_eq!((rows.len(), rows[0]["after"] == rows[1]["after"]), (14, true));
+    /// assert!(rows[0]["route"]["topic"].is_null() && rows[1]["route"]["topic"] == "all_changes");
+    /// # Ok::<(), rowmill_sdk::Error>(())
     /// ```
     ///
     /// # Errors

@@ -10,10 +10,10 @@ use crate::schema::Place;
 use crate::tree::{Node, Tree, Type};
 use crate::{Batch, Error, Field};
 
-const TOPIC: &str = "route_topic";
-const PARTITION: &str = "route_partition";
-const KEY: &str = "route_key";
-const HEADERS: &str = "route_headers";
+pub(super) const TOPIC: &str = "route_topic";
+pub(super) const PARTITION: &str = "route_partition";
+pub(super) const KEY: &str = "route_key";
+pub(super) const HEADERS: &str = "route_headers";
 
 /// What was said about routes so far.
 #[derive(Default)]
@@ -31,6 +31,24 @@ struct Column {
 }
 
 /// Headers that are added to records, row by row.
+///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows};
+/// use rowmill_sdk::{Error, Headers, Row};
+/// /// Where a row comes from, for any transform.
+/// fn trace(row: Row<'_>, headers: &mut Headers) -> Result<(), Error> {
+///     headers.add("gtid", row.gtid().as_bytes());
+///     headers.add("table", row.schema().table.as_bytes());
+///     Ok(())
+/// }
+/// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+///     let mut edit = batch.edit();
+///     edit.route_headers(trace)?;
+///     edit.finish()
+/// })?.expect("no row is dropped");
+/// assert_eq!(milled.rows()?[6]["route"]["headers"][1], serde_json::json!(["table", "sample"]));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Default)]
 pub struct Headers {
     /// Row in the outcome, name and value of each.
@@ -39,7 +57,7 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Adds a header to the row's records.
+    /// Adds a header to the row's records ([example](Self)).
     pub fn add(&mut self, name: &str, value: &[u8]) {
         self.entries.push((self.row, name.to_owned(), value.to_vec()));
     }
@@ -49,20 +67,26 @@ impl<'a> Edit<'a> {
     /// Sends rows to other topics, by full name. A row for which `fill` writes nothing goes where it went; NULL is the table's own topic.
     ///
     /// ```
-    /// # use rowmill_sdk::{Batch, Error, Outcome};
-    /// # fn process(batch: &Batch<'_>) -> Result<Outcome, Error> {
-    /// let mut edit = batch.edit();
-    /// edit.route_topic(|row, out| match row.image()?.text("region")? {
-    ///     Some(region) => out.text(&format!("orders_{region}")),
-    ///     None => Ok(()),
-    /// })?;
-    /// edit.route_partition(|row, out| out.int(row.image()?.int("shard")?.unwrap_or(0)))?;
-    /// edit.route_headers(|row, headers| {
-    ///     headers.add("gtid", row.gtid().as_bytes());
-    ///     Ok(())
-    /// })?;
-    /// edit.finish()
-    /// # }
+    /// use rowmill_sdk::harness::{Opened, Rows};
+    /// let milled = Opened::new(&Rows::sample())?.process(|batch| {
+    ///     let mut edit = batch.edit();
+    ///     edit.route_topic(|row, out| match row.image()?.text("size")? {
+    ///         Some(size) => out.text(&format!("orders_{size}")),
+    ///         None => Ok(()),
+    ///     })?;
+    ///     edit.route_partition(|row, out| out.int(row.image()?.int("id")?.unwrap_or(0) % 2))?;
+    ///     edit.route_key(|row, out| out.bytes(row.image()?.print("id")?.unwrap_or_default().as_bytes()))?;
+    ///     edit.route_headers(|row, headers| {
+    ///         headers.add("gtid", row.gtid().as_bytes());
+    ///         Ok(())
+    ///     })?;
+    ///     edit.finish()
+    /// })?.expect("no row is dropped");
+    /// let route = &milled.rows()?[0]["route"];
+    /// assert_eq!((&route["topic"], &route["partition"], &route["key"]), (&"orders_M".into(), &1.into(), &"1".into()));
+    /// assert_eq!(route["headers"][0][0], "gtid");
+    /// assert!(milled.rows()?[3]["route"]["topic"].is_null()); // the table's own
+    /// # Ok::<(), rowmill_sdk::Error>(())
     /// ```
     ///
     /// # Errors
@@ -72,7 +96,7 @@ impl<'a> Edit<'a> {
         Ok(self)
     }
 
-    /// Sends rows to partitions. A row for which `fill` writes nothing goes where it went; NULL is where the encoder says.
+    /// Sends rows to partitions ([example](Self::route_topic)). A row for which `fill` writes nothing goes where it went; NULL is where the encoder says.
     ///
     /// # Errors
     /// What `fill` returns, of its row.
@@ -81,7 +105,7 @@ impl<'a> Edit<'a> {
         Ok(self)
     }
 
-    /// Gives records other keys. A row for which `fill` writes nothing keeps its own; NULL is what the encoder says.
+    /// Gives records other keys ([example](Self::route_topic)). A row for which `fill` writes nothing keeps its own; NULL is what the encoder says.
     ///
     /// # Errors
     /// What `fill` returns, of its row.
@@ -90,7 +114,7 @@ impl<'a> Edit<'a> {
         Ok(self)
     }
 
-    /// Adds headers to records, behind those that they have.
+    /// Adds headers to records, behind those that they have ([example](Self::route_topic)).
     ///
     /// # Errors
     /// What `fill` returns, of its row.
@@ -221,7 +245,7 @@ impl Routes {
 }
 
 /// Where a top-level column begins.
-fn place_of<'b>(batch: &'b Batch<'_>, name: &str) -> Option<(Place, &'b Node)> {
+pub(super) fn place_of<'b>(batch: &'b Batch<'_>, name: &str) -> Option<(Place, &'b Node)> {
     let mut place = Place { node: 0, buffer: 0 };
     for field in &batch.schema.tree.fields {
         if field.name == name {
@@ -257,7 +281,7 @@ impl Column {
 }
 
 /// Headers that the batch came with, by the row where they come out.
-fn earlier_headers(batch: &Batch<'_>, rows: &[u32]) -> Result<Vec<(u32, String, Vec<u8>)>, Error> {
+pub(super) fn earlier_headers(batch: &Batch<'_>, rows: &[u32]) -> Result<Vec<(u32, String, Vec<u8>)>, Error> {
     let Some((place, node)) = place_of(batch, HEADERS) else {
         return Ok(Vec::new());
     };
@@ -330,75 +354,5 @@ impl Headers {
             Cow::Owned(value_ends),
             Cow::Owned(values),
         ]);
-    }
-}
-
-/// Where earlier transforms send the rows of a batch.
-pub struct RouteView<'a> {
-    topic: Option<crate::Column<'a>>,
-    partition: Option<crate::Column<'a>>,
-    key: Option<crate::Column<'a>>,
-    headers: Vec<(u32, String, Vec<u8>)>,
-}
-
-/// Where an earlier transform sends one row; what it left open is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Route {
-    /// Full name of the topic.
-    pub topic: Option<String>,
-    /// Number of the partition.
-    pub partition: Option<i32>,
-    /// Key of the records.
-    pub key: Option<Vec<u8>>,
-    /// Names and values of headers that are added.
-    pub headers: Vec<(String, Vec<u8>)>,
-}
-
-impl<'a> Batch<'a> {
-    /// Where earlier transforms send the rows; none where no transform has said so.
-    ///
-    /// # Errors
-    /// `malformed-message`.
-    pub fn routes(&'a self) -> Result<Option<RouteView<'a>>, Error> {
-        let column = |name: &str| match place_of(self, name) {
-            Some((place, node)) => self.frame.buffers(place)?.column(node.kind.storage(), self.rows()).map(Some),
-            None => Ok(None),
-        };
-        let rows: Vec<u32> = (0..u32::try_from(self.rows()).unwrap_or(u32::MAX)).collect();
-        let view = RouteView {
-            topic: column(TOPIC)?,
-            partition: column(PARTITION)?,
-            key: column(KEY)?,
-            headers: earlier_headers(self, &rows)?,
-        };
-        let any = view.topic.is_some() || view.partition.is_some() || view.key.is_some() || place_of(self, HEADERS).is_some();
-        Ok(any.then_some(view))
-    }
-}
-
-/// The values of a column that is there and not null.
-fn value(column: Option<crate::Column<'_>>, row: usize) -> Option<crate::Values<'_>> {
-    column.filter(|column| !column.is_null(row)).map(|column| column.values)
-}
-
-impl RouteView<'_> {
-    /// Where a row goes.
-    pub fn row(&self, row: usize) -> Route {
-        use crate::Values;
-        let bytes = |column| match value(column, row) {
-            Some(Values::Bytes(bytes)) => Some(bytes.get(row).to_vec()),
-            _ => None,
-        };
-        let narrow = u32::try_from(row).unwrap_or(u32::MAX);
-        let of_row = self.headers.iter().filter(|(at, ..)| *at == narrow);
-        Route {
-            topic: bytes(self.topic).and_then(|topic| String::from_utf8(topic).ok()),
-            partition: match value(self.partition, row) {
-                Some(Values::Int32(partitions)) => Some(partitions.i32(row)),
-                _ => None,
-            },
-            key: bytes(self.key),
-            headers: of_row.map(|(_, name, value)| (name.clone(), value.clone())).collect(),
-        }
     }
 }

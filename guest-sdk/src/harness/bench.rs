@@ -3,17 +3,51 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::Input;
-use crate::{Batch, Encoder, EncoderRunner, Error, HandOver, Output, RouteView, Schema};
+use super::{Input, Opened};
+use crate::{Encoder, EncoderRunner, Error, HandOver, Output, RouteView};
 
 /// A configured encoder and what it has handed over.
+///
+/// ```
+/// use rowmill_sdk::FlushReason;
+/// use rowmill_sdk::harness::{Bench, Delivered, Rows, events};
+/// # use rowmill_sdk::{Batch, Description, Encoder, Error, Op, Output, Record, Schema};
+/// # struct Names;
+/// # impl Encoder for Names {
+/// #     type Settings = serde_json::Value;
+/// #     type Table = ();
+/// #     fn describe() -> Description { Description::default() }
+/// #     fn new(_: serde_json::Value) -> Result<Self, Error> { Ok(Self) }
+/// #     fn open(&mut self, _: &Schema) -> Result<(), Error> { Ok(()) }
+/// #     fn encode(&mut self, _: &mut (), batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {
+/// #         for row in batch.iter() {
+/// #             let (image, record) = (row.image()?, Record { row: row.number(), ..Record::default() });
+/// #             let key = image.print("id")?.unwrap_or_default();
+/// #             let value = serde_json::json!({"name": image.text("name")?}).to_string();
+/// #             let is_gone = row.op()? == Op::Delete;
+/// #             output.put(record, Some(key.as_bytes()), Some(value.as_bytes()).filter(|_| !is_gone));
+/// #         }
+/// #         Ok(())
+/// #     }
+/// # }
+/// let mut bench = Bench::<Names>::new("{}")?;
+/// let records = bench.encode(&Rows::sample())?;
+/// assert_eq!((records[1].key_text().as_str(), records[1].value_text().as_str()), ("1", r#"{"name":"changed"}"#));
+/// let tombstone = Delivered { row: 6, partition: -1, key: Some(b"2".to_vec()), ..Delivered::default() };
+/// assert_eq!(records[6], tombstone);
+/// assert_eq!(records[1].show()["value"]["name"], "changed");
+/// // What it does not ask for it says nothing of.
+/// assert!(bench.control(&events::heartbeat(&[], 1_614_748_870_000))?.is_empty());
+/// bench.runner().flush(FlushReason::Swap)?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Bench<E: Encoder> {
     runner: EncoderRunner<E>,
     delivered: Rc<RefCell<Vec<Delivered>>>,
     opened: u32,
 }
 
-/// One record, defaults filled in.
+/// One record, defaults filled in ([example](Bench)).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivered {
     /// Row of the batch that it comes from.
@@ -45,7 +79,7 @@ impl Delivered {
         self.headers.extend(route.headers);
     }
 
-    /// All of it as one JSON object, for snapshots; values that are JSON are shown as such.
+    /// All of it as one JSON object, for snapshots; values that are JSON are shown as such ([example](Bench)).
     pub fn show(&self) -> serde_json::Value {
         let part = |bytes: &Option<Vec<u8>>| match bytes {
             None => serde_json::Value::Null,
@@ -61,19 +95,19 @@ impl Delivered {
         })
     }
 
-    /// The key as text; empty without one.
+    /// The key as text; empty without one ([example](Bench)).
     pub fn key_text(&self) -> String {
         String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
     }
 
-    /// The value as text; empty without one.
+    /// The value as text; empty without one ([example](Bench)).
     pub fn value_text(&self) -> String {
         String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
     }
 }
 
 impl<E: Encoder> Bench<E> {
-    /// An encoder with this configuration, a JSON object.
+    /// An encoder with this configuration, a JSON object ([example](Self)).
     ///
     /// # Errors
     /// As `EncoderRunner::configure`.
@@ -89,7 +123,8 @@ impl<E: Encoder> Bench<E> {
         })
     }
 
-    /// The records of a batch: of [`Rows`](super::Rows), or of what a [`Mill`](super::Mill) made, whose routes are applied as the host does.
+    /// The records of a batch: of [`Rows`](super::Rows), or of what a [`Mill`](super::Mill) made, whose routes are applied as the host does
+    /// ([example](Self)).
     ///
     /// # Errors
     /// As `EncoderRunner::open_schema` and `encode`.
@@ -100,19 +135,18 @@ impl<E: Encoder> Bench<E> {
         self.runner.open_schema(self.opened, &message)?;
         self.runner.encode(self.opened, &batch, &transactions)?;
         let mut delivered = self.delivered.take();
-        let schema = Schema::read(&message)?;
-        if let Some(routes) = Batch::read(&schema, &batch, &transactions)?.routes()? {
+        if let Some(routes) = Opened::new(input)?.batch()?.routes()? {
             delivered.iter_mut().for_each(|record| record.apply(&routes));
         }
         Ok(delivered)
     }
 
-    /// The runner, for what a host does beside batches: `flush`, `save`, `restore`.
+    /// The runner, for what a host does beside batches: `flush`, `save`, `restore` ([example](Self)).
     pub fn runner(&mut self) -> &mut EncoderRunner<E> {
         &mut self.runner
     }
 
-    /// The records of a control event.
+    /// The records of a control event ([example](Self)).
     ///
     /// # Errors
     /// As `EncoderRunner::control`.

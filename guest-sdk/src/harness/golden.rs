@@ -5,6 +5,18 @@ use std::path::Path;
 /// Compares a text with the file at `path`, relative to the package's folder. With `ROWMILL_BLESS=1` in the environment it writes the file
 /// instead: look at the difference before you commit it.
 ///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows, Shape, golden, lines, show};
+/// let shape = Shape::new("shop", "orders").column("id", "bigint", &[]).key(&[0]);
+/// let opened = Opened::new(&Rows::new(&shape).insert(vec![7.into()]))?;
+/// # let path = std::env::temp_dir().join(format!("rowmill-golden-{}.jsonl", std::process::id()));
+/// # std::fs::write(&path, "{\"op\":\"insert\",\"after\":{\"id\":7}}\n")?;
+/// // In a plugin's test the path would be `"tests/golden/orders.jsonl"`.
+/// golden(&path, &lines(&show(&opened.batch()?)?));
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 /// Where they differ, with the first line that does, or where the file can't be read.
 pub fn golden(path: impl AsRef<Path>, text: &str) {

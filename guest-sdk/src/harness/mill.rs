@@ -1,7 +1,7 @@
 //! Runs a transform natively.
 
-use super::{Input, show};
-use crate::{Batch, Error, Outcome, Schema, Transactions, Transform, TransformRunner};
+use super::{Input, Opened, show};
+use crate::{Error, Outcome, Schema, Transactions, Transform, TransformRunner};
 
 /// A configured transform.
 ///
@@ -34,6 +34,24 @@ pub struct Mill<T: Transform> {
 }
 
 /// A batch that came out of a transform.
+///
+/// ```
+/// use rowmill_sdk::harness::{Milled, Opened, Rows};
+/// let renamed: Milled = Opened::new(&Rows::sample())?.process(|batch| {
+///     let mut edit = batch.edit();
+///     edit.rename("name", "title")?;
+///     edit.finish()
+/// })?.expect("no row is dropped");
+/// // It goes in again: into another step, a mill, or a bench.
+/// let short = Opened::new(&renamed)?.process(|batch| {
+///     let mut edit = batch.edit();
+///     edit.keep_only(["id", "title"])?;
+///     edit.finish()
+/// })?.expect("no row is dropped");
+/// assert_eq!(short.rows()?[1]["after"], serde_json::json!({"id": 1, "title": "changed"}));
+/// assert_eq!((short.schema()?.columns.len(), short.unchanged), (2, false));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Milled {
     /// The encapsulated schema message.
@@ -47,7 +65,7 @@ pub struct Milled {
 }
 
 impl<T: Transform> Mill<T> {
-    /// A transform with this configuration, a JSON object.
+    /// A transform with this configuration, a JSON object ([example](Self)).
     ///
     /// # Errors
     /// As `TransformRunner::configure`.
@@ -57,7 +75,7 @@ impl<T: Transform> Mill<T> {
         Ok(Self { runner, opened: 0 })
     }
 
-    /// What it makes of a batch; none where it drops all of it.
+    /// What it makes of a batch; none where it drops all of it ([example](Self)).
     ///
     /// # Errors
     /// As `TransformRunner::open_schema` and `process`.
@@ -67,39 +85,42 @@ impl<T: Transform> Mill<T> {
         self.opened += 1;
         self.runner.open_schema(self.opened, &schema)?;
         let outcome = self.runner.process(self.opened, &batch, &transactions)?;
-        let unchanged = outcome == Outcome::Unchanged;
-        let (schema, batch) = match outcome {
-            Outcome::Dropped => return Ok(None),
-            Outcome::Unchanged => (schema, batch),
-            Outcome::Changed(batch) => (schema, batch),
-            Outcome::Reshaped { schema, batch } => (schema, batch),
-        };
-        Ok(Some(Milled {
-            schema,
-            batch,
-            transactions,
-            unchanged,
-        }))
+        Ok(Milled::of(outcome, (schema, batch), transactions))
     }
 
-    /// The runner, for what a host does beside batches: `flush`, `save`, `restore`.
+    /// The runner, for what a host does beside batches: `flush`, `save`, `restore` ([example](crate::State)).
     pub fn runner(&mut self) -> &mut TransformRunner<T> {
         &mut self.runner
     }
 }
 
 impl Milled {
-    /// Its rows as JSON, one object a row: see [`show()`](super::show()).
+    /// What a transform made of these messages.
+    pub(super) fn of(outcome: Outcome, (schema, batch): (Vec<u8>, Vec<u8>), transactions: Transactions) -> Option<Self> {
+        let unchanged = outcome == Outcome::Unchanged;
+        let (schema, batch) = match outcome {
+            Outcome::Dropped => return None,
+            Outcome::Unchanged => (schema, batch),
+            Outcome::Changed(batch) => (schema, batch),
+            Outcome::Reshaped { schema, batch } => (schema, batch),
+        };
+        Some(Self {
+            schema,
+            batch,
+            transactions,
+            unchanged,
+        })
+    }
+
+    /// Its rows as JSON, one object a row: see [`show()`](super::show()) ([example](Mill)).
     ///
     /// # Errors
     /// `malformed-message` where the messages are not what the contract says.
     pub fn rows(&self) -> Result<Vec<serde_json::Value>, Error> {
-        let schema = Schema::read(&self.schema)?;
-        let batch = Batch::read(&schema, &self.batch, &self.transactions)?;
-        show(&batch)
+        show(&Opened::new(self)?.batch()?)
     }
 
-    /// Its schema.
+    /// Its schema ([example](Self)).
     ///
     /// # Errors
     /// `malformed-message`.

@@ -3,6 +3,7 @@
 //!
 //! - [`Shape`] and [`Rows`] make batches: every type, all ops, absent columns, odd dates, transactions, rows of snapshots.
 //! - [`Bench`] runs an encoder, [`Mill`] a transform; what comes out of a mill goes into another mill or into a bench.
+//! - [`Opened`] has a batch for tests of single functions.
 //! - [`events`] makes control events.
 //! - [`golden()`] compares with a file of the project.
 //!
@@ -35,6 +36,7 @@ mod bench;
 pub mod events;
 mod golden;
 mod mill;
+mod opened;
 mod rows;
 mod sample;
 mod shape;
@@ -45,6 +47,7 @@ mod speed;
 pub use bench::{Bench, Delivered};
 pub use golden::golden;
 pub use mill::{Mill, Milled};
+pub use opened::Opened;
 pub use rows::Rows;
 pub use shape::Shape;
 pub use show::{lines, show};
@@ -54,13 +57,27 @@ pub use value::Value;
 use crate::{Error, Transactions};
 
 /// A batch that a plugin can be given: [`Rows`], or what came out of a [`Mill`].
+///
+/// ```
+/// use rowmill_sdk::harness::{Input, Opened, Rows};
+/// /// Both messages of a batch, as a stream without its end.
+/// fn stream(input: &impl Input) -> Result<Vec<u8>, rowmill_sdk::Error> {
+///     let (schema, batch) = input.messages()?;
+///     Ok([schema, batch].concat())
+/// }
+/// let rows = Rows::sample();
+/// let unchanged = Opened::new(&rows)?.process(|batch| batch.edit().finish())?.expect("no row is dropped");
+/// assert!(unchanged.unchanged);
+/// assert_eq!((stream(&rows)?, rows.transactions()), (stream(&unchanged)?, unchanged.transactions()));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
 pub trait Input {
-    /// The schema message and the record-batch message.
+    /// The schema message and the record-batch message ([example](Self)).
     ///
     /// # Errors
     /// `harness` where it can't be made.
     fn messages(&self) -> Result<(Vec<u8>, Vec<u8>), Error>;
 
-    /// What column `txn` points into.
+    /// What column `txn` points into ([example](Self)).
     fn transactions(&self) -> Transactions;
 }

@@ -20,15 +20,28 @@ const SNAPSHOT: u8 = 8;
 /// Changes of one table, in order.
 ///
 /// ```
-/// use rowmill_sdk::harness::{Rows, Shape, Value};
+/// use rowmill_sdk::harness::{Opened, Rows, Shape, Value};
 /// let shape = Shape::new("shop", "orders").column("id", "int", &[]).column("note", "text", &[]).key(&[0]);
 /// let rows = Rows::new(&shape)
 ///     .transaction("3e11fa47-71ca-11e1-9e33-c80aa9429562:24", "binlog.000002:400", 7)
 ///     .insert(vec![1.into(), "a".into()])
 ///     .update(vec![1.into(), Value::Absent], vec![Value::Absent, Value::Null])
 ///     .transaction("3e11fa47-71ca-11e1-9e33-c80aa9429562:25", "binlog.000002:900", 8)
-///     .delete(vec![1.into(), Value::Null]);
-/// assert_eq!((rows.len(), rows.transactions().xid(1)), (3, 8));
+///     .key_update(vec![1.into(), Value::Null], vec![2.into(), Value::Null])
+///     .delete(vec![2.into(), Value::Null]);
+/// assert_eq!((rows.len(), rows.is_empty(), rows.transactions().xid(1)), (4, false, 8));
+/// let opened = Opened::new(&rows)?;
+/// let batch = opened.batch()?;
+/// assert!(batch.flags(1).is_last() && batch.flags(2).changes_key() && !batch.flags(2).is_snapshot());
+///
+/// // Rows of a snapshot, at other times.
+/// let read = Rows::new(&shape).at(1_700_000_000_000, 1_700_000_000_500).from_seq(7).snapshot().insert(vec![1.into(), "a".into()]);
+/// let (schema, message) = read.messages()?; // what the host would give the plugin
+/// assert!(!schema.is_empty() && !message.is_empty());
+/// let opened = Opened::new(&read)?;
+/// let batch = opened.batch()?;
+/// assert_eq!((batch.seq(0), batch.ts(0), batch.flags(0).is_snapshot()), (7, 1_700_000_000_000, true));
+/// # Ok::<(), rowmill_sdk::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Rows {
@@ -52,7 +65,7 @@ struct Row {
 
 impl Rows {
     /// No rows yet. The first has the sequence number 1614748790461000000 and each one more; the event time is
-    /// 1614748870000 and so is the checkpoint's.
+    /// 1614748870000 and so is the checkpoint's ([example](Self)).
     pub fn new(shape: &Shape) -> Self {
         Self {
             shape: shape.clone(),
@@ -65,14 +78,14 @@ impl Rows {
         }
     }
 
-    /// The same with other times, in milliseconds.
+    /// The same with other times, in milliseconds ([example](Self)).
     #[must_use]
     pub fn at(mut self, ts: i64, checkpoint_ts: i64) -> Self {
         (self.ts, self.checkpoint_ts) = (ts, checkpoint_ts);
         self
     }
 
-    /// The same, counted from another sequence number.
+    /// The same, counted from another sequence number ([example](Self)).
     #[must_use]
     pub fn from_seq(mut self, seq: u64) -> Self {
         self.first_seq = seq;
@@ -80,39 +93,39 @@ impl Rows {
     }
 
     /// The rows that follow belong to this transaction: its GTID, the place of its first event, the storage engine's id. Its first and last
-    /// row are flagged so.
+    /// row are flagged so ([example](Self)).
     #[must_use]
     pub fn transaction(mut self, gtid: &str, place: &str, xid: u64) -> Self {
         self.transactions.push((gtid.to_owned(), place.to_owned(), xid));
         self
     }
 
-    /// The rows that follow are rows of a snapshot.
+    /// The rows that follow are rows of a snapshot ([example](Self)).
     #[must_use]
     pub fn snapshot(mut self) -> Self {
         self.snapshot = true;
         self
     }
 
-    /// One more insert.
+    /// One more insert ([example](Self)).
     #[must_use]
     pub fn insert(self, after: Vec<Value>) -> Self {
         self.row(1, 0, None, Some(after))
     }
 
-    /// One more update.
+    /// One more update ([example](Self)).
     #[must_use]
     pub fn update(self, before: Vec<Value>, after: Vec<Value>) -> Self {
         self.row(2, 0, Some(before), Some(after))
     }
 
-    /// One more update, one that changes the key.
+    /// One more update, one that changes the key ([example](Self)).
     #[must_use]
     pub fn key_update(self, before: Vec<Value>, after: Vec<Value>) -> Self {
         self.row(2, CHANGES_KEY, Some(before), Some(after))
     }
 
-    /// One more delete.
+    /// One more delete ([example](Self)).
     #[must_use]
     pub fn delete(self, before: Vec<Value>) -> Self {
         self.row(3, 0, Some(before), None)
@@ -131,17 +144,17 @@ impl Rows {
         self
     }
 
-    /// Number of rows.
+    /// Number of rows ([example](Self)).
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether there is no row ([example](Self)).
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The transactions that the rows belong to; where none was named, one that all of them do.
+    /// The transactions that the rows belong to; where none was named, one that all of them do ([example](Self)).
     pub fn transactions(&self) -> Transactions {
         let unnamed = [(
             "3e11fa47-71ca-11e1-9e33-c80aa9429562:23".to_owned(),
@@ -165,7 +178,7 @@ impl Rows {
         all
     }
 
-    /// The schema message and the record-batch message.
+    /// The schema message and the record-batch message ([example](Self)).
     ///
     /// # Errors
     /// `harness` where a value is not one of its column's type.

@@ -9,10 +9,14 @@ use crate::tree::{Node, Tree, Type, set};
 /// use rowmill_sdk::harness::Shape;
 /// let shape = Shape::new("shop", "orders")
 ///     .column("id", "bigint unsigned", &[])
+///     .not_null()
 ///     .column("size", "enum", &["S", "M", "L"])
+///     .column("seen", "tinyint", &[])
+///     .width_unknown("an older server tells no widths")
 ///     .key(&[0])
 ///     .with("time_zone", "+08:00");
-/// assert_eq!(shape.columns().len(), 2);
+/// let [id, size, seen] = shape.columns() else { unreachable!("it has three") };
+/// assert_eq!((id.not_null, size.labels.len(), seen.width_unknown.is_some()), (true, 3, true));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -21,7 +25,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A table without columns yet, on a MySQL 9.7 whose zone is UTC.
+    /// A table without columns yet, on a MySQL 9.7 whose zone is UTC ([example](Self)).
     pub fn new(database: &str, table: &str) -> Self {
         let shape = Self {
             metadata: Vec::new(),
@@ -37,21 +41,21 @@ impl Shape {
             .with("topic", &format!("mysql_{table}"))
     }
 
-    /// The same with other metadata: `flavor`, `time_zone`, `server_version`, `topic`.
+    /// The same with other metadata: `flavor`, `time_zone`, `server_version`, `topic` ([example](Self)).
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
         set(&mut self.metadata, &format!("rowmill.{key}"), Some(value.to_owned()));
         self
     }
 
-    /// The same with this key: ordinals from 0, in key order.
+    /// The same with this key: ordinals from 0, in key order ([example](Self)).
     #[must_use]
     pub fn key(self, ordinals: &[usize]) -> Self {
         self.with("key", &format!("{ordinals:?}"))
     }
 
     /// The same with one more column of a type as MySQL writes it: `int unsigned`, `decimal(12,2)`, `timestamp(6)`, `enum`.
-    /// `labels` are those of ENUM and SET.
+    /// `labels` are those of ENUM and SET ([example](Self)).
     ///
     /// # Panics
     /// Where the type is none of MySQL's.
@@ -63,7 +67,7 @@ impl Shape {
         self
     }
 
-    /// The same, whose last column is NOT NULL.
+    /// The same, whose last column is NOT NULL ([example](Self)).
     #[must_use]
     pub fn not_null(mut self) -> Self {
         if let Some(column) = self.columns.last_mut() {
@@ -72,7 +76,7 @@ impl Shape {
         self
     }
 
-    /// The same, whose last column is a TINYINT of which it is not known, for this reason, whether it has a display width.
+    /// The same, whose last column is a TINYINT of which it is not known, for this reason, whether it has a display width ([example](Self)).
     #[must_use]
     pub fn width_unknown(mut self, reason: &str) -> Self {
         if let Some(column) = self.columns.last_mut() {
@@ -81,7 +85,7 @@ impl Shape {
         self
     }
 
-    /// Its columns, in order.
+    /// Its columns, in order ([example](Self)).
     pub fn columns(&self) -> &[Field] {
         &self.columns
     }

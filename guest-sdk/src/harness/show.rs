@@ -7,6 +7,15 @@ use crate::{Batch, Column, Error, Kind, Op, Row, RowImage, Values};
 /// The rows of a batch, one object each: `op`, `before`, `after`, and `route` where a transform has said something of it. A column that is
 /// absent is left out; whole numbers, FLOAT, DOUBLE and BIT(1) are themselves, bytes that are no text `0x…`, all else the text that MySQL prints.
 ///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows, Shape, Value, show};
+/// let shape = Shape::new("shop", "orders").column("id", "int", &[]).column("price", "decimal(9,2)", &[]).key(&[0]);
+/// let rows = Rows::new(&shape).update(vec![7.into(), Value::Absent], vec![Value::Absent, Value::Decimal("9.90".to_owned())]);
+/// let shown = show(&Opened::new(&rows)?.batch()?)?;
+/// assert_eq!(shown, [serde_json::json!({"op": "update", "before": {"id": 7}, "after": {"price": "9.90"}})]);
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
+///
 /// # Errors
 /// As the getters of `RowImage`.
 pub fn show(batch: &Batch<'_>) -> Result<Vec<Value>, Error> {

@@ -12,6 +12,23 @@ const ROWS: i64 = 2048;
 /// Runs an encoder for two seconds and prints rows a second and bytes a row: what the plugins' examples do.
 /// The program's first argument, if there is one, is a folder that the messages are written into.
 ///
+/// ```no_run
+/// # use rowmill_sdk::{Batch, Description, Encoder, Error, Output, Schema};
+/// # struct Nothing;
+/// # impl Encoder for Nothing {
+/// #     type Settings = serde_json::Value;
+/// #     type Table = ();
+/// #     fn describe() -> Description { Description::default() }
+/// #     fn new(_: serde_json::Value) -> Result<Self, Error> { Ok(Self) }
+/// #     fn open(&mut self, _: &Schema) -> Result<(), Error> { Ok(()) }
+/// #     fn encode(&mut self, _: &mut (), _: &Batch<'_>, _: &mut Output) -> Result<(), Error> { Ok(()) }
+/// # }
+/// // examples/speed.rs, run by `cargo run --release --example speed`
+/// fn main() -> Result<(), rowmill_sdk::Error> {
+///     rowmill_sdk::harness::encode_speed::<Nothing>("{}")
+/// }
+/// ```
+///
 /// # Errors
 /// As `EncoderRunner::configure`, `open_schema` and `encode`.
 pub fn encode_speed<E: Encoder>(config: &str) -> Result<(), Error> {
@@ -45,6 +62,23 @@ pub fn encode_speed<E: Encoder>(config: &str) -> Result<(), Error> {
 }
 
 /// Runs a transform for two seconds and prints rows a second: what the plugins' examples do.
+///
+/// ```no_run
+/// # use rowmill_sdk::{Batch, Description, Error, Outcome, Schema, Transform};
+/// # struct Nothing;
+/// # impl Transform for Nothing {
+/// #     type Settings = serde_json::Value;
+/// #     type Table = ();
+/// #     fn describe() -> Description { Description::default() }
+/// #     fn new(_: serde_json::Value) -> Result<Self, Error> { Ok(Self) }
+/// #     fn open(&mut self, _: &Schema) -> Result<(), Error> { Ok(()) }
+/// #     fn process(&mut self, _: &mut (), _: &Batch<'_>) -> Result<Outcome, Error> { Ok(Outcome::Unchanged) }
+/// # }
+/// // examples/speed.rs, run by `cargo run --release --example speed`
+/// fn main() -> Result<(), rowmill_sdk::Error> {
+///     rowmill_sdk::harness::transform_speed::<Nothing>("{}")
+/// }
+/// ```
 ///
 /// # Errors
 /// As `TransformRunner::configure`, `open_schema` and `process`.

@@ -4,6 +4,17 @@ use crate::cells::Cells;
 use crate::{Error, Kind};
 
 /// One value of a row. `1.into()`, `"text".into()`, `2.5.into()` and `None::<i64>.into()` make the usual ones.
+///
+/// ```
+/// use rowmill_sdk::harness::{Opened, Rows, Shape, Value};
+/// let shape = Shape::new("shop", "orders").column("id", "int", &[]).column("note", "text", &[]).column("price", "decimal(9,2)", &[]);
+/// let rows = Rows::new(&shape)
+///     .insert(vec![1.into(), "a".into(), Value::Decimal("9.90".to_owned())])
+///     .insert(vec![Value::Int(-2), None::<&str>.into(), Value::Null])
+///     .insert(vec![3.into(), Value::Int(4), Value::Null]);
+/// // A value that its column can't hold is told.
+/// assert_eq!(Opened::new(&rows).unwrap_err().message, "making a batch: writing a whole number into column `note`: it is of the type `text`");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// SQL NULL.

@@ -16,6 +16,13 @@ fn digit(bits: u32) -> u8 {
 
 impl Cursor<'_> {
     /// Base64 of the bytes, without quotes: `4 * ceil(n / 3)` bytes.
+    ///
+    /// ```
+    /// use rowmill_sdk::json;
+    /// let mut buffer = Vec::new();
+    /// json::write(&mut buffer, 10, |cursor| (cursor.byte(b'"').base64(b"\x00\xff\x10\x80").byte(b'"'), ()));
+    /// assert_eq!(buffer, b"\"AP8QgA==\"");
+    /// ```
     #[inline(always)]
     pub fn base64(self, bytes: &[u8]) -> Self {
         self.apart(|mut cursor| {

@@ -13,6 +13,21 @@ const SLACK: usize = 32;
 
 /// A place in reserved memory, passed by value so that it stays in a register. Every step panics rather than write
 /// past what `write` reserved: a wrong estimate is a bug of the encoder.
+///
+/// ```
+/// use rowmill_sdk::json;
+/// let mut buffer = b"> ".to_vec();
+/// let ends = json::write(&mut buffer, 64, |cursor| {
+///     let cursor = cursor.byte(b'[').unsigned(u64::MAX).byte(b',').signed(-1).byte(b',').digits(7, 3);
+///     // Short constants go through a register: the first bytes of a word or of a block.
+///     let cursor = cursor.word(u64::from_le_bytes(*b",true,,,"), 5);
+///     let cursor = cursor.block(*b",false,,,,,,,,,,", 6).raw(b",null").byte(b']');
+///     let ends = cursor.position();
+///     (cursor, ends)
+/// });
+/// assert_eq!(buffer, b"> [18446744073709551615,-1,007,true,false,null]");
+/// assert_eq!(ends, buffer.len());
+/// ```
 #[must_use = "a cursor that is dropped has written nothing"]
 pub struct Cursor<'a> {
     /// The next byte to write.
@@ -25,7 +40,7 @@ pub struct Cursor<'a> {
     brand: PhantomData<fn(&'a mut ()) -> &'a mut ()>,
 }
 
-/// Appends to `buffer` what `fill` writes, at most `worst` bytes. What `fill` returns beside the cursor is passed on.
+/// Appends to `buffer` what `fill` writes, at most `worst` bytes. What `fill` returns beside the cursor is passed on ([example](self::Cursor)).
 ///
 /// # Panics
 /// Where `fill` writes more than `worst` bytes.
@@ -71,6 +86,13 @@ impl<'a> Cursor<'a> {
     /// Runs `write` out of line, and passes the cursor there and back in registers: for what is rare, or large and called from
     /// several places. A function that takes and gives back a `Cursor` of its own accord does so through memory, and then
     /// every step beside its call goes through that memory too; WASM loses a tenth of its speed over it.
+    ///
+    /// ```
+    /// use rowmill_sdk::json;
+    /// let mut buffer = Vec::new();
+    /// json::write(&mut buffer, 8, |cursor| (cursor.apart(|cursor| cursor.raw(b"se").raw(b"ldom")), ()));
+    /// assert_eq!(buffer, b"seldom");
+    /// ```
     #[inline(always)]
     pub fn apart(self, write: impl FnOnce(Self) -> Self) -> Self {
         #[inline(never)]
@@ -89,7 +111,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Bytes that the buffer holds up to here, those of before `write` included.
+    /// Bytes that the buffer holds up to here, those of before `write` included ([example](Self)).
     #[inline(always)]
     pub fn position(&self) -> usize {
         // SAFETY: both point into the same allocation and `at` never goes back.
@@ -118,7 +140,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// One byte.
+    /// One byte ([example](Self)).
     #[inline(always)]
     pub fn byte(self, byte: u8) -> Self {
         self.check(1);
@@ -129,7 +151,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The first `length` bytes (at most 8) of a little-endian word.
+    /// The first `length` bytes (at most 8) of a little-endian word ([example](Self)).
     #[inline(always)]
     pub fn word(self, word: u64, length: usize) -> Self {
         let length = length.min(8);
@@ -141,7 +163,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The first `length` bytes (at most 16) of a block.
+    /// The first `length` bytes (at most 16) of a block ([example](Self)).
     #[inline(always)]
     pub fn block(self, block: [u8; 16], length: usize) -> Self {
         let length = length.min(16);
@@ -153,7 +175,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Bytes of any number, by one copy: for what is long.
+    /// Bytes of any number, by one copy: for what is long ([example](Self)).
     #[inline(always)]
     pub fn raw(self, bytes: &[u8]) -> Self {
         self.check(bytes.len());

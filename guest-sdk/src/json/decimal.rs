@@ -10,6 +10,13 @@ const LIMBS: usize = 10;
 
 impl Cursor<'_> {
     /// A decimal of 128 bits with `scale` decimals: at most 42 bytes.
+    ///
+    /// ```
+    /// use rowmill_sdk::json;
+    /// let mut buffer = Vec::new();
+    /// json::write(&mut buffer, 1 + 2 * json::DECIMAL_BYTES, |cursor| (cursor.decimal128(-1_250, 2).byte(b' ').decimal128(5, 3), ()));
+    /// assert_eq!(buffer, b"-12.50 0.005");
+    /// ```
     #[inline(always)]
     pub fn decimal128(self, unscaled: i128, scale: u8) -> Self {
         let cursor = if unscaled < 0 { self.byte(b'-') } else { self };
@@ -21,6 +28,13 @@ impl Cursor<'_> {
     }
 
     /// A decimal of 256 bits, little-endian, with `scale` decimals: at most 80 bytes.
+    ///
+    /// ```
+    /// use rowmill_sdk::json;
+    /// let mut buffer = Vec::new();
+    /// json::write(&mut buffer, json::DECIMAL_BYTES, |cursor| (cursor.decimal256([0xff; 32], 1), ()));
+    /// assert_eq!(buffer, b"-0.1");
+    /// ```
     #[inline(always)]
     pub fn decimal256(self, unscaled: [u8; 32], scale: u8) -> Self {
         self.apart(|cursor| {

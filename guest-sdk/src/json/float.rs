@@ -20,6 +20,18 @@ const SMALLEST: f64 = 1e-3;
 impl Cursor<'_> {
     /// A double: at most 26 bytes. Whole numbers have no point, negative zero is `-0.0`, exponents are written from 1e16
     /// up and 1e-5 down. What is not finite, which no column holds, is `null`.
+    ///
+    /// ```
+    /// use rowmill_sdk::json::{self, FLOAT_BYTES};
+    /// let text = |number: f64| {
+    ///     let mut buffer = Vec::new();
+    ///     json::write(&mut buffer, FLOAT_BYTES, |cursor| (cursor.double(number), ()));
+    ///     String::from_utf8(buffer)
+    /// };
+    /// assert_eq!(text(0.1)?, "0.1");
+    /// assert_eq!((text(3.0)?, text(-0.0)?, text(1e-7)?), ("3".into(), "-0.0".into(), "1e-7".into()));
+    /// # Ok::<(), std::string::FromUtf8Error>(())
+    /// ```
     #[inline(always)]
     pub fn double(self, number: f64) -> Self {
         let magnitude = number.abs();
@@ -37,6 +49,13 @@ impl Cursor<'_> {
     }
 
     /// A float, by the same rules: the fewest digits that read back as a float.
+    ///
+    /// ```
+    /// use rowmill_sdk::json;
+    /// let mut buffer = Vec::new();
+    /// json::write(&mut buffer, 1 + 2 * json::FLOAT_BYTES, |cursor| (cursor.float(0.1).byte(b' ').double(0.1_f32.into()), ()));
+    /// assert_eq!(buffer, b"0.1 0.10000000149011612");
+    /// ```
     #[inline(always)]
     pub fn float(self, number: f32) -> Self {
         self.apart(|cursor| {

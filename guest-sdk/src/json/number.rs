@@ -42,7 +42,7 @@ impl Cursor<'_> {
         self.word(eight(number) | ZEROS, 8)
     }
 
-    /// An unsigned integer: at most 20 bytes.
+    /// An unsigned integer: at most 20 bytes ([example](Self)).
     #[inline(always)]
     pub fn unsigned(self, number: u64) -> Self {
         if number < EIGHT {
@@ -62,7 +62,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// A signed integer: at most 20 bytes.
+    /// A signed integer: at most 20 bytes ([example](Self)).
     #[inline(always)]
     pub fn signed(self, number: i64) -> Self {
         if number < 0 {
@@ -72,7 +72,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The last `count` (1 to 8) digits of a number below 10^8, leading zeros included.
+    /// The last `count` (1 to 8) digits of a number below 10^8, leading zeros included ([example](Self)).
     #[inline(always)]
     pub fn digits(self, number: u64, count: usize) -> Self {
         let count = count.clamp(1, 8);

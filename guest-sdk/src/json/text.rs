@@ -13,6 +13,17 @@ const COUNTED_BYTES: usize = 64 << 10;
 const BLOCKWISE_BYTES: usize = 256;
 
 /// Bytes within a longer buffer. The writer reads whole blocks, so it looks past their end where the buffer goes on.
+///
+/// ```
+/// use rowmill_sdk::json::{self, Span};
+/// let whole = b"{\"a\":1,\"b\":2}";
+/// let second = Span::new(whole, 6, 12); // ,"b":2
+/// let first = second.skip(1); // as the first member: without the comma
+/// assert_eq!((second.length(), first.length(), Span::new(whole, 6, 99).length()), (6, 5, 7));
+/// let mut buffer = Vec::new();
+/// json::write(&mut buffer, 11, |cursor| (cursor.fragment(first).fragment(second), ()));
+/// assert_eq!(buffer, br#""b":2,"b":2"#);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     whole: &'a [u8],
@@ -31,7 +42,7 @@ impl<'a> From<&'a [u8]> for Span<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// Bytes `start..end` of `whole`; cut where they reach past it.
+    /// Bytes `start..end` of `whole`; cut where they reach past it ([example](Self)).
     #[inline(always)]
     pub fn new(whole: &'a [u8], start: usize, end: usize) -> Self {
         let end = end.min(whole.len());
@@ -42,7 +53,7 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// Bytes that it takes as a JSON string, at most: quotes included.
+    /// Bytes that it takes as a JSON string, at most: quotes included ([example](Cursor::string)).
     #[inline(always)]
     pub fn worst(&self) -> usize {
         let length = self.end - self.start;
@@ -73,6 +84,14 @@ impl<'a> Span<'a> {
 impl Cursor<'_> {
     /// A JSON string, quotes included: at most `span.worst()` bytes. `"`, `\` and control characters are escaped, the
     /// rest is written as it is.
+    ///
+    /// ```
+    /// use rowmill_sdk::json::{self, Span};
+    /// let text = Span::from("\u{e4} \"b\"\n\u{1}".as_bytes());
+    /// let mut buffer = Vec::new();
+    /// json::write(&mut buffer, text.worst(), |cursor| (cursor.string(text), ()));
+    /// assert_eq!(buffer, "\"\u{e4} \\\"b\\\"\\n\\u0001\"".as_bytes());
+    /// ```
     #[inline(always)]
     pub fn string(self, span: Span<'_>) -> Self {
         if span.is_roomy() {
@@ -105,7 +124,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// A constant, in blocks: for what is known when the schema is opened.
+    /// A constant, in blocks: for what is known when the schema is opened ([example](super)).
     #[inline(always)]
     pub fn fragment(self, span: Span<'_>) -> Self {
         if span.end - span.start > BLOCKWISE_BYTES || !span.is_roomy() {
@@ -115,7 +134,7 @@ impl Cursor<'_> {
     }
 }
 
-/// Constant texts in one buffer, padded so that each can be copied in blocks.
+/// Constant texts in one buffer, padded so that each can be copied in blocks ([example](super)).
 #[derive(Debug, Clone, Default)]
 pub struct Fragments {
     bytes: Vec<u8>,
@@ -123,7 +142,7 @@ pub struct Fragments {
 }
 
 impl Fragments {
-    /// Adds a text and gives its number.
+    /// Adds a text and gives its number ([example](super)).
     pub fn push(&mut self, text: &[u8]) -> usize {
         let end = self.ends.last().copied().unwrap_or(0);
         self.bytes.truncate(end);
@@ -133,7 +152,7 @@ impl Fragments {
         self.ends.len() - 1
     }
 
-    /// Text `i`; empty past the end.
+    /// Text `i`; empty past the end ([example](super)).
     #[inline(always)]
     pub fn get(&self, i: usize) -> Span<'_> {
         let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(0) };
@@ -142,7 +161,7 @@ impl Fragments {
 }
 
 impl Span<'_> {
-    /// The same bytes without the first `count`.
+    /// The same bytes without the first `count` ([example](Self)).
     #[inline(always)]
     #[must_use]
     pub fn skip(self, count: usize) -> Self {
@@ -152,7 +171,7 @@ impl Span<'_> {
         }
     }
 
-    /// Number of bytes.
+    /// Number of bytes ([example](Self)).
     #[inline(always)]
     pub fn length(&self) -> usize {
         self.end - self.start
@@ -160,6 +179,10 @@ impl Span<'_> {
 }
 
 /// A text as a JSON string, quotes included: for constants.
+///
+/// ```
+/// assert_eq!(rowmill_sdk::json::string("a \"b\""), br#""a \"b\"""#);
+/// ```
 pub fn string(text: &str) -> Vec<u8> {
     let span = Span::from(text.as_bytes());
     let mut buffer = Vec::new();

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use rowmill_project::Project;
-use rowmill_sdk::harness::{Mill, Milled, Rows, Shape, Value};
+use rowmill_sdk::harness::{Mill, Milled, Opened, Rows, Shape, Value};
 use rowmill_sdk::{Error, Kind};
 use serde_json::{Value as Json, json};
 
@@ -110,7 +110,8 @@ fn a_key_goes_only_for_another_one_and_updates_say_whether_they_change_it() {
     let milled = projected(&json!({"drop": ["id"], "rename": {"a": "code"}, "key": ["code"]}), &rows).unwrap();
     let schema = milled.schema().unwrap();
     assert_eq!((schema.key.as_slice(), schema.columns[0].name.as_str()), (&[0][..], "code"));
-    let batch = rowmill_sdk::Batch::read(&schema, &milled.batch, &milled.transactions).unwrap();
+    let opened = Opened::new(&milled).unwrap();
+    let batch = opened.batch().unwrap();
     let changes: Vec<bool> = (0..batch.rows()).map(|row| batch.flags(row).changes_key()).collect();
     assert_eq!(changes, [false, true, false, false]);
     let keyless = projected(&json!({"drop": ["id"], "key": []}), &rows).unwrap();
