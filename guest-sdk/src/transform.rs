@@ -69,7 +69,8 @@ pub trait Transform: Sized + 'static {
     /// known ones ([example](Self)).
     type Settings: DeserializeOwned;
 
-    /// What is prepared once for each version of a table ([example](Self)).
+    /// What is prepared once for each version of a table; of very many tables, anew for one that did not change for long. What is held back until a
+    /// flush may be kept in it ([example](Self)).
     type Table: 'static;
 
     /// Says who it is ([example](Self)).

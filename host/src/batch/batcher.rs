@@ -10,14 +10,18 @@ use anyhow::anyhow;
 use super::Batch;
 use super::builder::{Builder, FIRST_OF_TRANSACTION, OF_SNAPSHOT, Stamp};
 use super::cursor::Cursor;
+use super::fields::Shared;
 use super::image::Place;
 use super::undecoded::{About, Refused, Undecoded, Unfit};
 use crate::config::{self, OnError};
 use crate::fault::Fault;
 use crate::source::{Rows, Server, Table, Transaction};
 
-/// Plans of tables that have no open rows are forgotten at a commit point once there are more than this.
-const IDLE_PLANS: usize = 1024;
+/// What plans of tables may take where nobody says.
+const PLANS_BYTES: usize = 8 << 20;
+
+/// A transaction's tables are known whole up to so many, the others by their names.
+const WHOLE_TABLES: usize = 256;
 
 /// Open batches of all tables.
 ///
@@ -36,6 +40,14 @@ pub struct Batcher {
     bytes: usize,
     /// Bytes of images for which open batches have made room.
     held: usize,
+    /// Bytes that open batches take beside their rows.
+    beside: usize,
+    /// Bytes that plans of tables take, those without rows included, and how many they may.
+    plans: usize,
+    most_plans: usize,
+    /// Counts uses of plans.
+    clock: u64,
+    shared: Shared,
     transaction: Current,
     on_error: OnError,
     rejected: Vec<Undecoded>,
@@ -48,7 +60,7 @@ struct Current {
     about: Transaction,
     is_open: bool,
     /// Versions of the tables whose open batch has entered it, each with its rows so far.
-    entered: Vec<(u32, Arc<Table>, u64)>,
+    entered: Vec<(u32, Entered, u64)>,
     /// Rows by database and table that are left out, because they were delivered before.
     passed: HashMap<(String, String), u64>,
     /// Version of the table of its newest row.
@@ -59,6 +71,14 @@ struct Current {
     first: Option<u64>,
     /// Its rows were read from a table.
     is_snapshot: bool,
+}
+
+/// A table of a transaction.
+#[derive(Debug)]
+enum Entered {
+    Whole(Arc<Table>),
+    /// Database and name: a transaction over very many tables does not hold them all.
+    Named(Box<(String, String)>),
 }
 
 impl Batcher {
@@ -73,6 +93,11 @@ impl Batcher {
             full: VecDeque::new(),
             bytes: 0,
             held: 0,
+            beside: 0,
+            plans: 0,
+            most_plans: PLANS_BYTES,
+            clock: 0,
+            shared: Shared::default(),
             transaction: Current::default(),
             on_error: OnError::Stop,
             rejected: Vec::new(),
@@ -84,6 +109,14 @@ impl Batcher {
     #[must_use]
     pub fn with_on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;
+        self
+    }
+
+    /// What is prepared for tables takes about so many bytes at most: of more tables the ones that got rows least recently are prepared anew
+    /// when their next row comes.
+    #[must_use]
+    pub fn with_plans(mut self, bytes: usize) -> Self {
+        self.most_plans = bytes;
         self
     }
 
@@ -156,6 +189,9 @@ impl Batcher {
             } else {
                 self.bytes += start.rest().len() - cursor.rest().len();
                 self.transaction.last = Some(rows.table.version);
+                if builder.rows() == 1 {
+                    self.beside += builder.plan_bytes();
+                }
             }
             self.held += builder.room().saturating_sub(held);
             *sequence += 1;
@@ -163,6 +199,7 @@ impl Batcher {
             if builder.rows() >= self.limits.max_rows || builder.bytes() >= self.limits.max_bytes {
                 self.bytes = self.bytes.saturating_sub(builder.bytes());
                 self.held = self.held.saturating_sub(builder.room());
+                self.beside = self.beside.saturating_sub(builder.plan_bytes());
                 self.full.extend(builder.finish()?);
             }
         }
@@ -193,9 +230,12 @@ impl Batcher {
         !self.transaction.passed.is_empty()
     }
 
-    /// Rows of the open transaction so far, by table; those that were left out included.
-    pub fn transaction_rows(&self) -> impl Iterator<Item = (&Table, u64)> {
-        self.transaction.entered.iter().map(|(_, table, rows)| (&**table, *rows))
+    /// Rows of the open transaction so far, by database and table; those that were left out included.
+    pub fn transaction_rows(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.transaction.entered.iter().map(|(_, table, rows)| match table {
+            Entered::Whole(table) => (table.database.as_str(), table.name.as_str(), *rows),
+            Entered::Named(name) => (name.0.as_str(), name.1.as_str(), *rows),
+        })
     }
 
     /// The same for rows that were read from their table, between two transactions. `read` says when, in a transaction's place.
@@ -246,8 +286,8 @@ impl Batcher {
         for (_, version) in versions {
             self.close_version(version)?;
         }
-        if self.open.len() > IDLE_PLANS {
-            self.open.clear();
+        if self.plans > self.most_plans {
+            self.forget_plans();
         }
         Ok(self.full.drain(..).collect())
     }
@@ -266,7 +306,7 @@ impl Batcher {
             .collect();
         for version in versions {
             self.close_version(version)?;
-            self.open.remove(&version);
+            self.forget_plan(version);
         }
         Ok(())
     }
@@ -291,23 +331,53 @@ impl Batcher {
         self.held
     }
 
+    /// Bytes that open batches take beside their rows, about: more than these, where very many tables have a row each.
+    pub fn beside(&self) -> usize {
+        self.beside
+    }
+
     fn close_version(&mut self, version: u32) -> Result<(), Fault> {
         if let Some(builder) = self.open.get_mut(&version) {
             self.bytes = self.bytes.saturating_sub(builder.bytes());
             self.held = self.held.saturating_sub(builder.room());
+            if builder.rows() > 0 {
+                self.beside = self.beside.saturating_sub(builder.plan_bytes());
+            }
             self.full.extend(builder.finish()?);
         }
         Ok(())
     }
 
+    /// Forgets the plans that were used least recently. None of them has rows.
+    fn forget_plans(&mut self) {
+        let mut by_use: Vec<(u64, u32)> = self.open.iter().map(|(version, builder)| (builder.used, *version)).collect();
+        by_use.sort_unstable();
+        for (_, version) in by_use {
+            if self.plans <= self.most_plans / 4 * 3 {
+                return;
+            }
+            self.forget_plan(version);
+        }
+    }
+
+    fn forget_plan(&mut self, version: u32) {
+        if let Some(builder) = self.open.remove(&version) {
+            self.plans = self.plans.saturating_sub(builder.plan_bytes());
+        }
+    }
+
     /// Makes sure that there is a builder for this version; an older version's rows go out first.
     fn prepare(&mut self, table: &Arc<Table>) -> Result<(), Fault> {
-        if self.open.contains_key(&table.version) {
+        self.clock += 1;
+        if let Some(builder) = self.open.get_mut(&table.version) {
+            builder.used = self.clock;
             return Ok(());
         }
         self.close_table(&table.database, &table.name)?;
         let topic = self.topics.name(&table.database, &table.name);
-        let builder = Builder::new(table, &self.server, &topic)?;
+        let mut builder = Builder::new(table, &self.server, &topic, &mut self.shared)?;
+        builder.used = self.clock;
+        self.plans += builder.plan_bytes();
         self.open.insert(table.version, builder);
         Ok(())
     }
@@ -326,7 +396,12 @@ impl Batcher {
         }
         let first = *current.first.get_or_insert(sequence.saturating_sub(current.before));
         if !current.entered.iter().any(|(version, _, _)| *version == table.version) {
-            current.entered.push((table.version, Arc::clone(table), 0));
+            let entered = if current.entered.len() < WHOLE_TABLES {
+                Entered::Whole(Arc::clone(table))
+            } else {
+                Entered::Named(Box::new((table.database.clone(), table.name.clone())))
+            };
+            current.entered.push((table.version, entered, 0));
             if let Some(builder) = self.open.get_mut(&table.version) {
                 builder.enter(transaction, first);
             }

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use arrow::array::{ArrayRef, Int64Array, UInt8Array, UInt32Array, UInt64Array};
-use arrow::datatypes::{Fields, Schema};
+use arrow::datatypes::{Fields, Metadata, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use super::column::Column;
 use super::cursor::Cursor;
-use super::fields;
+use super::fields::{self, Shared};
 use super::image::{KeyBytes, Place, Side};
 use super::odd_dates::OddDates;
 use super::partial;
@@ -27,6 +28,10 @@ const KEY_CHANGED: u8 = 4;
 /// Bit of the column `flags`: the row was read from its table.
 pub const OF_SNAPSHOT: u8 = 8;
 
+/// What a plan takes, about: for the table, and for each column beside its buffers' own struct.
+const PLAN_BYTES: usize = 4096;
+const COLUMN_BYTES: usize = 512;
+
 /// What the rows of one event share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stamp {
@@ -41,7 +46,7 @@ pub(super) struct Stamp {
 pub(super) struct Builder {
     table: Arc<Table>,
     fields: Fields,
-    metadata: HashMap<String, String>,
+    metadata: Metadata,
     /// One for each shape that came up.
     schemas: HashMap<Shape, Arc<Schema>>,
     /// Which columns belong to the key.
@@ -62,6 +67,8 @@ pub(super) struct Builder {
     /// row, so that a builder without rows takes none.
     usual: (usize, usize),
     since: Option<Instant>,
+    /// When it was last given rows, as its owner counts.
+    pub(super) used: u64,
 }
 
 impl Builder {
@@ -69,7 +76,7 @@ impl Builder {
     ///
     /// # Errors
     /// `Stop` for a type that can't be decoded, by table and column.
-    pub(super) fn new(table: &Arc<Table>, server: &Server, topic: &str) -> Result<Self, Fault> {
+    pub(super) fn new(table: &Arc<Table>, server: &Server, topic: &str, shared: &mut Shared) -> Result<Self, Fault> {
         let decoders = table
             .columns
             .iter()
@@ -86,7 +93,7 @@ impl Builder {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             table: Arc::clone(table),
-            fields: fields::column_fields(table),
+            fields: fields::column_fields(table, shared),
             metadata: fields::table_metadata(server, table, topic),
             schemas: HashMap::new(),
             key: (0..table.columns.len()).map(|ordinal| table.key.contains(&ordinal)).collect(),
@@ -103,6 +110,7 @@ impl Builder {
             bytes: 0,
             usual: (0, 0),
             since: None,
+            used: 0,
         })
     }
 
@@ -119,6 +127,11 @@ impl Builder {
     /// Bytes of row images so far.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes that it takes beside its rows, about.
+    pub(super) fn plan_bytes(&self) -> usize {
+        PLAN_BYTES + self.table.columns.len() * (2 * size_of::<Column>() + COLUMN_BYTES)
     }
 
     /// Bytes of row images for which it has made room.

@@ -1,16 +1,41 @@
 //! A table's version as an Arrow schema, with the metadata that `docs/plugin-contract.md` lists.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Metadata, Schema, TimeUnit};
 
 use super::Shape;
 use super::odd_dates::OddDates;
 use crate::source::{Column, ColumnType, Flavor, Former, Server, Table};
 
+/// So many kinds of columns share their metadata.
+const MOST_SHARED: usize = 1024;
+/// Metadata with more bytes of values is a column's own: it has long labels.
+const LARGEST_SHARED: usize = 256;
+
+/// Metadata of columns: those of one type have the same, of however many tables they are.
+#[derive(Debug, Default)]
+pub(super) struct Shared(HashSet<Metadata>);
+
+impl Shared {
+    fn of(&mut self, metadata: Metadata) -> Metadata {
+        if let Some(shared) = self.0.get(&metadata) {
+            return shared.clone();
+        }
+        if metadata.iter().map(|(_, value)| value.len()).sum::<usize>() <= LARGEST_SHARED {
+            if self.0.len() >= MOST_SHARED {
+                // Whoever has it keeps it.
+                self.0.clear();
+            }
+            self.0.insert(metadata.clone());
+        }
+        metadata
+    }
+}
+
 /// Metadata of every schema of a table's version.
-pub(super) fn table_metadata(server: &Server, table: &Table, topic: &str) -> HashMap<String, String> {
+pub(super) fn table_metadata(server: &Server, table: &Table, topic: &str) -> Metadata {
     let flavor = match server.flavor {
         Flavor::Mysql => "mysql",
         Flavor::Mariadb => "mariadb",
@@ -30,12 +55,12 @@ pub(super) fn table_metadata(server: &Server, table: &Table, topic: &str) -> Has
 }
 
 /// The fields of `before` and `after`.
-pub(super) fn column_fields(table: &Table) -> Fields {
-    table.columns.iter().map(column_field).collect()
+pub(super) fn column_fields(table: &Table, shared: &mut Shared) -> Fields {
+    table.columns.iter().map(|column| column_field(column, shared)).collect()
 }
 
 /// The schema of a batch of one shape.
-pub(super) fn schema(columns: &Fields, shape: Shape, metadata: &HashMap<String, String>) -> Arc<Schema> {
+pub(super) fn schema(columns: &Fields, shape: Shape, metadata: &Metadata) -> Arc<Schema> {
     let mut fields = vec![
         Field::new("seq", DataType::UInt64, false),
         Field::new("op", DataType::UInt8, false),
@@ -85,13 +110,12 @@ pub fn describe_columns(table: &Table) -> serde_json::Value {
 }
 
 /// Always nullable: a column may be missing in an image, and a row may have no image.
-fn column_field(column: &Column) -> Field {
+fn column_field(column: &Column, shared: &mut Shared) -> Field {
     let (kind, data_type) = kind_and_type(&column.kind);
-    let mut metadata = HashMap::from([
-        ("rowmill.type".to_owned(), column.type_text.clone()),
-        ("rowmill.kind".to_owned(), kind.to_owned()),
-    ]);
-    let mut note = |name: &str, value: String| metadata.insert(name.to_owned(), value);
+    let mut metadata = Metadata::new()
+        .with("rowmill.type", column.type_text.as_str())
+        .with("rowmill.kind", kind);
+    let mut note = |name: &str, value: String| metadata.insert(name, value);
     if !column.nullable {
         note("rowmill.not_null", "true".to_owned());
     }
@@ -125,7 +149,7 @@ fn column_field(column: &Column) -> Field {
         }
         _ => {}
     }
-    Field::new(&column.name, data_type, true).with_metadata(metadata)
+    Field::new(&column.name, data_type, true).with_metadata(shared.of(metadata))
 }
 
 /// `rowmill.kind` and the Arrow type of a column type.

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::cursor::Cursor;
+use super::fields::Shared;
 use super::{Batch, Batcher};
 use crate::config::{BatchLimits, Topics};
 use crate::source::{
@@ -185,7 +186,7 @@ pub fn check_row_image(data: &[u8]) {
     };
     let Some((kind, body)) = rest.split_first() else { return };
     let Some(table) = check_table_map(map) else { return };
-    Builder::new(&table, &server(), "topic").expect("a table that is taken can be planned");
+    Builder::new(&table, &server(), "topic", &mut Shared::default()).expect("a table that is taken can be planned");
     const KINDS: [u8; 10] = [30, 31, 32, 39, 23, 24, 25, 166, 167, 168];
     let events = transaction_of(KINDS[usize::from(*kind) % KINDS.len()], map, body);
     let whole = decode(&events, map, usize::MAX);
@@ -254,7 +255,7 @@ fn decode(events: &[Event], map: &[u8], max_rows: usize) -> Decoded {
 
 /// What can be decoded can be measured, and its rows make up all of the bytes.
 fn check_measure(rows: &Rows<'_>, count: u64) {
-    let builder = Builder::new(rows.table, &server(), "topic").unwrap();
+    let builder = Builder::new(rows.table, &server(), "topic", &mut Shared::default()).unwrap();
     let (largest, at) = builder.largest_image(rows).expect("what is decoded can be measured");
     let count = usize::try_from(count).unwrap();
     let mut cursor = Cursor::new(rows.data);
@@ -270,11 +271,11 @@ fn check_measure(rows: &Rows<'_>, count: u64) {
 /// A TABLE_MAP event's body; a table that is taken can be planned and described.
 pub fn check_table(body: &[u8]) {
     let Some(table) = check_table_map(body) else { return };
-    let builder = Builder::new(&table, &server(), "topic");
+    let builder = Builder::new(&table, &server(), "topic", &mut Shared::default());
     assert!(builder.is_ok(), "a table that is taken can be planned");
     let described = super::describe_columns(&table);
     assert_eq!(described.as_array().map(Vec::len), Some(table.columns.len()));
-    let fields = super::fields::column_fields(&table);
+    let fields = super::fields::column_fields(&table, &mut Shared::default());
     assert_eq!(fields.len(), table.columns.len());
     let named = |(field, column): (&Arc<arrow::datatypes::Field>, &crate::source::Column)| *field.name() == column.name;
     assert!(fields.iter().zip(&table.columns).all(named));

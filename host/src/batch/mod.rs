@@ -31,6 +31,8 @@ mod oracle_moments;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod hostile;
 
 pub use batcher::Batcher;

@@ -54,7 +54,7 @@ pub(super) fn table(version: u32, name: &str, kinds: Vec<ColumnType>) -> Arc<Tab
 }
 
 /// `id int`, `name varchar`, `born date`.
-fn people(version: u32) -> Arc<Table> {
+pub(super) fn people(version: u32) -> Arc<Table> {
     let id = ColumnType::Int { bytes: 4, unsigned: false };
     let name = ColumnType::Text {
         charset: Charset::Utf8mb4,
@@ -78,7 +78,7 @@ fn partial(bits: u8) -> Image {
 }
 
 /// A row image with all three columns; the date is 2024-01-01, or 2024-00-01 where it is to be odd.
-fn image(id: i32, name: &str, odd: bool) -> Vec<u8> {
+pub(super) fn image(id: i32, name: &str, odd: bool) -> Vec<u8> {
     let date: u32 = if odd { (2024 << 9) | 1 } else { (2024 << 9) | (1 << 5) | 1 };
     let mut bytes = vec![0];
     bytes.extend(id.to_le_bytes());
@@ -88,7 +88,7 @@ fn image(id: i32, name: &str, odd: bool) -> Vec<u8> {
     bytes
 }
 
-fn event<'a>(table: &'a Arc<Table>, op: RowOp, data: &'a [u8]) -> Rows<'a> {
+pub(super) fn event<'a>(table: &'a Arc<Table>, op: RowOp, data: &'a [u8]) -> Rows<'a> {
     Rows {
         table,
         op,

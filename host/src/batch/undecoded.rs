@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Batch;
 use super::builder::{Builder, Stamp};
 use super::cursor::Cursor;
+use super::fields::Shared;
 use super::image::Place;
 use super::plan::{Decoder, Extent};
 use crate::config::Topics;
@@ -144,7 +145,7 @@ fn salvage(about: &About<'_>, images: &[u8], refused: Refused, ordinal: usize) -
         let (kind, column) = raw;
         column.kind = kind;
         let table = Arc::new(table.clone());
-        let Ok(mut builder) = Builder::new(&table, about.server, &topic) else {
+        let Ok(mut builder) = Builder::new(&table, about.server, &topic, &mut Shared::default()) else {
             return (None, flawed);
         };
         builder.enter(about.transaction, refused.first);

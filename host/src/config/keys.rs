@@ -355,4 +355,5 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.metric_names", Kind::Integer(0, 1_000_000), Some("1000"), "1000", "Tables, and as many topics, that metrics tell apart; those that come later are counted together, as `(others)`."),
     key("limits.plugin_output", Kind::Bytes(0, 64 * GIB), Some("0"), "\"96MiB\"", "Bytes of records that one call of a plugin may hand over about one row or event; 0: half of `limits.memory`. A quarter of it about several rows: where it would be more, it gets fewer at a time."),
     key("limits.routed_topics", Kind::Integer(0, 60_000), Some("1000"), "1000", "Topics that transforms may send rows to beside the tables' own. A row for one more is not taken."),
+    key("limits.tables", Kind::Bytes(0, 64 * GIB), Some("0"), "\"48MiB\"", "Bytes of `limits.memory` that may be taken by what is known of tables: columns, schemas that plugins have open, the client's handles of topics. Of more tables the ones that changed least recently are forgotten, and known again with their next change. 0: a quarter of `limits.memory`."),
 ];

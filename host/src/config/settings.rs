@@ -373,6 +373,9 @@ pub enum Compression {
     Zstd,
 }
 
+/// Share of `limits.memory` for what is known of tables, unless `limits.tables` says how much that is.
+const TABLES_SHARE: usize = 4;
+
 /// What all of a connector may take.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
@@ -388,6 +391,18 @@ pub struct Limits {
     pub plugin_output: usize,
     /// Topics that transforms may send rows to beside the tables' own.
     pub routed_topics: usize,
+    /// Bytes that what is known of tables may take; 0: a share of `memory`.
+    pub tables: usize,
+}
+
+impl Limits {
+    /// Bytes that what is known of tables may take.
+    pub fn for_tables(&self) -> usize {
+        match self.tables {
+            0 => self.memory / TABLES_SHARE,
+            bytes => bytes,
+        }
+    }
 }
 
 /// Text that is never shown: `Debug` prints `****`.

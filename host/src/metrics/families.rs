@@ -70,6 +70,8 @@ pub(super) struct Plugins {
     pub(super) swaps: Counters,
     pub(super) traps: Counters,
     pub(super) counts: Family<Labels, Sum>,
+    pub(super) schemas: Family<Labels, Gauge>,
+    pub(super) schemas_closed: Counters,
 }
 
 /// How a connector is.
@@ -163,6 +165,16 @@ fn plugins(registry: &mut Registry) -> Plugins {
         traps: counters(
             "rowmill_plugin_traps",
             "Calls in which a plugin broke: traps, time and memory limits, malformed output",
+        ),
+        schemas_closed: counters(
+            "rowmill_schemas_closed",
+            "Schemas of tables that plugins closed to make room for others; the table's next batch opens them again",
+        ),
+        schemas: add(
+            registry,
+            "rowmill_schemas_open",
+            "Schemas of tables that plugins have open",
+            Family::default(),
         ),
         calls: add(
             registry,

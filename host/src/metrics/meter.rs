@@ -228,6 +228,14 @@ impl Meter {
         }
     }
 
+    /// So many schemas of tables are open in plugins, and so many more were closed to make room for others.
+    pub fn schemas(&self, open: usize, closed: usize) {
+        let labels = self.labels(&[]);
+        let gauge = self.0.plugins.schemas.get_or_create_owned(&labels);
+        gauge.set(i64::try_from(open).unwrap_or(i64::MAX));
+        self.0.plugins.schemas_closed.get_or_create(&labels).inc_by(count(closed));
+    }
+
     /// What tells the bytes that wait before a stage.
     pub fn queue(&self, stage: &str) -> Level {
         Level(self.0.condition.queue.get_or_create_owned(&self.labels(&[("stage", stage)])))

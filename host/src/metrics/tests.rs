@@ -28,6 +28,7 @@ fn measured() -> Metrics {
     meter.plugin_traps("envelope", 1);
     meter.plugin_swaps("envelope", (1, 0, 0));
     meter.plugin_count("envelope", "seen", 2.5);
+    meter.schemas(3, 1);
     meter.queue("decode").set(77);
     meter.memory_limit(1000);
     meter.state("running", &["running", "retrying"]);

@@ -40,6 +40,9 @@ struct Origin {
 const COPIED_SHARE: usize = 12;
 /// Share of `limits.memory` for batches that are being filled. As Arrow arrays, rows may take several times the bytes of their images.
 const OPEN_SHARE: usize = 24;
+/// Share of `limits.tables` for tables' columns, and for what is prepared to make batches of their rows.
+const COLUMNS_SHARE: usize = 8;
+const PLANS_SHARE: usize = 8;
 /// Share of `limits.memory` for rows of XA transactions that are not committed yet.
 const HELD_SHARE: usize = 16;
 
@@ -98,7 +101,8 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         .with_prepared(checkpoint.prepared, holding(config, origin.again))
         .of_one_log(config.source.kind == SourceKind::Mysql)
         .pass_statements(config.source.statements == OnLoss::Warn)
-        .with_row_limit(config.limits.row);
+        .with_row_limit(config.limits.row)
+        .with_tables_limit(config.limits.for_tables() / COLUMNS_SHARE);
     if let Some(time_ms) = checkpoint.skip_before_ms {
         interpreter = interpreter.skip_before(time_ms);
     }
@@ -114,6 +118,7 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
         pulse: Pulse::new(config.source.heartbeat_interval, clock),
         interpreter,
         batcher: Batcher::new(config.batch, config.limits.row, origin.server, config.sink.topics.clone())
+            .with_plans(config.limits.for_tables() / PLANS_SHARE)
             .with_on_error(config.source.on_error),
         on_error: config.source.on_error,
         topics: config.sink.topics.clone(),
@@ -158,7 +163,8 @@ fn recall(
     let interpreter = Interpreter::new(since, config.source.tables.clone(), catalog)
         .with_prepared(Vec::new(), holding(config, again))
         .pass_statements(true)
-        .with_row_limit(config.limits.row);
+        .with_row_limit(config.limits.row)
+        .with_tables_limit(config.limits.for_tables() / COLUMNS_SHARE);
     Recall::new(source.as_mut(), interpreter, existing, stop).run(until)
 }
 

@@ -101,6 +101,11 @@ impl Counters {
         }
     }
 
+    /// Schemas that plugins have open, and how many were closed to make room for others since the last time.
+    pub(super) fn schemas(&self, (open, closed): (usize, usize)) {
+        self.meter.schemas(open, closed);
+    }
+
     /// Records that the sink took over.
     pub(super) fn written(&self, records: usize) {
         add(&self.records, u64::try_from(records).unwrap_or(0));

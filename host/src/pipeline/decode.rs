@@ -364,7 +364,7 @@ impl Stage<'_> {
 
     /// Of very many tables side by side, each below its own bound: more than all may hold together goes out.
     fn close_too_much(&mut self) -> Result<(), End> {
-        if self.parts.batcher.held() > self.parts.most_open {
+        if self.parts.batcher.held() + self.parts.batcher.beside() > self.parts.most_open {
             self.close_batches()?;
         }
         Ok(())

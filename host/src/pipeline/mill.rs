@@ -115,6 +115,7 @@ struct Mill<'a> {
 
 impl Mill<'_> {
     fn encode(&mut self, batch: &Arc<Batch>, topic: &Arc<str>) -> Result<(), End> {
+        self.make_room()?;
         let started = Instant::now();
         self.may_hold = true;
         let encoded = if self.rules.sink == OnError::Stop {
@@ -174,11 +175,24 @@ impl Mill<'_> {
         Ok(rejected)
     }
 
+    /// Of very many tables the plugins forget some. What they hold back of these comes before.
+    fn make_room(&mut self) -> Result<(), End> {
+        if self.chain.is_crowded() {
+            self.flush(FlushReason::Barrier)?;
+            self.chain.make_room();
+        }
+        Ok(())
+    }
+
     /// What plugins hold back belongs to what is committed.
     fn commit(&mut self, point: Box<CommitPoint>) -> Result<(), End> {
         if std::mem::take(&mut self.may_hold) {
             self.flush(FlushReason::Commit)?;
+            if self.chain.is_crowded() {
+                self.chain.make_room();
+            }
         }
+        self.counters.schemas(self.chain.schemas());
         let standing = self.chain.standing();
         self.counters.standing(&standing);
         let mut point = point;

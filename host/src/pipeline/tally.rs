@@ -9,7 +9,6 @@ use arrow::datatypes::{Int64Type, UInt8Type};
 use super::counters::Counters;
 use crate::batch::{Batch, OF_SNAPSHOT, Records};
 use crate::position::Position;
-use crate::source::Table;
 
 /// Values of the label `op`; the first three as column `op` numbers them, from 1.
 const OPS: [&str; 4] = ["insert", "update", "delete", "snapshot"];
@@ -17,8 +16,8 @@ const OPS: [&str; 4] = ["insert", "update", "delete", "snapshot"];
 /// Rows and records since the last commit.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// By the table's version: rows of each of `OPS`.
-    rows: HashMap<u32, (Arc<Table>, [u64; 4])>,
+    /// By the table's version: its name (`database.table`), and rows of each of `OPS`.
+    rows: HashMap<u32, (Box<str>, [u64; 4])>,
     records: HashMap<Arc<str>, u64>,
     /// Of each batch, the time of its oldest change.
     oldest_ms: Vec<i64>,
@@ -30,7 +29,7 @@ impl Tally {
         let (_, counts) = self
             .rows
             .entry(batch.table.version)
-            .or_insert_with(|| (Arc::clone(&batch.table), [0; 4]));
+            .or_insert_with(|| (format!("{}.{}", batch.table.database, batch.table.name).into(), [0; 4]));
         let column = |name| batch.rows.column_by_name(name);
         let bytes = |name| column(name).and_then(|column| column.as_primitive_opt::<UInt8Type>());
         let times = column("ts").and_then(|column| column.as_primitive_opt::<Int64Type>());
@@ -66,8 +65,8 @@ impl Tally {
 
     /// What another one counted, too.
     fn absorb(&mut self, other: Self) {
-        for (version, (table, counts)) in other.rows {
-            let (_, sums) = self.rows.entry(version).or_insert((table, [0; 4]));
+        for (version, (name, counts)) in other.rows {
+            let (_, sums) = self.rows.entry(version).or_insert((name, [0; 4]));
             for (sum, count) in sums.iter_mut().zip(counts) {
                 *sum += count;
             }
@@ -84,8 +83,7 @@ impl Tally {
 
     fn tell(self, counters: &Counters) {
         let meter = counters.meter();
-        for (table, counts) in self.rows.into_values() {
-            let name = format!("{}.{}", table.database, table.name);
+        for (name, counts) in self.rows.into_values() {
             for (op, rows) in OPS.iter().zip(counts).filter(|(_, rows)| *rows > 0) {
                 meter.rows(&name, op, rows);
             }

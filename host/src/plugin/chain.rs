@@ -13,13 +13,13 @@ use swaps::former_link;
 
 use super::error::Error;
 use super::instance::Saved;
-use super::ipc::Item;
 use super::line::{Line, Pass};
 use super::link::{self, Link, Most};
 use super::measures::Measured;
 use super::offers::{Last, Offers, Version};
 use super::probation::{Probation, Rate};
 use super::route::Routed;
+use super::schemas::{Item, Schemas};
 use super::sift::Rejected;
 use super::state::Moment;
 use super::watch::{Plan, Watch};
@@ -36,6 +36,9 @@ pub(super) const CACHE_FOLDER: &str = "plugins";
 const ROW_SHARE: usize = 2;
 /// Share of that which it may make of several rows: where it would be more, it gets fewer.
 const ROWS_SHARE: usize = 4;
+
+/// Share of `limits.tables` for schemas that plugins have open.
+const SCHEMAS_SHARE: usize = 4;
 
 /// Where a call's checked hand-overs go, in order.
 pub type Deliver<'a> = dyn FnMut(Records) -> Result<(), Fault> + 'a;
@@ -144,7 +147,9 @@ impl Chain {
             links.push(link);
             workshops.push(workshop);
         }
-        let line = Line::new(links, Routed::new(limits.routed_topics)).map_err(Fault::stop)?;
+        let mut line = Line::new(links, Routed::new(limits.routed_topics)).map_err(Fault::stop)?;
+        let least = plugins.iter().map(|plugin| plugin.memory).min().unwrap_or_default();
+        line.schemas = Schemas::within(limits.for_tables() / SCHEMAS_SHARE, least);
         let one = match limits.plugin_output {
             0 => limits.memory / ROW_SHARE,
             bytes => bytes,
@@ -255,6 +260,22 @@ impl Chain {
                 Arc::make_mut(&mut self.known).insert(topic);
             }
         }
+    }
+
+    /// Whether so many tables have come that plugins are to forget some of them. What they hold back of these has to be asked for before.
+    pub fn is_crowded(&self) -> bool {
+        self.line.schemas.is_crowded()
+    }
+
+    /// Has the plugins forget the tables whose batches came least recently, after a flush.
+    pub fn make_room(&mut self) {
+        let closed = self.line.schemas.make_room();
+        self.close(&closed);
+    }
+
+    /// Schemas that plugins have open, and how many were closed to make room since this was asked last.
+    pub fn schemas(&mut self) -> (usize, usize) {
+        self.line.schemas.take_count()
     }
 
     /// Whether any of the plugins goes by the display widths of TINYINT columns, as they were when they were loaded.

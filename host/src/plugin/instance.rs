@@ -9,8 +9,8 @@ use wasmtime::{Store, Trap};
 
 use super::engine::TICK;
 use super::error::{Breakage, Malformed, Untaken};
-use super::ipc::Announced;
 use super::output::Call;
+use super::schemas::Announced;
 use super::state::{Moment, State};
 use super::wire::{FlushReason, GuestError, Outcome, Transactions};
 use super::workshop::Loaded;

@@ -10,10 +10,10 @@ use arrow::datatypes::UInt64Type;
 
 use super::chain::Deliver;
 use super::contents::Kind;
-use super::ipc::{Item, Schemas};
 use super::link::{ATTEMPTS, Link, Most, Work};
 use super::output::Call;
 use super::route::{Routed, Routes};
+use super::schemas::{Item, Schemas};
 use super::sift::{Rejected, Sifting};
 use super::state::Moment;
 use super::wire::FlushReason;

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use super::error::{Breakage, Error};
 use super::instance::{Bounds, CallError, Instance, Saved};
-use super::ipc::{Announced, Item, Schemas};
 use super::measures::{Measured, Measures};
 use super::offers::Version;
 use super::output::{Call, share};
 use super::route::{Routed, Routes};
+use super::schemas::{Announced, Item, Schemas};
 use super::state::Moment;
 use super::wire::{FlushReason, GuestError, Outcome};
 use super::workshop::{Description, Loaded, Workshop};

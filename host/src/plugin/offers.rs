@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::cache::hex;
 use super::instance::Saved;
-use super::ipc::{Announced, Item};
 use super::link::Most;
+use super::schemas::{Announced, Item};
 use super::state::Moment;
 use super::workshop::Loaded;
 use crate::batch::Transactions;

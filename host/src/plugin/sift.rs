@@ -7,8 +7,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 
 use super::error::Breakage;
-use super::ipc::Item;
 use super::link::{ATTEMPTS, Failed, Link, Work};
+use super::schemas::Item;
 use crate::config::OnError;
 use crate::fault::Fault;
 

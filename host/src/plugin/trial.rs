@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::ipc::{Item, Schemas};
 use super::line::{Line, Pass};
 use super::link::{Link, Most};
 use super::offers::{Last, Offer, Offers, Version};
 use super::route::Routed;
 use super::sample::Sample;
+use super::schemas::{Item, Schemas};
 use crate::batch::Records;
 use crate::config::OnError;
 use crate::fault::Fault;
@@ -65,7 +65,7 @@ fn lately(offers: &Offers, offer: &Offer) -> anyhow::Result<()> {
     let first = offer.keys().next().copied().unwrap_or_default();
     let Some(last) = offers.sample(first).last else { return Ok(()) };
     line.schemas = Schemas::on_trial();
-    line.schemas.adopt(&last.item.announced)?;
+    line.schemas.adopt(&last.item.announced);
     let Last {
         item,
         table: (database, table),

@@ -10,11 +10,11 @@ use super::cache::Cache;
 use super::chain::CACHE_FOLDER;
 use super::contents::Kind;
 use super::engine::{self, Pool};
-use super::ipc::{Item, Schemas};
 use super::link::{self, Link, Most, Work};
 use super::output::Call;
 use super::route::Routed;
 use super::sample::Sample;
+use super::schemas::{Item, Schemas};
 use super::state::Moment;
 use super::workshop::Workshop;
 use crate::batch::Records;
@@ -174,7 +174,7 @@ impl Milled {
     /// Where an encoder that is written with rowmill-sdk could not read it.
     pub fn rows(&self) -> anyhow::Result<Vec<serde_json::Value>> {
         let mut schemas = Schemas::on_trial();
-        schemas.adopt(&self.item.announced)?;
+        schemas.adopt(&self.item.announced);
         let message = schemas.write(&self.item)?;
         let schema = rowmill_sdk::Schema::read(&self.item.announced.message).context("read the schema that the transform made")?;
         let transactions = rowmill_sdk::Transactions {

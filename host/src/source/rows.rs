@@ -26,7 +26,17 @@ pub(super) struct Head<'a> {
 /// No table at all: such an event only says that a statement ended.
 const NO_TABLE: u64 = 0x00ff_ffff;
 
+/// Flag: the statement ends with the event, and what its table maps said with it.
+const STATEMENT_END: u16 = 1;
+
 impl<'a> Head<'a> {
+    /// Whether a statement ends with the event.
+    pub(super) fn ends_statement(body: &[u8], id_bytes: usize) -> bool {
+        let mut reader = Reader::new(body);
+        let flags = reader.uint(id_bytes).and_then(|_| reader.u16());
+        flags.is_ok_and(|flags| flags & STATEMENT_END != 0)
+    }
+
     /// The table's id only; the rest of the body follows in the reader.
     pub(super) fn table_id(body: &'a [u8], id_bytes: usize) -> Parsed<Option<(u64, Reader<'a>)>> {
         let mut reader = Reader::new(body);

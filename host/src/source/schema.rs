@@ -40,6 +40,24 @@ pub struct Table {
     pub key: Vec<usize>,
 }
 
+impl Table {
+    /// Bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        /// What the allocator takes for a text beside its bytes.
+        const TEXT: usize = 16;
+        let texts = |texts: &[String]| texts.iter().map(|text| size_of::<String>() + text.len() + TEXT).sum::<usize>();
+        let column = |column: &Column| {
+            let labels = match &column.kind {
+                ColumnType::Enum { labels, .. } | ColumnType::Set { labels, .. } => texts(labels),
+                _ => 0,
+            };
+            size_of::<Column>() + column.name.len() + column.type_text.len() + 2 * TEXT + labels
+        };
+        let columns: usize = self.columns.iter().map(column).sum();
+        size_of::<Self>() + self.database.len() + self.name.len() + columns + self.key.len() * size_of::<usize>()
+    }
+}
+
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

@@ -145,6 +145,13 @@ impl Interpreter {
         self
     }
 
+    /// Tables that are known whole may take about so many bytes; of others what tells the same again is kept.
+    #[must_use]
+    pub fn with_tables_limit(mut self, bytes: usize) -> Self {
+        self.tables.limit(bytes);
+        self
+    }
+
     /// Passes over transactions that began before this time (milliseconds since 1970), up to the first that did not.
     #[must_use]
     pub fn skip_before(mut self, time_ms: i64) -> Self {
@@ -247,7 +254,7 @@ impl Interpreter {
     }
 
     /// The last version of a chosen table whose rows were read.
-    pub fn last_version(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+    pub fn last_version(&mut self, database: &str, table: &str) -> Option<Arc<Table>> {
         self.tables.last_version(database, table)
     }
 

@@ -27,11 +27,19 @@ impl<'a> Name<'a> {
         let mut reader = Reader::new(body);
         let table_id = reader.uint(id_bytes)?;
         reader.u16()?;
-        let identity = reader.rest();
+        Ok(Self {
+            table_id,
+            ..Self::of_identity(reader.rest())?
+        })
+    }
+
+    /// Reads the same again from what described the table, which has no id.
+    pub(super) fn of_identity(identity: &'a [u8]) -> Parsed<Self> {
+        let mut reader = Reader::new(identity);
         let database = name(&mut reader)?;
         let table = name(&mut reader)?;
         Ok(Self {
-            table_id,
+            table_id: 0,
             database,
             table,
             identity,

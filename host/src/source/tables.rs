@@ -2,9 +2,11 @@
 //!
 //! A table map that comes again byte by byte is the same version, without another look. Where a map does not describe its table
 //! whole, that ends with the next DDL statement that may change the table.
+//!
+//! Of very many tables not all are known at once: of those that changed least recently only the table map is kept, which tells the same
+//! again, and the version's number. Those whose map does not tell all are kept whole.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,38 +29,64 @@ use crate::position::Position;
 /// Ids are given anew each time that a server opens a table; so many are kept.
 const MOST_IDS: usize = 4096;
 
+/// What tables may take where nobody says.
+const TABLES_BYTES: usize = 8 << 20;
+
+/// What an id takes beside its table map, about.
+const ID_BYTES: usize = 64;
+
 /// Versions are told apart within the process: several connectors may run in it.
 static NEXT_VERSION: AtomicU32 = AtomicU32::new(1);
 
 /// What a table id means now.
 #[derive(Debug)]
-enum Slot {
-    /// A table that nobody chose.
-    Unchosen(Box<[u8]>),
-    /// A chosen table's version, and the bytes that described it.
-    Chosen(Arc<[u8]>, Arc<Table>),
+struct Slot {
+    /// The bytes that described it.
+    identity: Arc<[u8]>,
+    /// A chosen table's version.
+    table: Option<Arc<Table>>,
+    /// The number of the table map that told so last.
+    seen: u64,
 }
 
 /// The last version of a table.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Version {
+    number: u32,
     /// What described it.
     identity: Arc<[u8]>,
-    /// What that means.
-    table: Arc<Table>,
+    mariadb: bool,
+    /// What that means; none: forgotten, and told again by what described it.
+    table: Option<Arc<Table>>,
     /// Where it was first seen, if not all of it was in the description: what was not may have been different before.
     borrowed: Option<Spot>,
     /// And may be different by now.
     stale: bool,
+    /// The number of its table map that came last, but for those that are remembered by their id.
+    seen: u64,
 }
 
 impl Version {
-    /// Whether the same description at this place means the same.
-    fn holds(&self, place: &Place) -> bool {
-        match &self.borrowed {
+    /// What the same description at this place means, where that is known.
+    fn held(&self, identity: &[u8], place: &Place) -> Option<&Arc<Table>> {
+        let holds = match &self.borrowed {
             None => true,
             Some(since) => !self.stale && since.is_up_to(&Spot::new(&place.file, place.start)),
+        };
+        self.table.as_ref().filter(|_| holds && *self.identity == *identity)
+    }
+
+    /// What it means; where that was forgotten, told again by its table map.
+    fn table(&self, schemas: &mut Schemas) -> Option<Arc<Table>> {
+        if let Some(table) = &self.table {
+            return Some(Arc::clone(table));
         }
+        let mut name = Name::of_identity(&self.identity).ok()?;
+        name.mariadb = self.mariadb;
+        // Nobody else is asked: all of it was in the map.
+        let (mut table, _) = describe(&name, &Place::default(), schemas).ok()?;
+        table.version = self.number;
+        Some(Arc::new(table))
     }
 }
 
@@ -70,6 +98,15 @@ pub(super) struct Tables {
     ids: HashMap<u64, Slot>,
     /// By database and table: an id that changes is no new version.
     versions: HashMap<Id, Version>,
+    /// Counts table maps.
+    clock: u64,
+    /// Of the first table map of the open statement: rows may follow for any id from there on.
+    statement: u64,
+    is_over: bool,
+    /// Bytes that ids and tables take, at most; bytes from which on some are forgotten; and what they may take.
+    bytes: usize,
+    full: usize,
+    most: usize,
 }
 
 impl Tables {
@@ -80,7 +117,30 @@ impl Tables {
             filter,
             ids: HashMap::new(),
             versions: HashMap::new(),
+            clock: 0,
+            statement: 0,
+            is_over: false,
+            bytes: 0,
+            full: TABLES_BYTES,
+            most: TABLES_BYTES,
         }
+    }
+
+    /// Tables that are known whole may take about so many bytes.
+    pub(super) fn limit(&mut self, bytes: usize) {
+        self.most = bytes;
+        self.full = bytes;
+    }
+
+    /// Tables that are known whole.
+    #[cfg(test)]
+    pub(super) fn known_whole(&self) -> usize {
+        self.versions.values().filter(|version| version.table.is_some()).count()
+    }
+
+    /// A statement has ended: table maps that follow are another one's.
+    pub(super) fn end_statement(&mut self) {
+        self.is_over = true;
     }
 
     /// Forgets all ids: after a restart of the server they mean other tables.
@@ -94,9 +154,9 @@ impl Tables {
     }
 
     /// The last version of a table, if rows of it were announced.
-    pub(super) fn last_version(&self, database: &str, table: &str) -> Option<&Arc<Table>> {
+    pub(super) fn last_version(&mut self, database: &str, table: &str) -> Option<Arc<Table>> {
         let key = (database.to_owned(), table.to_owned());
-        self.versions.get(&key).map(|version| &version.table)
+        self.versions.get(&key)?.table(&mut self.schemas)
     }
 
     /// Forgets a table's version: the next table map makes a new one.
@@ -115,7 +175,7 @@ impl Tables {
             if version.borrowed.is_some() && !version.stale && logged.touches(id, true) {
                 version.stale = true;
                 let is_it = |table: &Table| table.database == id.0 && table.name == id.1;
-                self.ids.retain(|_, slot| !matches!(slot, Slot::Chosen(_, table) if is_it(table)));
+                self.ids.retain(|_, slot| !slot.table.as_deref().is_some_and(is_it));
             }
         }
         self.schemas.pass(logged);
@@ -132,67 +192,109 @@ impl Tables {
     /// `Stop` for a chosen table's map that is malformed or has a column that can't be decoded; as of `Schemas::definition` where the
     /// map does not describe the table whole.
     pub(super) fn map(&mut self, name: &Name<'_>, place: &Place) -> Result<(), Fault> {
-        match self.ids.get(&name.table_id) {
-            Some(Slot::Unchosen(known)) if **known == *name.identity => return Ok(()),
-            Some(Slot::Chosen(known, _)) if **known == *name.identity => return Ok(()),
-            _ => {}
+        self.clock += 1;
+        if std::mem::take(&mut self.is_over) {
+            self.statement = self.clock;
         }
-        if self.ids.len() >= MOST_IDS {
-            self.ids.clear();
+        if let Some(slot) = self.ids.get_mut(&name.table_id)
+            && *slot.identity == *name.identity
+        {
+            slot.seen = self.clock;
+            return Ok(());
         }
         // Until the new meaning is known, the old one must not stay.
         self.ids.remove(&name.table_id);
-        let slot = if self.filter.selects(name.database, name.table) {
-            let version = self.version(name, place)?;
-            Slot::Chosen(version.identity, version.table)
+        if self.ids.len() >= MOST_IDS || self.bytes > self.full {
+            self.forget_some();
+        }
+        let (identity, table) = if self.filter.selects(name.database, name.table) {
+            let (identity, table) = self.version(name, place)?;
+            (identity, Some(table))
         } else {
-            Slot::Unchosen(name.identity.into())
+            (Arc::from(name.identity), None)
         };
-        self.ids.insert(name.table_id, slot);
+        self.bytes += identity.len() + ID_BYTES;
+        let seen = self.clock;
+        self.ids.insert(name.table_id, Slot { identity, table, seen });
         Ok(())
     }
 
     /// The table that rows with this id belong to: `None` for an id without a table map, `Some(None)` for a table nobody chose.
     pub(super) fn get(&self, table_id: u64) -> Option<Option<&Arc<Table>>> {
-        match self.ids.get(&table_id)? {
-            Slot::Unchosen(_) => Some(None),
-            Slot::Chosen(_, table) => Some(Some(table)),
-        }
+        self.ids.get(&table_id).map(|slot| slot.table.as_ref())
     }
 
-    /// The version that these bytes describe: the last one, or a new one.
-    fn version(&mut self, name: &Name<'_>, place: &Place) -> Result<Version, Fault> {
-        let entry = match self.versions.entry((name.database.to_owned(), name.table.to_owned())) {
-            Entry::Occupied(entry) if *entry.get().identity == *name.identity && entry.get().holds(place) => {
-                return Ok(entry.get().clone());
+    /// Forgets what came least recently, so that half of the room is free; never what the open statement has brought.
+    fn forget_some(&mut self) {
+        let mut by_use: Vec<(u64, usize)> = Vec::new();
+        for slot in self.ids.values() {
+            by_use.push((slot.seen, slot.identity.len() + ID_BYTES));
+            if let Some(table) = &slot.table
+                && let Some(version) = self.versions.get_mut(&(table.database.clone(), table.name.clone()))
+            {
+                version.seen = version.seen.max(slot.seen);
             }
-            entry => entry,
+        }
+        let known = self.versions.values().filter(|version| version.borrowed.is_none());
+        by_use.extend(known.filter_map(|version| Some((version.seen, version.table.as_ref()?.bytes()))));
+        by_use.sort_unstable_by_key(|(seen, _)| std::cmp::Reverse(*seen));
+        let mut kept = 0;
+        let fits = |(_, bytes): &&(u64, usize)| {
+            kept += bytes;
+            kept <= self.most / 2
         };
+        let many = by_use.iter().take(MOST_IDS / 2).take_while(fits).last();
+        let since = many.map_or(self.clock, |(seen, _)| *seen).min(self.statement);
+        self.ids.retain(|_, slot| slot.seen >= since);
+        for version in self.versions.values_mut() {
+            if version.seen < since && version.borrowed.is_none() {
+                version.table = None;
+            }
+        }
+        self.bytes = by_use.iter().filter(|(seen, _)| *seen >= since).map(|(_, bytes)| bytes).sum();
+        // What can't be forgotten is not looked through again for each table.
+        self.full = self.most.max(2 * self.bytes);
+    }
+
+    /// The version that these bytes describe: the last one, or a new one; with the bytes, of which one copy is enough.
+    fn version(&mut self, name: &Name<'_>, place: &Place) -> Result<(Arc<[u8]>, Arc<Table>), Fault> {
+        let id = (name.database.to_owned(), name.table.to_owned());
+        let seen = self.clock;
+        if let Some(version) = self.versions.get_mut(&id)
+            && let Some(table) = version.held(name.identity, place)
+        {
+            let found = (Arc::clone(&version.identity), Arc::clone(table));
+            version.seen = seen;
+            return Ok(found);
+        }
         let (mut table, borrowed) = describe(name, place, &mut self.schemas)?;
-        let same = match &entry {
-            Entry::Occupied(entry) => Some(&entry.get().table).filter(|known| {
-                table.version = known.version;
-                table == ***known
-            }),
-            Entry::Vacant(_) => None,
-        };
-        let table = same.cloned().unwrap_or_else(|| {
+        let known = self.versions.get(&id);
+        let same = known.and_then(|known| known.table(&mut self.schemas)).filter(|known| {
+            table.version = known.version;
+            table == **known
+        });
+        let table = same.unwrap_or_else(|| {
             table.version = NEXT_VERSION.fetch_add(1, Ordering::Relaxed);
             Arc::new(table)
         });
         let at = Spot::new(&place.file, place.start);
         // What was seen later says more of what comes: an XA transaction that is read again is the past.
-        let is_past = matches!(&entry, Entry::Occupied(entry) if entry.get().borrowed.as_ref().is_some_and(|since| !since.is_up_to(&at)));
-        let version = Version {
-            identity: Arc::from(name.identity),
-            table,
-            borrowed: borrowed.then_some(at),
-            stale: false,
-        };
+        let is_past = known.is_some_and(|known| known.borrowed.as_ref().is_some_and(|since| !since.is_up_to(&at)));
+        let identity: Arc<[u8]> = Arc::from(name.identity);
         if !is_past {
-            entry.insert_entry(version.clone());
+            self.bytes += table.bytes();
+            let version = Version {
+                number: table.version,
+                identity: Arc::clone(&identity),
+                mariadb: name.mariadb,
+                table: Some(Arc::clone(&table)),
+                borrowed: borrowed.then_some(at),
+                stale: false,
+                seen,
+            };
+            self.versions.insert(id, version);
         }
-        Ok(version)
+        Ok((identity, table))
     }
 }
 

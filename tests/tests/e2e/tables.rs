@@ -2,9 +2,10 @@
 //!
 //! `ROWMILL_TEST_TABLES=10000 tests/run e2e very_many_tables` measures more of them than fit among the other tests.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use pipeline_tests::{Database, Http, Kafka, Server, until};
+use pipeline_tests::{Connector, Database, Http, Kafka, Server, until};
 
 use super::snapshot::copying;
 
@@ -12,10 +13,11 @@ use super::snapshot::copying;
 const USUAL: usize = 250;
 /// Rows of each before the connector starts.
 const ROWS: usize = 3;
-/// `limits.memory` where nothing is written, and what the debug build takes beside it, MiB; and what it may know of each table, KiB.
+/// `limits.memory` where nothing is written, and what the debug build takes beside it, MiB; and what each table takes beside it by its name
+/// and topic, KiB.
 const LIMIT_MIB: u64 = 192;
-const BASE_MIB: u64 = 120;
-const TABLE_KIB: u64 = 64;
+const BASE_MIB: u64 = 100;
+const TABLE_KIB: u64 = 4;
 
 /// Waits for so many committed records, for as long as some come.
 fn wait_for(http: &Http, records: usize) {
@@ -26,6 +28,29 @@ fn wait_for(http: &Http, records: usize) {
         last = until("more records", || Some(count()).filter(|now| *now > last));
     }
     assert!(last <= records, "{last} records, of {records}");
+}
+
+/// Tables of three columns.
+fn narrow(database: &mut Database, tables: usize) {
+    for table in 0..tables {
+        database.exec(&format!(
+            "CREATE TABLE t{table:05} (id INT PRIMARY KEY, name VARCHAR(100), at DATETIME(3))"
+        ));
+    }
+}
+
+/// That of each table the rows 0, 1, 2 and so on have come, in this order and none twice.
+fn assert_each_row_came_once(kafka: &Kafka, connector: &Connector, tables: usize, rows: usize) {
+    let topics: Vec<String> = (0..tables).map(|table| connector.topic(&format!("t{table:05}"))).collect();
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let mut found: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for message in kafka.read_to_ends(&topics) {
+        found.entry(message.topic.clone()).or_default().push(message.integer("id"));
+    }
+    let all: Vec<i64> = (0..i64::try_from(rows).unwrap()).collect();
+    for topic in topics {
+        assert_eq!(found.get(topic), Some(&all), "{topic}");
+    }
 }
 
 fn insert(database: &mut Database, table: usize, id: usize) {
@@ -87,4 +112,85 @@ fn very_many_tables_are_copied_and_read_on_within_the_default_limits() {
         let ids: Vec<i64> = messages.iter().map(|message| message.integer("id")).collect();
         assert_eq!(ids, (0..i64::try_from(ROWS + 2).unwrap()).collect::<Vec<_>>(), "t{table:05}");
     }
+}
+
+#[test]
+fn of_more_tables_than_there_is_room_for_each_row_comes_once_and_in_order() {
+    const TABLES: usize = 240;
+    let kafka = Kafka::shared();
+    let mut database = Server::start(&["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"]).database("crowd");
+    narrow(&mut database, TABLES);
+    let mut connector = copying(&mut database, &kafka, "", "never");
+    connector.source = "auto_add = \".*\"".to_owned();
+    connector.sink.push_str("\npartitions_with_key = 1");
+    connector.sections = "[limits]\ntables = \"1MiB\"".to_owned();
+    connector
+        .variables
+        .push(("RUST_LOG".to_owned(), "info,rowmill::sink=debug".to_owned()));
+    let rowmill = connector.start_listening();
+    rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
+    let http = rowmill.http();
+    let mut came = 0;
+    for id in 0..4 {
+        if id == 1 {
+            database.exec("BEGIN");
+        }
+        for table in 0..TABLES {
+            insert(&mut database, table, id);
+        }
+        if id == 1 {
+            database.exec("COMMIT");
+        }
+        came += TABLES;
+        wait_for(&http, came);
+    }
+    let metrics = http.metrics();
+    let value = |name: &str| metrics.sum(name, &[]).unwrap();
+    assert!(
+        value("rowmill_schemas_closed_total") > 500.0,
+        "{}",
+        value("rowmill_schemas_closed_total")
+    );
+    assert!(value("rowmill_schemas_open") < 200.0, "{}", value("rowmill_schemas_open"));
+    let log = rowmill.terminate().assert_code(0).output();
+    let clients = log.matches("a new client has no handles of topics").count();
+    assert!(clients >= 2, "{clients} new clients: {log}");
+    assert_each_row_came_once(&kafka, &connector, TABLES, 4);
+}
+
+#[test]
+fn tables_of_a_thousand_columns_stay_within_the_limits_however_many_they_are() {
+    const TABLES: usize = 120;
+    const COLUMNS: usize = 1000;
+    let kafka = Kafka::shared();
+    let mut database = Server::start(&["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"]).database("wide");
+    let columns: Vec<String> = (0..COLUMNS).map(|column| format!("column_{column} INT")).collect();
+    for table in 0..TABLES {
+        database.exec(&format!("CREATE TABLE t{table:05} (id INT PRIMARY KEY, {})", columns.join(",")));
+    }
+    let mut connector = copying(&mut database, &kafka, "", "never");
+    connector.source = "auto_add = \".*\"".to_owned();
+    connector.sink.push_str("\npartitions_with_key = 1");
+    let rowmill = connector.start_listening();
+    rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
+    let http = rowmill.http();
+    let mut came = 0;
+    for id in 0..3 {
+        if id == 1 {
+            database.exec("BEGIN");
+        }
+        for table in 0..TABLES {
+            database.exec(&format!("INSERT INTO t{table:05} (id) VALUES ({id})"));
+        }
+        if id == 1 {
+            database.exec("COMMIT");
+        }
+        came += TABLES;
+        wait_for(&http, came);
+    }
+    let peak = rowmill.peak_memory_mib();
+    println!("{TABLES} tables of {COLUMNS} columns: {peak} MiB resident at most");
+    rowmill.terminate().assert_code(0);
+    assert!(peak < LIMIT_MIB + BASE_MIB, "{peak} MiB were resident");
+    assert_each_row_came_once(&kafka, &connector, TABLES, 3);
 }

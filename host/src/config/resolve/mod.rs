@@ -32,6 +32,7 @@ pub(super) fn resolve(mut reader: Reader<'_>) -> Result<Config, Vec<Finding>> {
         metric_names: usize::try_from(reader.integer("limits.metric_names")).unwrap_or(0),
         plugin_output: reader.bytes("limits.plugin_output"),
         routed_topics: usize::try_from(reader.integer("limits.routed_topics")).unwrap_or(0),
+        tables: reader.bytes("limits.tables"),
     };
     check_limits(&mut reader, limits, batch, &plugins);
     let cache_dir = cache_dir(&mut reader);
@@ -125,6 +126,13 @@ fn check_limits(reader: &mut Reader<'_>, limits: Limits, batch: BatchLimits, plu
             "batch.max_bytes",
             format!("expected at most limits.memory = {whole}, found {}", show(batch.max_bytes)),
             "raise limits.memory or lower batch.max_bytes",
+        );
+    }
+    if limits.tables > limits.memory {
+        reader.refuse(
+            "limits.tables",
+            format!("expected at most limits.memory = {whole}, found {}", show(limits.tables)),
+            "raise limits.memory or lower limits.tables",
         );
     }
     let guests = plugins.iter().fold(0_usize, |sum, plugin| sum.saturating_add(plugin.memory));

@@ -160,7 +160,7 @@ impl Stage<'_> {
             "server_version": server.version,
         });
         if let (Some(version), Some(members)) = (self.parts.interpreter.last_version(database, table), event.as_object_mut()) {
-            members.insert("columns".to_owned(), describe_columns(version));
+            members.insert("columns".to_owned(), describe_columns(&version));
             members.insert("key".to_owned(), json!(version.key));
         }
         self.control(&event, &[topic])

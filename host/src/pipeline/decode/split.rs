@@ -129,9 +129,9 @@ impl Stage<'_> {
 }
 
 fn counted(batcher: &Batcher) -> Vec<TableRows> {
-    let rows = |(table, rows): (&crate::source::Table, u64)| TableRows {
-        database: table.database.clone(),
-        table: table.name.clone(),
+    let rows = |(database, table, rows): (&str, &str, u64)| TableRows {
+        database: database.to_owned(),
+        table: table.to_owned(),
         rows,
     };
     batcher.transaction_rows().map(rows).collect()

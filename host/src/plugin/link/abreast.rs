@@ -10,9 +10,9 @@ use super::{Link, taken};
 use crate::batch::{Records, Transactions};
 use crate::plugin::error::Breakage;
 use crate::plugin::instance::{CallError, Instance};
-use crate::plugin::ipc::{Announced, Item, Schemas};
 use crate::plugin::output::Call;
 use crate::plugin::route::Routed;
+use crate::plugin::schemas::{Announced, Item, Schemas};
 use crate::plugin::state::Moment;
 
 /// With fewer rows each, handing them over takes more than the others save.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod abreast;
+mod crowd;
 mod golden;
 mod guests;
 mod hand_over;
@@ -34,6 +35,7 @@ const LIMITS: Limits = Limits {
     metric_names: 0,
     plugin_output: 0,
     routed_topics: 3,
+    tables: 0,
 };
 
 /// A folder with a plugin cache and plugin files, gone with the test.

@@ -10,6 +10,7 @@ mod native;
 mod notes;
 mod ownership;
 mod positions;
+mod renewal;
 mod resend;
 mod settings;
 mod sizes;
@@ -52,8 +53,13 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct KafkaSink {
     config: Config,
     producer: Producer,
-    /// Topics that records have gone to, or that `prepare` has seen.
+    /// Topics that records have gone to.
     routes: HashMap<Arc<str>, Route>,
+    /// Bytes that the client takes for these, and how many it may.
+    handles: usize,
+    most_handles: usize,
+    /// The checkpoint of the last transaction that was committed.
+    stored: Option<Vec<u8>>,
     existing: Existing,
     /// Every table's topic so far: tables that turn up later must not share one.
     announced: Vec<TopicSpec>,
@@ -107,6 +113,9 @@ impl KafkaSink {
         let producer = Producer::new(&client).map_err(settings::refused)?;
         Ok(Self {
             in_flight: settings::in_flight(&config.limits),
+            most_handles: renewal::most(&config.limits),
+            handles: 0,
+            stored: None,
             config: config.clone(),
             producer,
             routes: HashMap::new(),
@@ -199,14 +208,15 @@ impl KafkaSink {
             self.look_up(&[spec])?;
         }
         let tried = || format!("opening topic {name:?}");
-        let partitions = self.existing.get(&**name).copied();
+        let partitions = self.existing.get(&**name).copied().unwrap_or(1);
         let topic = self.producer.topic(name);
         let topic = topic.map_err(|error| Failure::new(error.into(), tried()))?;
         let route = Route {
             topic,
-            partitions: partitions.unwrap_or(1),
+            partitions,
             most: self.largest_record(name),
         };
+        self.handles += renewal::handle_bytes(partitions);
         self.routes.insert(Arc::clone(name), route);
         Ok(route)
     }
@@ -305,11 +315,7 @@ impl Sink for KafkaSink {
             self.take_over()?;
         }
         self.make_missing(topics)?;
-        self.positions_topic()?;
-        for topic in topics {
-            self.route(&Arc::from(topic.name.as_str()))?;
-        }
-        Ok(())
+        self.positions_topic().map(drop)
     }
 
     fn too_large(&mut self, records: &Records) -> Result<Vec<(usize, String)>, Fault> {
@@ -319,11 +325,13 @@ impl Sink for KafkaSink {
     }
 
     fn write(&mut self, records: Records) -> Result<(), Fault> {
+        self.renew_when_full()?;
         self.write_records(records)
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), Fault> {
         self.healthy()?;
+        self.renew_when_full()?;
         if self.mode == Mode::Transactional {
             return self.commit_transaction(commit);
         }

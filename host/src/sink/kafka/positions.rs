@@ -32,17 +32,7 @@ const FIRST_WINDOW: i64 = 2_000;
 const GROWTH: i64 = 16;
 
 /// The checkpoint stored last under the connector's name; `None` where there is none.
-///
-/// A running connector's own record is near the end of the log, so that the end is read first and earlier windows only
-/// while nothing was found: a topic that was not compacted for long does not make a start slow.
 pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
-    let tried = || {
-        format!(
-            "reading positions of {:?} from topic {POSITIONS:?} at {:?}",
-            config.name, config.sink.brokers
-        )
-    };
-    let failed = |error: KafkaError| Fault::from(Failure::reading(error.into(), tried()));
     // Asking first makes a dead broker a clear error, and a missing topic none at all.
     let mut sink = KafkaSink::plain(config)?;
     let existing = super::topics::existing(&mut sink.producer, &config.sink.brokers)?;
@@ -50,6 +40,21 @@ pub(in crate::sink) fn load(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
     if !existing.contains_key(POSITIONS) {
         return Ok(None);
     }
+    newest(config)
+}
+
+/// The same where the topic is there.
+///
+/// A running connector's own record is near the end of the log, so that the end is read first and earlier windows only
+/// while nothing was found: a topic that was not compacted for long does not make a start slow.
+pub(super) fn newest(config: &Config) -> Result<Option<Vec<u8>>, Fault> {
+    let tried = || {
+        format!(
+            "reading positions of {:?} from topic {POSITIONS:?} at {:?}",
+            config.name, config.sink.brokers
+        )
+    };
+    let failed = |error: KafkaError| Fault::from(Failure::reading(error.into(), tried()));
     let reader = Reader::new(config, true).map_err(failed)?;
     let (low, high) = decided(config, &reader, &tried)?;
     let (mut end, mut window) = (high, FIRST_WINDOW);

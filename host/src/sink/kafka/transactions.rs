@@ -92,6 +92,7 @@ impl KafkaSink {
         self.end_transaction()?;
         reach(Point::Committed);
         self.commits.committed(commit.number);
+        self.stored = Some(commit.checkpoint);
         Ok(())
     }
 

@@ -28,6 +28,10 @@ impl Interpreter {
         if self.skipping {
             return Ok(Change::Nothing);
         }
+        if Head::ends_statement(&event.body, self.id_bytes) {
+            // Counts for table maps to come.
+            self.tables.end_statement();
+        }
         let Some((table_id, rest)) = Head::table_id(&event.body, self.id_bytes).map_err(malformed)? else {
             return Ok(Change::Nothing);
         };

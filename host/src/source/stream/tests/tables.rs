@@ -1,7 +1,7 @@
 //! Table maps and row events.
 
 use super::*;
-use crate::source::ColumnType;
+use crate::source::{ColumnType, Table};
 
 #[test]
 fn a_table_map_tells_names_types_and_the_key_in_its_order() {
@@ -77,4 +77,70 @@ fn rows_in_the_form_of_mysql_5_5_are_read() {
     };
     assert!(rows.op == RowOp::Update && rows.first.whole && !rows.second.whole && rows.second.present == [1]);
     assert_eq!(rows.data.len(), 12);
+}
+
+/// A statement of its own that adds a row to each of these tables, whose ids count on from 1.
+fn statement(mut log: Log, number: u8, tables: &[String]) -> Log {
+    log = log.gtid(number).query("BEGIN");
+    for (table, id) in tables.iter().zip(1..) {
+        log = log.add(TABLE_MAP, table_map(id, table, true));
+    }
+    for (id, left) in (1..).zip((0..tables.len()).rev()) {
+        let end = u8::from(left == 0);
+        log = log.add(WRITE, [id, 0, 0, 0, 0, 0, end, 0, 2, 0, 2, 0xff, 0, 1, 0, 0, 0, 1, b'x'].to_vec());
+    }
+    log.xid()
+}
+
+/// Tables `t0`, `t1` and so on, and an interpreter that has chosen them, with room for none.
+fn crowd(count: usize) -> (Vec<String>, Interpreter) {
+    let names: Vec<String> = (0..count).map(|n| format!("t{n}")).collect();
+    let filter = TableFilter {
+        named: names.iter().map(|name| ("d".to_owned(), name.clone())).collect(),
+        ..TableFilter::default()
+    };
+    let interpreter = Interpreter::new(Position::default(), filter, Catalog::none()).with_tables_limit(1);
+    (names, interpreter)
+}
+
+/// The tables of all rows.
+fn tables_of(interpreter: &mut Interpreter, events: &[Event]) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for event in events {
+        if let Change::Rows(rows) = interpreter.read(event).unwrap() {
+            tables.push(Table::clone(rows.table));
+        }
+    }
+    tables
+}
+
+#[test]
+fn a_table_that_was_forgotten_is_the_version_that_it_was_when_it_comes_again() {
+    let (names, mut interpreter) = crowd(9);
+    let mut log = Log::start();
+    for round in 0..3 {
+        for (name, number) in names.iter().zip(1..) {
+            log = statement(log, round * 9 + number, std::slice::from_ref(name));
+        }
+    }
+    let tables = tables_of(&mut interpreter, &log.events);
+    assert_eq!(tables[..9], tables[9..18]);
+    assert_eq!(tables[..9], tables[18..]);
+    assert!(
+        interpreter.tables.known_whole() < 3,
+        "{} are known",
+        interpreter.tables.known_whole()
+    );
+    // A DDL statement asks for it: it is told again.
+    assert_eq!(interpreter.last_version("d", "t0").as_deref(), Some(&tables[0]));
+}
+
+#[test]
+fn what_the_table_maps_of_an_open_statement_said_is_not_forgotten() {
+    let (names, mut interpreter) = crowd(200);
+    let log = statement(Log::start(), 1, &names);
+    let log = statement(log, 2, &names);
+    let tables = tables_of(&mut interpreter, &log.events);
+    let told: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    assert!(told.iter().copied().eq(names.iter().chain(&names).map(String::as_str)));
 }
