@@ -3,9 +3,10 @@
 //! `ROWMILL_TEST_TABLES=10000 tests/run e2e very_many_tables` measures more of them than fit among the other tests.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use pipeline_tests::{Connector, Database, Http, Kafka, Server, until};
+use pipeline_tests::{Chance, Connector, Database, Http, Kafka, Raises, Server, until};
 
 use super::snapshot::copying;
 
@@ -156,6 +157,55 @@ fn of_more_tables_than_there_is_room_for_each_row_comes_once_and_in_order() {
     let clients = log.matches("a new client has no handles of topics").count();
     assert!(clients >= 2, "{clients} new clients: {log}");
     assert_each_row_came_once(&kafka, &connector, TABLES, 4);
+}
+
+#[test]
+fn killed_while_tables_come_and_go_it_loses_and_repeats_nothing() {
+    const TABLES: usize = 120;
+    const KILLS: usize = 8;
+    let kafka = Kafka::shared();
+    let mut database = Server::start(&["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"]).database("crowd_killed");
+    narrow(&mut database, TABLES);
+    let mut connector = copying(&mut database, &kafka, "", "never");
+    // Rows come before the first process has begun.
+    connector.start = database.here();
+    connector.source = "auto_add = \".*\"".to_owned();
+    connector.sink.push_str("\npartitions_with_key = 1");
+    connector.sections = "[limits]\ntables = \"512KiB\"".to_owned();
+    connector
+        .variables
+        .push(("RUST_LOG".to_owned(), "info,rowmill::sink=debug".to_owned()));
+    let mut chance = Chance::new();
+    let (over, mut clients) = (AtomicBool::new(false), 0);
+    let mut session = database.session();
+    let rows = std::thread::scope(|scope| {
+        let ends = Raises(&over);
+        let writer = scope.spawn(|| {
+            let mut id = 0;
+            while !over.load(Ordering::Acquire) {
+                for table in 0..TABLES {
+                    session.exec(&format!("INSERT INTO t{table:05} VALUES ({id}, 'row {id}', NOW())"));
+                }
+                id += 1;
+            }
+            id
+        });
+        for _ in 0..KILLS {
+            let rowmill = connector.start();
+            rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
+            std::thread::sleep(Duration::from_millis(300 + chance.below(2500)));
+            clients += rowmill.kill().output().matches("a new client has no handles of topics").count();
+        }
+        drop(ends);
+        writer.join().unwrap()
+    });
+    assert!(clients > 0, "no client was made anew before a kill");
+    let rowmill = connector.start();
+    let last = connector.topic(&format!("t{:05}", TABLES - 1));
+    kafka.read(&[&last], rows);
+    rowmill.terminate().assert_code(0);
+    println!("{} rows, {clients} new clients before {KILLS} kills", rows * TABLES);
+    assert_each_row_came_once(&kafka, &connector, TABLES, rows);
 }
 
 #[test]
