@@ -5,12 +5,13 @@
     reason = "a number for a column of floating-point numbers is the nearest one, and an ordinal fits any integer"
 )]
 
+mod hex;
 mod store;
 
 pub(crate) use store::raw;
 
 use crate::column::Column;
-use crate::edit::Bitmap;
+use crate::edit::{Alike, Bitmap};
 use crate::schema::Storage;
 use crate::{Date, Datetime, Error, Field, Time};
 
@@ -50,7 +51,8 @@ use crate::{Date, Datetime, Error, Field, Time};
 /// ```
 pub struct Cells {
     field: Field,
-    valid: Bitmap,
+    rows: usize,
+    valid: Alike,
     /// Values of a fixed width, or offsets.
     values: Vec<u8>,
     bits: Bitmap,
@@ -59,7 +61,7 @@ pub struct Cells {
     /// Whether the row under way has been written.
     written: Written,
     /// Rows that kept their old value, where that is of interest.
-    pub(crate) kept: Bitmap,
+    pub(crate) kept: Alike,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +97,14 @@ impl Cells {
         }
         Self {
             field: field.clone(),
-            valid: Bitmap::default(),
+            rows,
+            valid: Alike::new(true),
             values,
             bits: Bitmap::default(),
             data: Vec::new(),
             width,
             written: Written::No,
-            kept: Bitmap::default(),
+            kept: Alike::new(false),
         }
     }
 
@@ -277,9 +280,13 @@ impl Cells {
         if self.field.storage != Storage::Bytes {
             return Err(self.wrong_type("a text"));
         }
-        let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
         self.undo();
-        self.data.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        self.room(2 * bytes.len());
+        let (blocks, rest) = bytes.as_chunks();
+        for block in blocks {
+            self.data.extend_from_slice(&hex::block(*block));
+        }
+        self.data.extend(rest.iter().flat_map(|byte| hex::byte(*byte)));
         self.written();
         Ok(())
     }

@@ -10,10 +10,16 @@ use std::borrow::Cow;
 use super::{Cells, Old, Written};
 use crate::Error;
 use crate::column::Values;
-use crate::edit::Bitmap;
+use crate::json::{self, Cursor};
 use crate::message::Parts;
 use crate::schema::Storage;
 use crate::tree::Layout;
+
+/// Values up to this many bytes are copied in words: a copy of a length that the compiler does not know is a call.
+const FEW: usize = 64;
+
+/// Bytes that a column may be given before more than one of its values is known.
+const GUESSED: usize = 1 << 20;
 
 impl Cells {
     /// Takes back what the row under way has.
@@ -62,8 +68,35 @@ impl Cells {
     #[inline(always)]
     pub(super) fn data(&mut self, bytes: &[u8]) {
         self.undo();
-        self.data.extend_from_slice(bytes);
+        self.room(bytes.len());
+        if bytes.len() <= FEW {
+            json::write(&mut self.data, bytes.len(), |cursor| (few(cursor, bytes), ()));
+        } else {
+            self.data.extend_from_slice(bytes);
+        }
         self.written();
+    }
+
+    /// Makes room for this many bytes of a row.
+    #[inline(always)]
+    pub(super) fn room(&mut self, bytes: usize) {
+        let needed = bytes + json::SLACK;
+        if self.data.capacity() - self.data.len() < needed {
+            self.grow(needed);
+        }
+    }
+
+    /// The first time to what all rows take where they are like this one, within reason; `reserve` doubles it where they are not.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, needed: usize) {
+        let left = self.rows.saturating_sub(self.valid.len());
+        let all = if self.data.is_empty() {
+            needed.saturating_mul(left).min(GUESSED)
+        } else {
+            0
+        };
+        self.data.reserve(needed.max(all));
     }
 
     /// Ends a text.
@@ -82,12 +115,12 @@ impl Cells {
 
     /// Ends a row whose value, where nothing else was written, is NULL.
     #[inline(always)]
-    pub(crate) fn end(&mut self, old: Option<Old<'_>>) -> Result<(), Error> {
+    pub(crate) fn end<'b>(&mut self, old: impl FnOnce() -> Option<Old<'b>>) -> Result<(), Error> {
         if self.written == Written::Value {
             self.kept.push(false);
             self.written = Written::No;
         } else {
-            self.settle(old);
+            self.settle(old());
         }
         if self.data.len() > i32::MAX as usize {
             return Err(Error::new(
@@ -161,15 +194,11 @@ impl Cells {
 
     /// The chosen rows of what was written.
     pub(crate) fn take(&mut self, rows: &[u32]) {
-        use crate::edit::{bits, fixed, texts};
-        let chosen = |from: &Bitmap| match crate::Bits::new(&from.bytes, from.len()) {
-            Ok(from) => bits(from, rows),
-            Err(_) => Bitmap::default(),
-        };
-        self.valid = chosen(&self.valid);
-        self.kept = chosen(&self.kept);
+        use crate::edit::{fixed, texts};
+        self.valid.take(rows);
+        self.kept.take(rows);
         match self.field.storage {
-            Storage::Bits => self.bits = chosen(&self.bits),
+            Storage::Bits => self.bits = self.bits.taken(rows),
             Storage::Bytes => (self.values, self.data) = texts(&self.values, &self.data, rows),
             _ => self.values = fixed(&self.values, self.width, rows),
         }
@@ -178,7 +207,11 @@ impl Cells {
     /// Adds the column to a message.
     pub(crate) fn add_to<'a>(self, parts: &mut Parts<'a>) {
         parts.nodes.push((self.valid.len(), self.valid.unset()));
-        let valid = if self.valid.unset() == 0 { Vec::new() } else { self.valid.bytes };
+        let valid = if self.valid.unset() == 0 {
+            Vec::new()
+        } else {
+            self.valid.bitmap().bytes
+        };
         parts.buffers.push(Cow::Owned(valid));
         match self.field.storage {
             Storage::Bits => parts.buffers.push(Cow::Owned(self.bits.bytes)),
@@ -196,6 +229,21 @@ impl Cells {
             _ => false,
         }
     }
+}
+
+/// A few bytes, word by word.
+#[inline(always)]
+fn few<'a>(mut cursor: Cursor<'a>, bytes: &[u8]) -> Cursor<'a> {
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        cursor = cursor.word(u64::from_le_bytes(*word), 8);
+    }
+    let last = match bytes.last_chunk() {
+        // The upper bytes of the last eight; where there are none, the two shifts leave none.
+        Some(last) => u64::from_le_bytes(*last) >> 1 >> (63 - 8 * rest.len()),
+        None => rest.iter().rev().fold(0, |so_far, byte| so_far << 8 | u64::from(*byte)),
+    };
+    cursor.word(last, rest.len())
 }
 
 /// A value's bytes; of a bit, one byte.

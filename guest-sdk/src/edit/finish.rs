@@ -25,7 +25,8 @@ impl<'a> Edit<'a> {
         if !made && !reshaped && !retold && self.rows.is_none() && self.routes.is_empty() {
             return Ok(Outcome::Unchanged);
         }
-        let batch = self.parts()?.message(self.len());
+        let rows = self.len();
+        let batch = self.parts()?.message(rows);
         Ok(if reshaped {
             Outcome::Reshaped {
                 schema: tree.message(),
@@ -113,7 +114,6 @@ impl<'a> Edit<'a> {
     fn parts(&mut self) -> Result<Parts<'a>, Error> {
         let batch = self.batch;
         let rows = self.rows.take();
-        let count = rows.as_ref().map_or(batch.rows(), Vec::len);
         let mut odd = None;
         if batch.has_odd_dates() {
             odd = Some(self.odd_dates(rows.as_deref()));
@@ -170,8 +170,6 @@ impl<'a> Edit<'a> {
             }
         }
         self.routes.add_new(batch, &mut parts);
-        // For what counts the rows that come out.
-        self.rows = Some(chosen(rows.as_deref(), count));
         Ok(parts)
     }
 

@@ -11,11 +11,11 @@ mod route_view;
 pub(crate) use finish::OddDates;
 pub use route::Headers;
 pub use route_view::{Route, RouteView};
-pub(crate) use take::{Bitmap, Source, bits, fixed, texts};
+pub(crate) use take::{Alike, Bitmap, Source, bits, fixed, texts};
 
 use crate::cells::{Cells, Old};
 use crate::tree::Node;
-use crate::{Batch, Error, Field};
+use crate::{Batch, Column, Error, Field, Image};
 use crate::{Locate, Row, RowImage};
 use route::Routes;
 
@@ -204,24 +204,21 @@ impl<'a> Edit<'a> {
         fill: &mut impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>,
     ) -> Result<[Option<Cells>; 2], Error> {
         let batch: &'a Batch<'a> = self.batch;
-        let images = [batch.before.as_ref(), Some(&batch.after)];
-        let olds = images.map(|image| from.and_then(|from| image.and_then(|image| image.columns.get(from).copied())));
-        let mut made = images.map(|image| image.map(|_| Cells::new(field, self.len())));
+        let side = |image: &'a Image<'a>, after: bool| Side {
+            image,
+            after,
+            old: from.and_then(|from| image.columns.get(from).copied()),
+            made: Cells::new(field, self.len()),
+        };
+        let mut before = batch.before.as_ref().map(|image| side(image, false));
+        let mut after = side(&batch.after, true);
         for (_, row) in self.chosen() {
-            let change = Row::new(batch, row);
-            let views = [change.before(), change.after()];
-            for ((cells, view), (image, old)) in made.iter_mut().zip(views).zip(images.iter().zip(olds)) {
-                let Some(cells) = cells else { continue };
-                let is_present = from.is_none_or(|from| image.is_some_and(|image| image.is_present(row, from)));
-                match view.filter(|_| is_present) {
-                    Some(view) => fill(view, cells)
-                        .and_then(|()| cells.end(old.map(|column| Old { column, row })))
-                        .map_err(|error| of_row(error, row))?,
-                    None => cells.skip(),
-                }
+            if let Some(before) = &mut before {
+                before.fill((batch, row, from), fill)?;
             }
+            after.fill((batch, row, from), fill)?;
         }
-        Ok(made)
+        Ok([before.map(|side| side.made), Some(after.made)])
     }
 
     /// The column that comes out under this name or ordinal.
@@ -229,6 +226,34 @@ impl<'a> Edit<'a> {
         let from = column.locate(self.batch.schema)?;
         let found = self.slots.iter_mut().find(|slot| slot.from == Some(from));
         found.ok_or_else(|| Error::new("no-such-column", "changing a column: it was removed before"))
+    }
+}
+
+/// One image of a column under way.
+struct Side<'a> {
+    image: &'a Image<'a>,
+    after: bool,
+    old: Option<Column<'a>>,
+    made: Cells,
+}
+
+impl<'a> Side<'a> {
+    /// One row, where it has the image and the column.
+    #[inline(always)]
+    fn fill(
+        &mut self,
+        (batch, row, from): (&'a Batch<'a>, usize, Option<usize>),
+        fill: &mut impl FnMut(RowImage<'a>, &mut Cells) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let image = self.image;
+        if !image.has(row) || !from.is_none_or(|from| image.is_present(row, from)) {
+            self.made.skip();
+            return Ok(());
+        }
+        let view = RowImage::new(batch, image, (row, self.after));
+        let filled = fill(view, &mut self.made);
+        let ended = filled.and_then(|()| self.made.end(|| self.old.map(|column| Old { column, row })));
+        ended.map_err(|error| of_row(error, row))
     }
 }
 

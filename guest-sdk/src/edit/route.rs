@@ -136,7 +136,7 @@ impl<'a> Edit<'a> {
         for (_, row) in self.chosen() {
             fill(Row::new(self.batch, row), &mut column.cells).map_err(|error| of_row(error, row))?;
             column.silent.push(column.cells.is_untouched());
-            column.cells.end(None).map_err(|error| of_row(error, row))?;
+            column.cells.end(|| None).map_err(|error| of_row(error, row))?;
         }
         Ok(column)
     }
@@ -273,7 +273,7 @@ impl Column {
                 written.value(at)
             };
             merged.keep()?;
-            merged.end(old)?;
+            merged.end(|| old)?;
         }
         self.cells = merged;
         Ok(())

@@ -58,6 +58,95 @@ impl Bitmap {
     pub(crate) fn len(&self) -> usize {
         self.length
     }
+
+    /// The chosen ones.
+    pub(crate) fn taken(&self, rows: &[u32]) -> Self {
+        match Bits::new(&self.bytes, self.length) {
+            Ok(from) => bits(from, rows),
+            Err(_) => Self::default(),
+        }
+    }
+}
+
+/// Bits that are all alike, as a rule: up to the first other one they are counted only.
+#[derive(Debug, Clone)]
+pub(crate) struct Alike {
+    common: bool,
+    count: usize,
+    /// All of them, once there is another one.
+    bits: Option<Bitmap>,
+}
+
+impl Alike {
+    pub(crate) fn new(common: bool) -> Self {
+        Self {
+            common,
+            count: 0,
+            bits: None,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn push(&mut self, bit: bool) {
+        match &mut self.bits {
+            None if bit == self.common => self.count += 1,
+            None => self.first_other(bit),
+            Some(bits) => bits.push(bit),
+        }
+    }
+
+    #[cold]
+    fn first_other(&mut self, bit: bool) {
+        let mut bits = self.bitmap();
+        bits.push(bit);
+        self.bits = Some(bits);
+    }
+
+    pub(crate) fn pop(&mut self) {
+        match &mut self.bits {
+            None => self.count = self.count.saturating_sub(1),
+            Some(bits) => bits.pop(),
+        }
+    }
+
+    pub(crate) fn get(&self, i: usize) -> bool {
+        match &self.bits {
+            None => i < self.count && self.common,
+            Some(bits) => bits.get(i),
+        }
+    }
+
+    pub(crate) fn unset(&self) -> usize {
+        match &self.bits {
+            None if self.common => 0,
+            None => self.count,
+            Some(bits) => bits.unset(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bits.as_ref().map_or(self.count, Bitmap::len)
+    }
+
+    /// The chosen ones.
+    pub(crate) fn take(&mut self, rows: &[u32]) {
+        match &mut self.bits {
+            None => self.count = rows.len(),
+            Some(bits) => *bits = bits.taken(rows),
+        }
+    }
+
+    /// All of them as bits.
+    pub(crate) fn bitmap(&self) -> Bitmap {
+        match &self.bits {
+            None => {
+                let mut bits = Bitmap::default();
+                (0..self.count).for_each(|_| bits.push(self.common));
+                bits
+            }
+            Some(bits) => bits.clone(),
+        }
+    }
 }
 
 /// The chosen bits.

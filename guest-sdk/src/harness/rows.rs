@@ -245,7 +245,7 @@ impl Rows {
             for image in images.clone() {
                 let value = image.as_ref().and_then(|image| image.get(i)).unwrap_or(&Value::Null);
                 value.write(&mut cells)?;
-                cells.end(None)?;
+                cells.end(|| None)?;
             }
             cells.add_to(parts);
         }

@@ -9,7 +9,7 @@
 use std::marker::PhantomData;
 
 /// Bytes behind the reserve that a block store may touch.
-const SLACK: usize = 32;
+pub(crate) const SLACK: usize = 32;
 
 /// A place in reserved memory, passed by value so that it stays in a register. Every step panics rather than write
 /// past what `write` reserved: a wrong estimate is a bug of the encoder.

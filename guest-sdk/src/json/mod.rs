@@ -35,6 +35,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cursor::SLACK;
 pub use cursor::{Cursor, write};
 pub use text::{Fragments, Span, string};
 
