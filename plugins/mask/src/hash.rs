@@ -2,13 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::lanes::{Blocks, START, compress, digest};
-
-/// Bytes of a block of SHA-256.
-const BLOCK: usize = 64;
-
-/// Bytes of a message whose padding fits the same block.
-const SHORT: usize = BLOCK - 9;
+use crate::lanes::{self, BLOCK, Blocks, SHORT, START};
 
 /// A way to hash, its salt prepared.
 #[derive(Debug, Clone)]
@@ -33,8 +27,7 @@ impl Hash {
         }
         let state = |pad: u8| {
             let padded = key.map(|byte| byte ^ pad);
-            let [words, ..] = compress(START, &[padded; 4]);
-            (words, Box::new(Sha256::new_with_prefix(padded)))
+            (lanes::behind(&padded), Box::new(Sha256::new_with_prefix(padded)))
         };
         Self::Hmac {
             inner: state(0x36),
@@ -68,36 +61,9 @@ impl Hash {
     /// Four short values.
     fn short(&self, blocks: &Blocks) -> [[u8; 32]; 4] {
         match self {
-            Self::Hmac { inner, outer } => {
-                let inner = compress(inner.0, blocks).map(digest);
-                let blocks = inner.map(|inner| {
-                    let mut block = [0; BLOCK];
-                    fill(&mut block, &[&inner], BLOCK);
-                    block
-                });
-                compress(outer.0, &blocks).map(digest)
-            }
-            Self::Plain { .. } => compress(START, blocks).map(digest),
+            Self::Hmac { inner, outer } => lanes::nested(inner.0, outer.0, blocks),
+            Self::Plain { .. } => lanes::plain(START, blocks),
         }
-    }
-}
-
-/// A last block: what it holds, its padding, and the length of all.
-fn fill(block: &mut [u8; BLOCK], parts: &[&[u8]], before: usize) {
-    let mut length = 0;
-    for part in parts {
-        if let Some(room) = block.get_mut(length..length + part.len()) {
-            room.copy_from_slice(part);
-        }
-        length += part.len();
-    }
-    if let Some((mark, zeros)) = block.get_mut(length..).and_then(<[u8]>::split_first_mut) {
-        *mark = 0x80;
-        zeros.fill(0);
-    }
-    let bits = u64::try_from(8 * (before + length)).unwrap_or(u64::MAX);
-    if let Some(end) = block.last_chunk_mut::<8>() {
-        *end = bits.to_be_bytes();
     }
 }
 
@@ -105,6 +71,8 @@ fn fill(block: &mut [u8; BLOCK], parts: &[&[u8]], before: usize) {
 pub(crate) struct Queue<'h> {
     hash: &'h Hash,
     blocks: Blocks,
+    /// A salt and the value behind it.
+    joined: Vec<u8>,
     places: [usize; 4],
     waiting: usize,
     pub(crate) digests: Vec<[u8; 32]>,
@@ -115,7 +83,8 @@ impl<'h> Queue<'h> {
     pub(crate) fn new(hash: &'h Hash, places: usize) -> Self {
         Self {
             hash,
-            blocks: [[0; BLOCK]; 4],
+            blocks: Blocks::default(),
+            joined: Vec::new(),
             places: [0; 4],
             waiting: 0,
             digests: vec![[0; 32]; places],
@@ -129,8 +98,15 @@ impl<'h> Queue<'h> {
             let digest = self.hash.long(value);
             return self.put(place, digest);
         }
-        if let (Some(block), Some(slot)) = (self.blocks.get_mut(self.waiting), self.places.get_mut(self.waiting)) {
-            fill(block, &[prefix, value], before);
+        if prefix.is_empty() {
+            self.blocks.fill(self.waiting, value, before);
+        } else {
+            self.joined.clear();
+            self.joined.extend_from_slice(prefix);
+            self.joined.extend_from_slice(value);
+            self.blocks.fill(self.waiting, &self.joined, before);
+        }
+        if let Some(slot) = self.places.get_mut(self.waiting) {
             *slot = place;
         }
         self.waiting += 1;

@@ -4,7 +4,8 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod vector {
     use core::arch::wasm32::{
-        i32x4, i32x4_add, i32x4_extract_lane, i32x4_shl, i32x4_splat, u32x4_shr, v128, v128_and, v128_bitselect, v128_or, v128_xor,
+        i8x16_shuffle, i32x4, i32x4_add, i32x4_shl, i32x4_shuffle, i64x2_shuffle, u32x4_shr, u64x2, u64x2_extract_lane, v128, v128_and,
+        v128_or, v128_xor,
     };
 
     /// Four words.
@@ -13,19 +14,28 @@ mod vector {
 
     impl Words {
         #[inline(always)]
-        pub(super) fn new(words: [u32; 4]) -> Self {
-            let [a, b, c, d] = words.map(u32::cast_signed);
-            Self(i32x4(a, b, c, d))
+        pub(super) const fn splat(word: u32) -> Self {
+            let word = word.cast_signed();
+            Self(i32x4(word, word, word, word))
         }
 
+        /// The upper halves of four pairs of words, and the lower ones.
         #[inline(always)]
-        pub(super) fn splat(word: u32) -> Self {
-            Self(i32x4_splat(word.cast_signed()))
+        pub(super) fn halves([a, b, c, d]: [u64; 4]) -> [Self; 2] {
+            let (first, second) = (u64x2(a, b), u64x2(c, d));
+            let upper = i32x4_shuffle::<1, 3, 5, 7>(first, second);
+            let lower = i32x4_shuffle::<0, 2, 4, 6>(first, second);
+            [Self(upper), Self(lower)]
         }
 
         #[inline(always)]
         pub(super) fn add(self, other: Self) -> Self {
             Self(i32x4_add(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(super) fn and(self, other: Self) -> Self {
+            Self(v128_and(self.0, other.0))
         }
 
         #[inline(always)]
@@ -43,25 +53,23 @@ mod vector {
             Self(u32x4_shr(self.0, N))
         }
 
-        /// Bits of `one` where this one's are set, else of `other`.
+        /// Each lane's words behind each other, the highest byte of a word first.
         #[inline(always)]
-        pub(super) fn choose(self, one: Self, other: Self) -> Self {
-            Self(v128_bitselect(one.0, other.0, self.0))
-        }
-
-        #[inline(always)]
-        pub(super) fn majority(self, one: Self, other: Self) -> Self {
-            Self(v128_or(v128_and(self.0, v128_or(one.0, other.0)), v128_and(one.0, other.0)))
-        }
-
-        pub(super) fn words(self) -> [u32; 4] {
-            [
-                i32x4_extract_lane::<0>(self.0),
-                i32x4_extract_lane::<1>(self.0),
-                i32x4_extract_lane::<2>(self.0),
-                i32x4_extract_lane::<3>(self.0),
-            ]
-            .map(i32::cast_unsigned)
+        pub(super) fn bytes(words: [Self; 4]) -> [[u8; 16]; 4] {
+            let [a, b, c, d] = words.map(|word| word.0);
+            let (first, second) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
+            let (third, fourth) = (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+            let lanes = [
+                i64x2_shuffle::<0, 2>(first, third),
+                i64x2_shuffle::<1, 3>(first, third),
+                i64x2_shuffle::<0, 2>(second, fourth),
+                i64x2_shuffle::<1, 3>(second, fourth),
+            ];
+            lanes.map(|lane| {
+                let turned = i8x16_shuffle::<3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12>(lane, lane);
+                let (first, second) = (u64x2_extract_lane::<0>(turned), u64x2_extract_lane::<1>(turned));
+                (u128::from(first) | u128::from(second) << 64).to_le_bytes()
+            })
         }
     }
 }
@@ -74,13 +82,15 @@ mod vector {
 
     impl Words {
         #[inline(always)]
-        pub(super) fn new(words: [u32; 4]) -> Self {
-            Self(words)
+        pub(super) const fn splat(word: u32) -> Self {
+            Self([word; 4])
         }
 
+        /// The upper halves of four pairs of words, and the lower ones.
         #[inline(always)]
-        pub(super) fn splat(word: u32) -> Self {
-            Self([word; 4])
+        #[expect(clippy::as_conversions, reason = "the lower half of a pair is what is wanted")]
+        pub(super) fn halves(pairs: [u64; 4]) -> [Self; 2] {
+            [Self(pairs.map(|pair| (pair >> 32) as u32)), Self(pairs.map(|pair| pair as u32))]
         }
 
         #[inline(always)]
@@ -92,6 +102,11 @@ mod vector {
         #[inline(always)]
         pub(super) fn add(self, other: Self) -> Self {
             self.with(other, u32::wrapping_add)
+        }
+
+        #[inline(always)]
+        pub(super) fn and(self, other: Self) -> Self {
+            self.with(other, |one, other| one & other)
         }
 
         #[inline(always)]
@@ -109,22 +124,17 @@ mod vector {
             Self(self.0.map(|word| word >> N))
         }
 
-        /// Bits of `one` where this one's are set, else of `other`.
-        #[inline(always)]
-        pub(super) fn choose(self, one: Self, other: Self) -> Self {
-            let difference = one.with(other, |one, other| one ^ other);
-            self.with(difference, |mask, difference| mask & difference).xor(other)
-        }
-
-        #[inline(always)]
-        pub(super) fn majority(self, one: Self, other: Self) -> Self {
-            let either = one.with(other, |one, other| one | other);
-            let both = one.with(other, |one, other| one & other);
-            self.with(either, |mask, either| mask & either).with(both, |one, other| one | other)
-        }
-
-        pub(super) fn words(self) -> [u32; 4] {
-            self.0
+        /// Each lane's words behind each other, the highest byte of a word first.
+        pub(super) fn bytes(words: [Self; 4]) -> [[u8; 16]; 4] {
+            let mut lanes = [[0; 16]; 4];
+            for (i, word) in words.into_iter().enumerate() {
+                for (lane, word) in lanes.iter_mut().zip(word.0) {
+                    if let Some(chunk) = lane.as_chunks_mut::<4>().0.get_mut(i) {
+                        *chunk = word.to_be_bytes();
+                    }
+                }
+            }
+            lanes
         }
     }
 }
@@ -144,7 +154,7 @@ pub(crate) const START: [u32; 8] = [
 ];
 
 /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
-const ROUNDS: [u32; 64] = [
+const NUMBERS: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,
     0xb5c0_fbcf,
@@ -211,58 +221,175 @@ const ROUNDS: [u32; 64] = [
     0xc671_78f2,
 ];
 
-/// Four blocks.
-pub(crate) type Blocks = [[u8; 64]; 4];
+/// Bytes of a block.
+pub(crate) const BLOCK: usize = 64;
 
-/// The states behind four blocks, each of which comes behind the same state.
-pub(crate) fn compress(state: [u32; 8], blocks: &Blocks) -> [[u32; 8]; 4] {
-    let start = state.map(Words::splat);
-    let mut words = [Words::splat(0); 16];
-    let block = blocks.each_ref().map(|block| block.as_chunks::<4>().0);
-    for (i, word) in words.iter_mut().enumerate() {
-        *word = Words::new(block.map(|block| block.get(i).map_or(0, |word| u32::from_be_bytes(*word))));
-    }
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = start;
-    for (turn, rounds) in ROUNDS.as_chunks::<16>().0.iter().enumerate() {
-        if turn > 0 {
-            extend(&mut words);
+/// Bytes of a message whose padding fits its last block.
+pub(crate) const SHORT: usize = BLOCK - 9;
+
+/// Four blocks, as numbers of eight bytes: the first of each block, the second of each, and so on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Blocks([[u64; 4]; 8]);
+
+impl Blocks {
+    /// Makes one of them (0 to 3) the last block of a message: `rest`, at most [`SHORT`] bytes, comes behind `before` others.
+    #[inline]
+    pub(crate) fn fill(&mut self, lane: usize, rest: &[u8], before: usize) {
+        let (whole, tail) = rest.as_chunks::<8>();
+        let mut numbers = self.0.iter_mut().filter_map(|row| row.get_mut(lane & 3));
+        for (chunk, number) in whole.iter().zip(numbers.by_ref()) {
+            *number = u64::from_be_bytes(*chunk);
         }
-        for (word, round) in words.iter().zip(rounds) {
-            let s1 = e.rotate::<6>().xor(e.rotate::<11>()).xor(e.rotate::<25>());
-            let first = h.add(s1).add(e.choose(f, g)).add(Words::splat(*round)).add(*word);
-            let s0 = a.rotate::<2>().xor(a.rotate::<13>()).xor(a.rotate::<22>());
-            let second = s0.add(a.majority(b, c));
-            (h, g, f, e, d, c, b, a) = (g, f, e, d.add(first), c, b, a, first.add(second));
+        let last = match rest.last_chunk() {
+            Some(last) => u64::from_be_bytes(*last),
+            None => tail.iter().fold(0, |so_far, byte| so_far << 8 | u64::from(*byte)),
+        };
+        let bits = 8 * tail.len();
+        if let Some(number) = numbers.next() {
+            // The tail's bytes are the lowest of `last`; behind them comes a one. A shift by all 64 bits takes two.
+            *number = last << 1 << (63 - bits) | 1 << 63 >> bits;
+        }
+        numbers.for_each(|number| *number = 0);
+        if let Some(number) = self.0.last_mut().and_then(|row| row.get_mut(lane & 3)) {
+            *number = u64::try_from(8 * (before + rest.len())).unwrap_or(u64::MAX);
         }
     }
-    let mut states = [[0; 8]; 4];
-    for (i, (word, start)) in [a, b, c, d, e, f, g, h].into_iter().zip(start).enumerate() {
-        for (state, word) in states.iter_mut().zip(word.add(start).words()) {
-            if let Some(slot) = state.get_mut(i) {
-                *slot = word;
-            }
+
+    #[inline(always)]
+    fn words(&self) -> [Words; 16] {
+        let mut words = [Words::splat(0); 16];
+        for (two, row) in words.as_chunks_mut::<2>().0.iter_mut().zip(&self.0) {
+            *two = Words::halves(*row);
         }
+        words
     }
-    states
 }
 
-/// The next sixteen words of the schedule.
+/// The state behind a block that a message begins with.
+pub(crate) fn behind(block: &[u8; BLOCK]) -> [u32; 8] {
+    let mut blocks = Blocks::default();
+    for (row, chunk) in blocks.0.iter_mut().zip(block.as_chunks::<8>().0) {
+        *row = [u64::from_be_bytes(*chunk); 4];
+    }
+    let [digest, ..] = digests(compress(START, blocks.words()));
+    let mut state = START;
+    for (word, chunk) in state.iter_mut().zip(digest.as_chunks::<4>().0) {
+        *word = u32::from_be_bytes(*chunk);
+    }
+    state
+}
+
+/// The digests of four messages that end in these blocks, all behind the same state.
+pub(crate) fn plain(state: [u32; 8], blocks: &Blocks) -> [[u8; 32]; 4] {
+    digests(compress(state, blocks.words()))
+}
+
+/// The same, and around them the digests of what they are behind another state. The inner ones stay in their vectors.
+pub(crate) fn nested(inner: [u32; 8], outer: [u32; 8], blocks: &Blocks) -> [[u8; 32]; 4] {
+    let [a, b, c, d, e, f, g, h] = compress(inner, blocks.words());
+    let (mark, zero) = (Words::splat(1 << 31), Words::splat(0));
+    // Behind a block of 64 bytes, 32 more.
+    let bits = Words::splat(8 * (64 + 32));
+    let words = [a, b, c, d, e, f, g, h, mark, zero, zero, zero, zero, zero, zero, bits];
+    digests(compress(outer, words))
+}
+
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "constant numbers of an array, each below 16")]
-fn extend(words: &mut [Words; 16]) {
-    for i in 0..16 {
+fn digests([a, b, c, d, e, f, g, h]: [Words; 8]) -> [[u8; 32]; 4] {
+    let mut digests = [[0; 32]; 4];
+    let (first, second) = (Words::bytes([a, b, c, d]), Words::bytes([e, f, g, h]));
+    for ((digest, first), second) in digests.iter_mut().zip(first).zip(second) {
+        if let [to_first, to_second] = digest.as_chunks_mut().0 {
+            (*to_first, *to_second) = (first, second);
+        }
+    }
+    digests
+}
+
+/// Each round's number, four times.
+static ROUNDS: [Words; 64] = {
+    let mut rounds = [Words::splat(0); 64];
+    let mut i = 0;
+    while i < rounds.len() {
+        #[expect(clippy::indexing_slicing, reason = "below the length of both")]
+        {
+            rounds[i] = Words::splat(NUMBERS[i]);
+        }
+        i += 1;
+    }
+    rounds
+};
+
+/// The states behind four blocks, each of which comes behind the same state. Two loops of one round each: written out more often, the
+/// rounds take longer, whichever way (in WebAssembly by a tenth to a quarter).
+#[inline(never)]
+#[expect(clippy::indexing_slicing, reason = "words have numbers below 16, rounds below 64")]
+fn compress(state: [u32; 8], mut words: [Words; 16]) -> [Words; 8] {
+    let start = state.map(Words::splat);
+    let mut turning = Turning::new(start, words[0].add(ROUNDS[0]));
+    for i in 1..16 {
+        turning.round();
+        turning.take(words[i].add(ROUNDS[i]));
+    }
+    for i in 16..64 {
+        turning.round();
         let (far, near) = (words[(i + 1) & 15], words[(i + 14) & 15]);
         let s0 = far.rotate::<7>().xor(far.rotate::<18>()).xor(far.shift::<3>());
         let s1 = near.rotate::<17>().xor(near.rotate::<19>()).xor(near.shift::<10>());
-        words[i] = words[i].add(s0).add(words[(i + 9) & 15]).add(s1);
+        let word = words[i & 15].add(words[(i + 9) & 15]).add(s0).add(s1);
+        words[i & 15] = word;
+        turning.take(word.add(ROUNDS[i]));
     }
+    turning.round();
+    let mut ends = turning.state;
+    for (end, start) in ends.iter_mut().zip(start) {
+        *end = end.add(start);
+    }
+    ends
 }
 
-/// A state's bytes.
-pub(crate) fn digest(state: [u32; 8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (chunk, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-        *chunk = word.to_be_bytes();
+/// A state between two rounds, and what of the next round can be known already: so little waits for what a round ends with.
+struct Turning {
+    state: [Words; 8],
+    /// Its last word, the message's next one, and the next round's number.
+    sum: Words,
+    /// What its first and second word differ in.
+    differ: Words,
+    /// What its second and third word differ in, which is what the first and second did a round ago.
+    former: Words,
+}
+
+impl Turning {
+    #[inline(always)]
+    fn new(state: [Words; 8], word: Words) -> Self {
+        let [a, b, c, .., h] = state;
+        Self {
+            state,
+            sum: h.add(word),
+            differ: a.xor(b),
+            former: b.xor(c),
+        }
     }
-    bytes
+
+    /// Takes the message's next word, to which the round's number was added.
+    #[inline(always)]
+    fn take(&mut self, word: Words) {
+        let [.., h] = self.state;
+        self.sum = h.add(word);
+    }
+
+    #[inline(always)]
+    fn round(&mut self) {
+        let [a, b, c, d, e, f, g, _] = self.state;
+        let s1 = e.rotate::<6>().xor(e.rotate::<11>()).xor(e.rotate::<25>());
+        let choice = f.xor(g).and(e).xor(g);
+        let first = self.sum.add(choice).add(s1);
+        let s0 = a.rotate::<2>().xor(a.rotate::<13>()).xor(a.rotate::<22>());
+        // Where `b` is what neither `a` nor `c` is, they are alike, and the majority.
+        let majority = self.differ.and(self.former).xor(b);
+        let next = first.add(s0.add(majority));
+        self.former = self.differ;
+        self.differ = next.xor(a);
+        self.state = [next, a, b, c, d.add(first), e, f, g];
+    }
 }

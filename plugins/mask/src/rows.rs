@@ -40,6 +40,7 @@ pub(crate) fn mask(table: &Table, batch: &Batch<'_>) -> Result<Outcome, Error> {
 }
 
 /// Whether it is NULL, and no impossible date.
+#[inline(always)]
 fn is_nothing(image: RowImage<'_>, column: usize) -> Result<bool, Error> {
     Ok(image.is_null(column)? && image.odd_date(column)?.is_none())
 }
@@ -64,21 +65,14 @@ fn digests(
     batch: &Batch<'_>,
     (edit, masked): (&mut Edit<'_>, &mut u32),
 ) -> Result<(), Error> {
-    let images = [batch.before.as_ref(), Some(&batch.after)];
-    let mut made = Vec::with_capacity(2);
-    for (image, after) in images.into_iter().zip([false, true]) {
-        made.push(match image {
-            Some(image) => image_digests(hash, column, batch, (image, after))?,
-            None => Vec::new(),
-        });
-    }
+    let places = Places::of(batch);
+    let made = places.digests(hash, column, batch)?;
     edit.replace(column, field.clone(), |image, out| {
         if is_nothing(image, column)? {
             return out.null();
         }
         *masked += 1;
-        let digests = made.get(usize::from(image.is_after()));
-        match digests.and_then(|digests| digests.get(image.row().number())) {
+        match made.get(places.of_row(image.row().number(), image.is_after())) {
             Some(digest) => out.hex(digest),
             None => out.null(),
         }
@@ -86,38 +80,86 @@ fn digests(
     Ok(())
 }
 
-/// The digests of one image's values, by row; of what is not there, zeros.
-fn image_digests(hash: &Hash, column: usize, batch: &Batch<'_>, (image, after): (&Image<'_>, bool)) -> Result<Vec<[u8; 32]>, Error> {
-    let mut queue = Queue::new(hash, batch.rows());
-    let (Some(field), Some(found)) = (batch.schema.columns.get(column), image.columns.get(column)) else {
-        return Ok(queue.digests);
-    };
-    let stored = match found.values {
-        // As it is stored is as it is told.
-        Values::Bytes(bytes) => Some(bytes),
-        _ => None,
-    };
-    let mut printed = Vec::new();
-    for row in 0..batch.rows() {
-        if !image.has(row) || !image.is_present(row, column) || (found.is_null(row) && !batch.has_odd_dates()) {
-            continue;
-        }
-        if let Some(bytes) = stored {
-            queue.push(row, bytes.get(row));
-            continue;
-        }
-        printed.clear();
-        if field.kind == Kind::Int && whole(&found.values, row, &mut printed) {
-            queue.push(row, &printed);
-            continue;
-        }
-        let view = if after { batch.row(row).after() } else { batch.row(row).before() };
-        if let Some(text) = view.map(|view| view.print(column)).transpose()?.flatten() {
-            queue.push(row, text.as_bytes());
+/// Where the digests of a batch's values are: row by row, each image's behind the other's.
+#[derive(Clone, Copy)]
+struct Places {
+    images: usize,
+}
+
+impl Places {
+    fn of(batch: &Batch<'_>) -> Self {
+        Self {
+            images: if batch.before.is_some() { 2 } else { 1 },
         }
     }
-    queue.settle();
-    Ok(queue.digests)
+
+    #[inline(always)]
+    fn of_row(self, row: usize, after: bool) -> usize {
+        row * self.images + if after { self.images - 1 } else { 0 }
+    }
+
+    /// The digests of a column's values; of what is not there, zeros. A value that an update leaves as it is is hashed once.
+    fn digests(self, hash: &Hash, column: usize, batch: &Batch<'_>) -> Result<Vec<[u8; 32]>, Error> {
+        let mut queue = Queue::new(hash, self.images * batch.rows());
+        let (mut printed_before, mut printed_after) = (Vec::new(), Vec::new());
+        let mut alike = Vec::new();
+        for row in 0..batch.rows() {
+            let before = match &batch.before {
+                Some(image) => value(batch, (image, false), (row, column), &mut printed_before)?,
+                None => None,
+            };
+            let after = value(batch, (&batch.after, true), (row, column), &mut printed_after)?;
+            let (place_before, place_after) = (self.of_row(row, false), self.of_row(row, true));
+            if let Some(before) = before {
+                queue.push(place_before, before);
+            }
+            match after {
+                Some(after) if before == Some(after) => alike.push((place_before, place_after)),
+                Some(after) => queue.push(place_after, after),
+                None => {}
+            }
+        }
+        queue.settle();
+        let mut digests = queue.digests;
+        for (from, to) in alike {
+            if let Some(digest) = digests.get(from).copied()
+                && let Some(place) = digests.get_mut(to)
+            {
+                *place = digest;
+            }
+        }
+        Ok(digests)
+    }
+}
+
+/// A value's bytes as they are hashed: as it is stored where that is how it is told, else printed into `printed`.
+#[inline(always)]
+fn value<'v>(
+    batch: &'v Batch<'_>,
+    (image, after): (&'v Image<'_>, bool),
+    (row, column): (usize, usize),
+    printed: &'v mut Vec<u8>,
+) -> Result<Option<&'v [u8]>, Error> {
+    let (Some(field), Some(found)) = (batch.schema.columns.get(column), image.columns.get(column)) else {
+        return Ok(None);
+    };
+    let is_null = found.is_null(row);
+    if !image.has(row) || !image.is_present(row, column) || (is_null && !batch.has_odd_dates()) {
+        return Ok(None);
+    }
+    if let (Values::Bytes(bytes), false) = (&found.values, is_null) {
+        return Ok(Some(bytes.get(row)));
+    }
+    printed.clear();
+    if field.kind == Kind::Int && !is_null && whole(&found.values, row, printed) {
+        return Ok(Some(printed));
+    }
+    let view = if after { batch.row(row).after() } else { batch.row(row).before() };
+    let Some(text) = view.map(|view| view.print(column)).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    printed.extend_from_slice(text.as_bytes());
+    Ok(Some(printed))
 }
 
 /// A whole number as text, without an allocation; false where it is none.
