@@ -107,10 +107,11 @@ fn has_dictionary(data_type: &DataType) -> bool {
     }
 }
 
-/// The rows in a message from a guest, every buffer and value validated.
-pub(super) fn read_batch(message: &[u8], schema: &SchemaRef) -> Result<RecordBatch, Malformed> {
+/// The rows in a message from a guest, every buffer and value validated. They lie where the message does.
+pub(super) fn read_batch(message: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, Malformed> {
+    let message = Buffer::from_vec(message);
     guarded("batch", || {
-        let (header, body) = split(message)?;
+        let (header, body) = split(&message)?;
         let header = root_as_message(header).map_err(|error| malformed!("a batch message that is no flatbuffer: {error}"))?;
         let batch = header
             .header_as_record_batch()
@@ -128,7 +129,7 @@ pub(super) fn read_batch(message: &[u8], schema: &SchemaRef) -> Result<RecordBat
                 return Err(malformed!("a batch whose buffers reach beyond its body of {} bytes", body.len()));
             }
         }
-        let body = Buffer::from_slice_ref(body);
+        let body = message.slice(message.len() - body.len());
         let none = HashMap::new();
         RecordBatchDecoder::try_new(&body, batch, Arc::clone(schema), &none, &MetadataVersion::V5)
             .and_then(RecordBatchDecoder::read_record_batch)

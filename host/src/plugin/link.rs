@@ -487,11 +487,11 @@ fn taken(item: &Item, outcome: Outcome, most: usize, (schemas, routed): (&mut Sc
         Outcome::Dropped => return Ok(None),
         Outcome::Changed(batch) => {
             fits(batch.len())?;
-            Schemas::changed(item, &batch)?
+            Schemas::changed(item, batch)?
         }
         Outcome::Reshaped(reshaped) => {
             fits(reshaped.batch.len())?;
-            schemas.reshaped(item, &reshaped.schema, &reshaped.batch)?
+            schemas.reshaped(item, &reshaped.schema, reshaped.batch)?
         }
     };
     if let Some(routes) = Routes::of(&made.rows) {

@@ -4,7 +4,7 @@
 //! room for, and opened again, under the same id, with their next batch.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
 use arrow::array::{Array, ArrayRef};
@@ -100,6 +100,8 @@ pub(super) struct Schemas {
     /// One serves all schemas: nothing of a schema is in the messages of its batches.
     writer: Option<StreamWriter<Vec<u8>>>,
     message: Vec<u8>,
+    /// The columns that it is of.
+    written: Vec<Weak<dyn Array>>,
 }
 
 struct Open {
@@ -130,6 +132,7 @@ impl Default for Schemas {
             last_id: 0,
             writer: None,
             message: Vec::new(),
+            written: Vec::new(),
         }
     }
 }
@@ -215,6 +218,11 @@ impl Schemas {
         self.clock += 1;
         let open = self.open.get_mut(&item.announced.key).context("find the schema of a batch")?;
         open.used = self.clock;
+        // What a transform left as it was is not written once more for the next plugin.
+        if self.is_written(&item.rows) {
+            return Ok(&self.message);
+        }
+        self.written.clear();
         let writer = match &mut self.writer {
             Some(writer) => writer,
             writer => writer.insert(stream(&Schema::empty())?),
@@ -228,11 +236,21 @@ impl Schemas {
         let written = writer.write(&item.rows);
         std::mem::swap(writer.get_mut(), &mut self.message);
         written.context("write a batch as an Arrow message")?;
+        self.written.extend(item.rows.columns().iter().map(Arc::downgrade));
         Ok(&self.message)
     }
 
+    /// Whether the message is of these rows: of the same columns, not of equal ones.
+    fn is_written(&self, rows: &RecordBatch) -> bool {
+        let columns = rows.columns();
+        let mut pairs = self.written.iter().zip(columns);
+        !columns.is_empty()
+            && self.written.len() == columns.len()
+            && pairs.all(|(written, column)| std::ptr::addr_eq(written.as_ptr(), Arc::as_ptr(column)))
+    }
+
     /// An item of the same schema from a message that a transform made.
-    pub(super) fn changed(item: &Item, message: &[u8]) -> Result<Item, Malformed> {
+    pub(super) fn changed(item: &Item, message: Vec<u8>) -> Result<Item, Malformed> {
         let rows = read_batch(message, &item.announced.schema)?;
         check_rows(&rows, &item.rows)?;
         Ok(Item {
@@ -242,7 +260,7 @@ impl Schemas {
     }
 
     /// An item of another schema from the messages that a transform made.
-    pub(super) fn reshaped(&mut self, item: &Item, schema: &[u8], message: &[u8]) -> Result<Item, Malformed> {
+    pub(super) fn reshaped(&mut self, item: &Item, schema: &[u8], message: Vec<u8>) -> Result<Item, Malformed> {
         let key = Key {
             reshaped: self.number(&item.announced.key, schema)?,
             ..item.announced.key
