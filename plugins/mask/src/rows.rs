@@ -46,11 +46,11 @@ fn is_nothing(image: RowImage<'_>, column: usize) -> Result<bool, Error> {
 }
 
 fn partially(partial: &Partial, column: usize, (edit, masked): (&mut Edit<'_>, &mut u32)) -> Result<(), Error> {
-    let mut shown = String::new();
+    let (mut shown, filler) = (String::new(), partial.filler());
     edit.set(column, |image, out| match image.text(column)? {
         Some(text) => {
             *masked += 1;
-            partial.show(text, &mut shown);
+            partial.show(text, &filler, &mut shown);
             out.text(&shown)
         }
         None => out.null(),

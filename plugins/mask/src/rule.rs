@@ -167,24 +167,77 @@ impl Ready {
     }
 }
 
+/// Characters that stand for others are copied so many at once.
+const AT_ONCE: usize = 64;
+
 impl Partial {
-    /// Writes what is shown of a text into `shown`, which is emptied first.
-    pub(crate) fn show(&self, text: &str, shown: &mut String) {
+    /// The characters that stand for others, as many as are copied at once.
+    pub(crate) fn filler(&self) -> String {
+        std::iter::repeat_n(self.with, AT_ONCE).collect()
+    }
+
+    /// Writes what is shown of a text into `shown`, which is emptied first; `filler` is what [`Partial::filler`] made.
+    pub(crate) fn show(&self, text: &str, filler: &str, shown: &mut String) {
         shown.clear();
-        let characters = if text.is_ascii() { text.len() } else { text.chars().count() };
+        let is_ascii = text.is_ascii();
+        let characters = if is_ascii { text.len() } else { text.chars().count() };
         let hidden = characters.checked_sub(self.first + self.last).filter(|hidden| *hidden > 0);
         // A text that is too short for both ends is hidden altogether.
         let (first, hidden, last) = hidden.map_or((0, characters, 0), |hidden| (self.first, hidden, self.last));
-        shown.push_str(text.get(..start(text, first)).unwrap_or_default());
-        shown.extend(std::iter::repeat_n(self.with, self.width.unwrap_or(hidden)));
-        shown.push_str(text.get(start(text, characters - last)..).unwrap_or_default());
+        let (start, end) = if is_ascii {
+            (first, characters - last)
+        } else {
+            (start(text, first), end(text, last))
+        };
+        shown.push_str(text.get(..start).unwrap_or_default());
+        let mut left = self.width.unwrap_or(hidden);
+        while left > 0 {
+            let some = left.min(AT_ONCE);
+            shown.push_str(filler.get(..some * self.with.len_utf8()).unwrap_or_default());
+            left -= some;
+        }
+        shown.push_str(text.get(end..).unwrap_or_default());
     }
 }
 
-/// Where the character of this number begins.
-fn start(text: &str, character: usize) -> usize {
-    if text.is_ascii() {
-        return character;
+/// Where the first `characters` of a text end.
+fn start(text: &str, characters: usize) -> usize {
+    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
+}
+
+/// Where the last `characters` of a text begin.
+fn end(text: &str, characters: usize) -> usize {
+    match characters.checked_sub(1) {
+        Some(behind) => text.char_indices().nth_back(behind).map_or(0, |(at, _)| at),
+        None => text.len(),
     }
-    text.char_indices().nth(character).map_or(text.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Partial;
+
+    #[test]
+    fn what_is_shown_is_what_character_by_character_is() {
+        for (unit, with) in [("ab", '*'), ("ä€x😀", '•')] {
+            let whole = unit.repeat(80);
+            for (length, first, last, width) in [
+                (0, 4, 0, None),
+                (7, 4, 3, None),
+                (8, 4, 3, None),
+                (150, 0, 2, None),
+                (150, 3, 0, Some(200)),
+            ] {
+                let partial = Partial { first, last, with, width };
+                let text: String = whole.chars().take(length).collect();
+                let (first, last) = if length > first + last { (first, last) } else { (0, 0) };
+                let hidden = width.unwrap_or(length - first - last);
+                let ends = (text.chars().take(first), text.chars().skip(length - last));
+                let expected: String = ends.0.chain(std::iter::repeat_n(with, hidden)).chain(ends.1).collect();
+                let mut shown = "before".to_owned();
+                partial.show(&text, &partial.filler(), &mut shown);
+                assert_eq!(shown, expected);
+            }
+        }
+    }
 }
