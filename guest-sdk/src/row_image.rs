@@ -92,6 +92,7 @@ impl<'b> RowImage<'b> {
     ///
     /// # Errors
     /// `no-such-column`.
+    #[inline(always)]
     pub fn is_null(&self, column: impl Locate) -> Result<bool, Error> {
         let i = column.locate(self.batch.schema)?;
         let null = self.image.columns.get(i).is_some_and(|column| column.is_null(self.row));

@@ -260,3 +260,29 @@ pub(crate) fn raw(old: Old<'_>) -> Cow<'_, [u8]> {
         Values::Bytes(bytes) => Cow::Borrowed(bytes.get(row)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::column::Values;
+    use crate::{Cells, Error, Field};
+
+    #[test]
+    fn values_of_every_length_are_what_was_written() -> Result<(), Error> {
+        let source: Vec<u8> = (0..=255).collect();
+        let lengths: Vec<usize> = (0..80).chain([250, 0, 7]).collect();
+        let mut cells = Cells::new(&Field::new("raw", "varbinary(255)")?, lengths.len());
+        for length in &lengths {
+            cells.bytes(b"taken back")?;
+            cells.bytes(source.get(..*length).unwrap_or_default())?;
+            cells.end(|| None)?;
+        }
+        for (row, length) in lengths.iter().enumerate() {
+            let written = cells.value(row).and_then(|value| match value.column.values {
+                Values::Bytes(bytes) => Some(bytes.get(row).to_vec()),
+                _ => None,
+            });
+            assert_eq!(written.as_deref(), source.get(..*length));
+        }
+        Ok(())
+    }
+}

@@ -347,3 +347,36 @@ fn lists(rows: &[u32], bound: impl Fn(usize) -> usize) -> (Vec<usize>, Vec<u32>)
     }
     (ends, items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Alike, Bitmap};
+
+    #[test]
+    fn bits_that_are_counted_are_what_single_ones_are() {
+        for common in [false, true] {
+            let (mut counted, mut single) = (Alike::new(common), Bitmap::default());
+            let agree = |counted: &Alike, single: &Bitmap| {
+                assert_eq!(
+                    (counted.len(), counted.unset(), &counted.bitmap()),
+                    (single.len(), single.unset(), single)
+                );
+                assert!((0..20).all(|i| counted.get(i) == single.get(i)));
+            };
+            for bit in [common, common, common, !common, common, !common, !common, common, common, common] {
+                counted.push(bit);
+                single.push(bit);
+                agree(&counted, &single);
+                let rows: Vec<u32> = (0..u32::try_from(single.len()).unwrap_or_default()).step_by(2).collect();
+                let mut chosen = counted.clone();
+                chosen.take(&rows);
+                agree(&chosen, &single.taken(&rows));
+            }
+            while single.len() > 0 {
+                counted.pop();
+                single.pop();
+                agree(&counted, &single);
+            }
+        }
+    }
+}

@@ -375,3 +375,41 @@ fn stream(schema: &Schema) -> anyhow::Result<StreamWriter<Vec<u8>>> {
     let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).context("set up Arrow messages")?;
     StreamWriter::try_new_with_options(Vec::new(), schema, options).context("write a schema as an Arrow message")
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use arrow::array::UInt64Array;
+
+    use super::*;
+
+    fn rows(seq: &[u64]) -> RecordBatch {
+        let seq: ArrayRef = Arc::new(UInt64Array::from(seq.to_vec()));
+        RecordBatch::try_from_iter([("seq", seq)]).unwrap()
+    }
+
+    #[test]
+    fn rows_are_written_anew_unless_the_message_is_of_their_very_columns() {
+        let mut schemas = Schemas::default();
+        let key = Key {
+            version: 1,
+            shape: Shape::default(),
+            reshaped: 0,
+        };
+        let item = |rows: &RecordBatch, announced: &Arc<Announced>| Item {
+            announced: Arc::clone(announced),
+            rows: rows.clone(),
+        };
+        let (first, other) = (rows(&[5, 6]), rows(&[7, 8]));
+        let announced = schemas.announce(key, first.schema_ref()).unwrap();
+        let written = schemas.write(&item(&first, &announced)).unwrap().to_vec();
+        assert!(schemas.is_written(&first) && !schemas.is_written(&other) && !schemas.is_written(&first.slice(0, 1)));
+        assert_eq!(schemas.write(&item(&first, &announced)).unwrap(), written);
+        for rows in [&other, &first.slice(0, 1), &rows(&[5, 6])] {
+            let made = schemas.write(&item(rows, &announced)).unwrap().to_vec();
+            assert_eq!(read_batch(made, rows.schema_ref()).unwrap(), *rows);
+            assert!(schemas.is_written(rows) && !schemas.is_written(&first));
+        }
+    }
+}
