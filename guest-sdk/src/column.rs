@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::json::Span;
 use crate::schema::Storage;
+use crate::{Field, Kind};
 
 /// One column: which rows are null, and the values.
 ///
@@ -32,6 +33,52 @@ impl Column<'_> {
     #[inline(always)]
     pub fn is_null(&self, row: usize) -> bool {
         self.valid.is_some_and(|valid| !valid.get(row))
+    }
+
+    /// Refuses an ENUM or SET with a value that none of the field's labels stands for: who writes labels by their numbers asks once a batch.
+    /// Other columns have nothing to refuse.
+    ///
+    /// ```
+    /// use rowmill_sdk::harness::{Opened, Rows, Shape, Value};
+    /// let shape = Shape::new("shop", "shirts").column("size", "enum", &["S", "M", "L"]);
+    /// let checked = |number| {
+    ///     let opened = Opened::new(&Rows::new(&shape).insert(vec![Value::Null]).insert(vec![Value::Int(number)]))?;
+    ///     let batch = opened.batch()?;
+    ///     batch.after.columns[0].check_labels(&batch.schema.columns[0])
+    /// };
+    /// assert_eq!((checked(0), checked(3)), (Ok(()), Ok(()))); // 0 is MySQL's empty text
+    /// assert_eq!(checked(4).map_err(|error| (error.code, error.row)), Err(("unknown-label".to_owned(), Some(1))));
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown-label`, of its row.
+    pub fn check_labels(&self, field: &Field) -> Result<(), Error> {
+        let count = field.labels.len();
+        match (field.kind, self.values) {
+            (Kind::Enum, Values::UInt16(values)) => self.all(values, |value| usize::from(u16::from_le_bytes(value)) <= count),
+            (Kind::Set, Values::UInt64(values)) => {
+                let shift = u32::try_from(count).unwrap_or(u32::MAX);
+                let unknown = u64::MAX.checked_shl(shift).unwrap_or(0);
+                self.all(values, |value| u64::from_le_bytes(value) & unknown == 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses the first row whose value has no label. Null rows may hold anything, but seldom do: they are looked at last.
+    fn all<const N: usize>(&self, values: Fixed<'_, N>, has_label: impl Fn([u8; N]) -> bool) -> Result<(), Error> {
+        if values.iter().all(&has_label) {
+            return Ok(());
+        }
+        let mut rows = values.iter().enumerate();
+        match rows.position(|(row, value)| !has_label(value) && !self.is_null(row)) {
+            None => Ok(()),
+            Some(row) => Err(Error::new(
+                "unknown-label",
+                "encoding a batch: an ENUM or SET has a label that its schema lacks",
+            )
+            .at_row(row)),
+        }
     }
 }
 

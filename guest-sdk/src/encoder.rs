@@ -1,10 +1,8 @@
 //! Encoders: Arrow batches in, Kafka records out.
 
-use std::collections::HashMap;
-
 use serde::de::DeserializeOwned;
 
-use crate::describe;
+use crate::running::Running;
 use crate::{Batch, Description, Error, Output, Schema, Transactions};
 
 /// Turns batches into records. One instance serves one connector, on one thread.
@@ -177,8 +175,7 @@ pub enum FlushReason {
 /// # Ok::<(), Error>(())
 /// ```
 pub struct EncoderRunner<E: Encoder> {
-    encoder: Option<E>,
-    tables: HashMap<u32, (Schema, E::Table)>,
+    running: Running<E, E::Table>,
     output: Output,
 }
 
@@ -186,8 +183,7 @@ impl<E: Encoder> EncoderRunner<E> {
     /// A runner that is not configured yet; hand-overs go to `output` ([example](Self)).
     pub fn new(output: Output) -> Self {
         Self {
-            encoder: None,
-            tables: HashMap::new(),
+            running: Running::default(),
             output,
         }
     }
@@ -202,8 +198,8 @@ impl<E: Encoder> EncoderRunner<E> {
         E::describe().to_json("encoder", state_version)
     }
 
-    pub(crate) fn plugin(&mut self) -> Option<&mut E> {
-        self.encoder.as_mut()
+    pub(crate) fn plugin(&mut self) -> Result<&mut E, Error> {
+        self.running.plugin()
     }
 
     /// Takes the configuration, a JSON object ([example](Self)).
@@ -211,9 +207,7 @@ impl<E: Encoder> EncoderRunner<E> {
     /// # Errors
     /// `bad-configuration`, or the encoder's own.
     pub fn configure(&mut self, config: &str) -> Result<(), Error> {
-        self.encoder = Some(E::new(describe::settings(config)?)?);
-        self.tables.clear();
-        Ok(())
+        self.running.configure(config, E::new)
     }
 
     /// Opens a schema from its encapsulated message ([example](Self)).
@@ -221,16 +215,12 @@ impl<E: Encoder> EncoderRunner<E> {
     /// # Errors
     /// `malformed-message`, or the encoder's own.
     pub fn open_schema(&mut self, id: u32, message: &[u8]) -> Result<(), Error> {
-        let encoder = self.encoder.as_mut().ok_or_else(unconfigured)?;
-        let schema = Schema::read(message)?;
-        let table = encoder.open(&schema)?;
-        self.tables.insert(id, (schema, table));
-        Ok(())
+        self.running.open(id, message, E::open)
     }
 
     /// Forgets a schema ([example](Self)).
     pub fn close_schema(&mut self, id: u32) {
-        self.tables.remove(&id);
+        self.running.close(id);
     }
 
     /// Encodes a batch and hands everything over ([example](Self)).
@@ -238,13 +228,12 @@ impl<E: Encoder> EncoderRunner<E> {
     /// # Errors
     /// `unknown-schema`, `malformed-message`, or the encoder's own.
     pub fn encode(&mut self, id: u32, message: &[u8], transactions: &Transactions) -> Result<(), Error> {
-        let encoder = self.encoder.as_mut().ok_or_else(unconfigured)?;
-        let Some((schema, table)) = self.tables.get_mut(&id) else {
-            return Err(Error::new("unknown-schema", format!("encoding a batch: schema {id} is not open")));
-        };
-        let batch = Batch::read(schema, message, transactions)?;
-        let done = encoder.encode(table, &batch, &mut self.output);
-        Self::close(&mut self.output, done)
+        let output = &mut self.output;
+        self.running
+            .with_batch("encoding", (id, message, transactions), |encoder, table, batch| {
+                let done = encoder.encode(table, batch, output);
+                Self::close(output, done)
+            })
     }
 
     /// Encodes a control event, a JSON object ([example](Self)).
@@ -252,7 +241,7 @@ impl<E: Encoder> EncoderRunner<E> {
     /// # Errors
     /// `bad-control` where it is no JSON, or the encoder's own.
     pub fn control(&mut self, event: &str) -> Result<(), Error> {
-        let encoder = self.encoder.as_mut().ok_or_else(unconfigured)?;
+        let encoder = self.running.plugin()?;
         let event = serde_json::from_str(event).map_err(|cause| Error::new("bad-control", format!("reading a control event: {cause}")))?;
         let done = encoder.control(&event, &mut self.output);
         Self::close(&mut self.output, done)
@@ -263,7 +252,7 @@ impl<E: Encoder> EncoderRunner<E> {
     /// # Errors
     /// The encoder's own.
     pub fn flush(&mut self, reason: FlushReason) -> Result<(), Error> {
-        let encoder = self.encoder.as_mut().ok_or_else(unconfigured)?;
+        let encoder = self.running.plugin()?;
         let done = encoder.flush(reason, &mut self.output);
         Self::close(&mut self.output, done)
     }
@@ -272,9 +261,4 @@ impl<E: Encoder> EncoderRunner<E> {
         output.end_call(done.is_ok());
         done
     }
-}
-
-#[cold]
-pub(crate) fn unconfigured() -> Error {
-    Error::new("not-configured", "calling a plugin: `configure` has not succeeded before")
 }

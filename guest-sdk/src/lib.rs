@@ -83,6 +83,7 @@ mod moment;
 mod output;
 mod partition;
 mod row;
+mod running;
 mod row_image;
 mod schema;
 mod state;

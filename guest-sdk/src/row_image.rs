@@ -262,13 +262,8 @@ impl<'b> RowImage<'b> {
     /// # Errors
     /// `no-such-column`, `wrong-type`.
     pub fn datetime(&self, column: impl Locate) -> Result<Option<Datetime>, Error> {
-        match self.value(column)? {
-            None => Ok(None),
-            Some((field, Values::Int64(values))) if matches!(field.kind, Kind::Datetime | Kind::Timestamp) => {
-                Ok(Some(Datetime::from_microseconds(values.i64(self.row))))
-            }
-            Some((field, _)) => Err(self.wrong_type(field, "a datetime")),
-        }
+        let microseconds = self.microseconds(column, "a datetime", |kind| matches!(kind, Kind::Datetime | Kind::Timestamp))?;
+        Ok(microseconds.map(Datetime::from_microseconds))
     }
 
     /// A TIME ([example](Self)).
@@ -276,10 +271,16 @@ impl<'b> RowImage<'b> {
     /// # Errors
     /// `no-such-column`, `wrong-type`.
     pub fn time(&self, column: impl Locate) -> Result<Option<Time>, Error> {
+        let microseconds = self.microseconds(column, "a time", |kind| kind == Kind::Time)?;
+        Ok(microseconds.map(Time::from_microseconds))
+    }
+
+    /// What a column that is of one of these kinds, which `wanted` names, holds.
+    fn microseconds(&self, column: impl Locate, wanted: &str, is_wanted: impl Fn(Kind) -> bool) -> Result<Option<i64>, Error> {
         match self.value(column)? {
             None => Ok(None),
-            Some((field, Values::Int64(values))) if field.kind == Kind::Time => Ok(Some(Time::from_microseconds(values.i64(self.row)))),
-            Some((field, _)) => Err(self.wrong_type(field, "a time")),
+            Some((field, Values::Int64(values))) if is_wanted(field.kind) => Ok(Some(values.i64(self.row))),
+            Some((field, _)) => Err(self.wrong_type(field, wanted)),
         }
     }
 

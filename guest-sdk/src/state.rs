@@ -1,6 +1,5 @@
 //! What a plugin keeps from one instance to the next.
 
-use crate::encoder::unconfigured;
 use crate::{Encoder, EncoderRunner, Error, Transform, TransformRunner};
 
 /// A plugin that keeps something between batches: counters, last values, what it has seen. Exported by
@@ -78,7 +77,7 @@ macro_rules! runner {
             /// # Errors
             /// `not-configured`, or the plugin's own.
             pub fn save(&mut self) -> Result<Vec<u8>, Error> {
-                self.plugin().ok_or_else(unconfigured)?.save()
+                self.plugin()?.save()
             }
 
             /// Hands over what an earlier instance kept ([example](State)).
@@ -86,7 +85,7 @@ macro_rules! runner {
             /// # Errors
             /// `not-configured`, or the plugin's own.
             pub fn restore(&mut self, version: u32, bytes: &[u8]) -> Result<(), Error> {
-                self.plugin().ok_or_else(unconfigured)?.restore(version, bytes)
+                self.plugin()?.restore(version, bytes)
             }
         }
     };

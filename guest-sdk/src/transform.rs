@@ -1,11 +1,9 @@
 //! Transforms: Arrow batches in, Arrow batches out.
 
-use std::collections::HashMap;
-
 use serde::de::DeserializeOwned;
 
-use crate::encoder::unconfigured;
-use crate::{Batch, Description, Error, FlushReason, Schema, Transactions, describe};
+use crate::running::Running;
+use crate::{Batch, Description, Error, FlushReason, Schema, Transactions};
 
 /// Changes batches before they are encoded: filters, masks, renames, enriches.
 ///
@@ -170,15 +168,13 @@ pub enum Outcome {
 /// # Ok::<(), Error>(())
 /// ```
 pub struct TransformRunner<T: Transform> {
-    transform: Option<T>,
-    tables: HashMap<u32, (Schema, T::Table)>,
+    running: Running<T, T::Table>,
 }
 
 impl<T: Transform> Default for TransformRunner<T> {
     fn default() -> Self {
         Self {
-            transform: None,
-            tables: HashMap::new(),
+            running: Running::default(),
         }
     }
 }
@@ -194,8 +190,8 @@ impl<T: Transform> TransformRunner<T> {
         T::describe().to_json("transform", state_version)
     }
 
-    pub(crate) fn plugin(&mut self) -> Option<&mut T> {
-        self.transform.as_mut()
+    pub(crate) fn plugin(&mut self) -> Result<&mut T, Error> {
+        self.running.plugin()
     }
 
     /// Takes the configuration, a JSON object ([example](Self)).
@@ -203,9 +199,7 @@ impl<T: Transform> TransformRunner<T> {
     /// # Errors
     /// `bad-configuration`, or the transform's own.
     pub fn configure(&mut self, config: &str) -> Result<(), Error> {
-        self.transform = Some(T::new(describe::settings(config)?)?);
-        self.tables.clear();
-        Ok(())
+        self.running.configure(config, T::new)
     }
 
     /// Opens a schema from its encapsulated message ([example](Self)).
@@ -213,16 +207,12 @@ impl<T: Transform> TransformRunner<T> {
     /// # Errors
     /// `malformed-message`, or the transform's own.
     pub fn open_schema(&mut self, id: u32, message: &[u8]) -> Result<(), Error> {
-        let transform = self.transform.as_mut().ok_or_else(unconfigured)?;
-        let schema = Schema::read(message)?;
-        let table = transform.open(&schema)?;
-        self.tables.insert(id, (schema, table));
-        Ok(())
+        self.running.open(id, message, T::open)
     }
 
     /// Forgets a schema ([example](Self)).
     pub fn close_schema(&mut self, id: u32) {
-        self.tables.remove(&id);
+        self.running.close(id);
     }
 
     /// Processes a batch ([example](Self)).
@@ -230,11 +220,7 @@ impl<T: Transform> TransformRunner<T> {
     /// # Errors
     /// `unknown-schema`, `malformed-message`, or the transform's own.
     pub fn process(&mut self, id: u32, message: &[u8], transactions: &Transactions) -> Result<Outcome, Error> {
-        let transform = self.transform.as_mut().ok_or_else(unconfigured)?;
-        let Some((schema, table)) = self.tables.get_mut(&id) else {
-            return Err(Error::new("unknown-schema", format!("processing a batch: schema {id} is not open")));
-        };
-        transform.process(table, &Batch::read(schema, message, transactions)?)
+        self.running.with_batch("processing", (id, message, transactions), T::process)
     }
 
     /// Asks to settle what was held back ([example](Self)).
@@ -242,6 +228,6 @@ impl<T: Transform> TransformRunner<T> {
     /// # Errors
     /// The transform's own.
     pub fn flush(&mut self, reason: FlushReason) -> Result<(), Error> {
-        self.transform.as_mut().ok_or_else(unconfigured)?.flush(reason)
+        self.running.plugin()?.flush(reason)
     }
 }

@@ -1,6 +1,6 @@
 //! One column of one batch in Avro's binary encoding.
 
-use rowmill_json::{shortest, time_text};
+use rowmill_json::{set_labels, shortest, time_text};
 use rowmill_sdk::json::{Cursor, Fragments};
 use rowmill_sdk::{Bits, Bytes, Column, Error, Field, Fixed, Kind, Values};
 
@@ -59,19 +59,10 @@ pub(crate) enum Cell<'a> {
 impl<'a> Cell<'a> {
     /// Joins a column's values with what its schema says.
     pub(crate) fn new(field: &Field, labels: Labels, column: &Column<'a>) -> Result<Self, Error> {
+        column.check_labels(field)?;
         Ok(match (field.kind, column.values) {
-            (Kind::Enum, Values::UInt16(values)) => {
-                in_range(values.iter().all(|value| usize::from(u16::from_le_bytes(value)) < labels.count))?;
-                Self::Label(values, labels.first)
-            }
-            (Kind::Set, Values::UInt64(values)) => {
-                let unknown = u32::try_from(labels.count)
-                    .ok()
-                    .and_then(|count| u64::MAX.checked_shl(count))
-                    .unwrap_or(0);
-                in_range(values.iter().all(|value| u64::from_le_bytes(value) & unknown == 0))?;
-                Self::Labels(values, labels.first)
-            }
+            (Kind::Enum, Values::UInt16(values)) => Self::Label(values, labels.first),
+            (Kind::Set, Values::UInt64(values)) => Self::Labels(values, labels.first),
             (Kind::Bit, Values::UInt64(values)) => {
                 let bytes = field.length.unwrap_or(64).div_ceil(8).clamp(1, 8);
                 Self::BitBytes(values, usize::try_from(bytes).unwrap_or(8))
@@ -164,29 +155,8 @@ fn decimal<const N: usize>(cursor: Cursor<'_>, mut unscaled: [u8; N]) -> Cursor<
 
 /// The labels of a SET, joined by commas.
 fn labels<'c>(cursor: Cursor<'c>, set: u64, first: usize, fragments: &Fragments) -> Cursor<'c> {
-    let chosen = || {
-        (0..64_usize)
-            .filter(|bit| set >> bit & 1 == 1)
-            .map(|bit| fragments.get(first + bit))
-    };
-    let length = chosen().map(|label| label.length() + 1).sum::<usize>().saturating_sub(1);
-    let mut cursor = datum::length(cursor, length);
-    for (i, label) in chosen().enumerate() {
-        if i > 0 {
-            cursor = cursor.byte(b',');
-        }
-        cursor = cursor.fragment(label);
-    }
-    cursor
-}
-
-fn in_range(all: bool) -> Result<(), Error> {
-    if all {
-        Ok(())
-    } else {
-        Err(Error::new(
-            "unknown-label",
-            "encoding a batch: an ENUM or SET has a label that its schema lacks",
-        ))
-    }
+    let chosen = (0..64_usize).filter(|bit| set >> bit & 1 == 1);
+    let lengths = chosen.map(|bit| fragments.get(first + bit).length() + 1);
+    let length = lengths.sum::<usize>().saturating_sub(1);
+    set_labels(datum::length(cursor, length), set, first, (fragments, b","))
 }

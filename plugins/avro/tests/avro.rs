@@ -262,6 +262,8 @@ fn what_a_record_can_not_hold_is_an_error_of_its_row() {
     assert_eq!(code(first().insert(vec![2.into(), Value::Absent]), embedded), "partial-image");
     assert_eq!(code(first().insert(vec![Value::Null, "a".into()]), embedded), "unexpected-null");
     assert_eq!(code(first().insert(vec![Value::Absent, "a".into()]), embedded), "partial-image");
+    let size = Rows::new(&Shape::new("d", "t").column("size", "enum", &["S", "M"]));
+    assert_eq!(code(size.insert(vec![2.into()]).insert(vec![3.into()]), embedded), "unknown-label");
     let keyless = Shape::new("d", "t").column("a", "int", &[]);
     let rows = Rows::new(&keyless).insert(vec![1.into()]).delete(vec![1.into()]);
     assert_eq!(code(rows.clone(), embedded), "no-key");

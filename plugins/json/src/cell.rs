@@ -55,7 +55,7 @@ pub(crate) enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// Joins a column's values with its form.
+    /// Joins a column's values with its form. Labels were checked.
     pub(crate) fn new(form: Form, column: &Column<'a>) -> Result<Self, Error> {
         Ok(match (form, column.values) {
             (Form::Integer, values) => Self::integer(values)?,
@@ -73,19 +73,9 @@ impl<'a> Cell<'a> {
             (Form::Geometry, Values::Bytes(bytes)) => Self::Geometry(wide::geometries(bytes, column)?, false),
             (Form::Point, Values::Bytes(bytes)) => Self::Geometry(wide::points(bytes, column)?, true),
             (Form::Vector, Values::Bytes(bytes)) => Self::Vector(bytes),
-            (Form::Label { first, count }, Values::UInt16(values)) => {
-                in_range(values.iter().all(|value| usize::from(u16::from_le_bytes(value)) < count))?;
-                Self::Label(values, first)
-            }
-            (Form::Labels { first, count } | Form::LabelList { first, count }, Values::UInt64(values)) => {
-                let unknown = u32::try_from(count).ok().and_then(|count| u64::MAX.checked_shl(count)).unwrap_or(0);
-                in_range(values.iter().all(|value| u64::from_le_bytes(value) & unknown == 0))?;
-                if matches!(form, Form::Labels { .. }) {
-                    Self::Labels(values, first)
-                } else {
-                    Self::LabelList(values, first)
-                }
-            }
+            (Form::Label { first, .. }, Values::UInt16(values)) => Self::Label(values, first),
+            (Form::Labels { first, .. }, Values::UInt64(values)) => Self::Labels(values, first),
+            (Form::LabelList { first, .. }, Values::UInt64(values)) => Self::LabelList(values, first),
             (form, values) => Self::number(form, values)
                 .or_else(|| Self::moment(form, values))
                 .map_or_else(|| Err(unexpected()), Ok)?
@@ -383,17 +373,6 @@ fn unexpected() -> Error {
     )
 }
 
-fn in_range(all: bool) -> Result<(), Error> {
-    if all {
-        Ok(())
-    } else {
-        Err(Error::new(
-            "unknown-label",
-            "encoding a batch: an ENUM or SET has a label that its schema lacks",
-        ))
-    }
-}
-
 #[inline(always)]
 fn truth(cursor: Cursor<'_>, truth: bool) -> Cursor<'_> {
     if truth {
@@ -403,9 +382,9 @@ fn truth(cursor: Cursor<'_>, truth: bool) -> Cursor<'_> {
     }
 }
 
-/// The labels of a SET with what stands between them.
+/// The labels of a SET, of which number `first` is that of its lowest bit, with what stands between them.
 #[inline(always)]
-fn labels<'c>(cursor: Cursor<'c>, mut set: u64, first: usize, (fragments, between): (&Fragments, &[u8])) -> Cursor<'c> {
+pub fn labels<'c>(cursor: Cursor<'c>, mut set: u64, first: usize, (fragments, between): (&Fragments, &[u8])) -> Cursor<'c> {
     cursor.apart(|mut cursor| {
         while set != 0 {
             let label = usize::try_from(set.trailing_zeros()).unwrap_or(0);

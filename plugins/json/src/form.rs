@@ -139,6 +139,11 @@ impl Form {
         )
     }
 
+    /// Whether it writes the labels of an ENUM or SET.
+    pub(crate) fn has_labels(self) -> bool {
+        matches!(self, Self::Label { .. } | Self::Labels { .. } | Self::LabelList { .. })
+    }
+
     /// Whether a value is bare: a number or the like, without quotes of its own.
     pub(crate) fn is_bare(self) -> bool {
         matches!(

@@ -83,7 +83,10 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
                 form: odd_dates,
             }),
         };
-        for (column, (form, name)) in image.columns.iter().zip(columns) {
+        for ((column, field), (form, name)) in image.columns.iter().zip(&batch.schema.columns).zip(columns) {
+            if form.has_labels() {
+                column.check_labels(field)?;
+            }
             let cell = Cell::new(*form, column)?;
             let name = fragments.get(*name);
             let odd_bytes = if side.odd.is_some() && form.is_date() { ODD_DATE_BYTES } else { 0 };

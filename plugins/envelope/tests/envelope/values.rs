@@ -227,6 +227,18 @@ fn labels_stand_for_enum_and_set() {
 }
 
 #[test]
+fn a_number_without_a_label_is_an_error_of_its_row() {
+    let refused = |mysql_type: &str, fits: i128, more: i128| {
+        let rows = Rows::new(&Shape::new("d", "t").column("c", mysql_type, &["a", "b"]));
+        let rows = rows.insert(vec![int(fits)]).insert(vec![Value::Null]).insert(vec![int(more)]);
+        let error = Bench::<Envelope>::new("{}").unwrap().encode(&rows).unwrap_err();
+        (error.code, error.row)
+    };
+    assert_eq!(refused("enum", 2, 3), ("unknown-label".to_owned(), Some(2)));
+    assert_eq!(refused("set", 3, 4), ("unknown-label".to_owned(), Some(2)));
+}
+
+#[test]
 fn bytes_are_base64_with_padding() {
     for (bytes, json) in [
         (&b""[..], "\"\""),
