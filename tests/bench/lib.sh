@@ -13,13 +13,13 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# binaries METER: sets `bin` and `meter`, and builds them where they are not given.
+# binaries METER: sets `bin` and `meter`, and builds them where they are not given, with the options in `features`.
 binaries() {
   local target=${CARGO_TARGET_DIR:-$root/target}
   bin=${ROWMILL_BENCH_BIN:-}
   meter=${ROWMILL_BENCH_METER:-}
   if [ -z "$bin" ] || [ -z "$meter" ]; then
-    (cd "$root" && cargo build --release --locked -p rowmill -p pipeline-tests --bins)
+    (cd "$root" && cargo build --release --locked -p rowmill -p pipeline-tests --bins ${features[@]+"${features[@]}"})
   fi
   bin=${bin:-$target/release/rowmill}
   meter=${meter:-$target/release/$1}

@@ -1,6 +1,10 @@
 //! One link of the chain: the plugin at work, its second attempt, its successor.
 
 mod abreast;
+mod ledger;
+#[cfg(feature = "native-envelope")]
+mod native;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +12,9 @@ use std::time::Instant;
 
 use super::error::{Breakage, Error};
 use super::instance::{Bounds, CallError, Instance, Saved};
-use super::measures::{Measured, Measures};
+use super::measures::Measured;
 use super::offers::Version;
-use super::output::{Call, share};
+use super::output::share;
 use super::route::{Routed, Routes};
 use super::schemas::{Announced, Item, Schemas};
 use super::state::Moment;
@@ -20,32 +24,8 @@ use crate::batch::{Records, Transactions};
 use crate::config::{self, OnError};
 use crate::fault::Fault;
 
-/// Attempts at one call: a trap may come from what an earlier call left in the instance, so a new instance tries once more.
-pub(super) const ATTEMPTS: usize = 2;
-
-/// How a call failed, after all attempts.
-pub(super) enum Failed {
-    /// The plugin returned an error.
-    Refused(GuestError),
-    /// It broke.
-    Broken(Breakage),
-    /// The host can't go on.
-    Fault(Fault),
-}
-
-impl Failed {
-    /// The same, over a batch of so many bytes.
-    fn given(self, bytes: usize) -> Self {
-        match self {
-            Self::Broken(Breakage::OutOfMemory { wanted, limit, .. }) => Self::Broken(Breakage::OutOfMemory {
-                wanted,
-                limit,
-                given: bytes,
-            }),
-            other => other,
-        }
-    }
-}
+use ledger::Ledger;
+pub(super) use work::{ATTEMPTS, Failed, Most, Work};
 
 /// A plugin of a connector.
 pub(super) struct Link {
@@ -60,47 +40,6 @@ pub(super) struct Link {
     /// What it keeps, as of the last call that succeeded.
     saved: Option<Saved>,
     ledger: Ledger,
-}
-
-/// What is counted at a place in the chain, whichever version is at work there.
-#[derive(Default)]
-struct Ledger {
-    counters: BTreeMap<String, f64>,
-    swapped: u64,
-    breaks: u64,
-    measures: Measures,
-    /// Refused versions that were told of.
-    refused_told: u64,
-}
-
-/// What a link is called with, for messages and for what the guest may see and do.
-pub(super) struct Work<'a> {
-    /// What the plugin is given, such as `512 rows of shop.orders`.
-    pub what: &'a dyn Fn() -> String,
-    /// Time and chance.
-    pub moment: Moment,
-    /// What may be handed over.
-    pub call: &'a dyn Fn() -> Call,
-    /// How often it is tried.
-    pub attempts: usize,
-    /// Bytes that it may hand over.
-    pub most: Most,
-}
-
-/// Bytes that one call may hand over.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Most {
-    /// About one row, or an event.
-    pub one: usize,
-    /// About several rows: they can be given in smaller batches.
-    pub several: usize,
-}
-
-impl Most {
-    /// Of a call about so many rows.
-    pub(super) fn of(self, rows: usize) -> usize {
-        if rows > 1 { self.several } else { self.one }
-    }
 }
 
 impl Link {
@@ -163,6 +102,10 @@ impl Link {
     ) -> Result<Vec<Records>, Failed> {
         let given = self.fits(item)?;
         let message = schemas.write(item).map_err(|error| Failed::Fault(Fault::stop(error)))?;
+        #[cfg(feature = "native-envelope")]
+        if native::is_meant(&self.settings) {
+            return native::encode(&self.settings, (work.call)(), (item, message), transactions);
+        }
         let encoded = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
             instance.encode(item.announced.id, message, transactions.into())
@@ -414,8 +357,7 @@ impl Link {
     }
 
     fn note_break(&mut self) {
-        self.ledger.breaks += 1;
-        self.ledger.measures.traps += 1;
+        self.ledger.note_break();
     }
 
     /// The instance at work, or a new one, configured.
@@ -459,15 +401,6 @@ impl Link {
                 };
                 if retryable { Fault::retry(refusal) } else { Fault::stop(refusal) }
             }
-        }
-    }
-}
-
-impl Ledger {
-    fn count(&mut self, counters: BTreeMap<String, f64>) {
-        for (name, value) in counters {
-            *self.measures.counts.entry(name.clone()).or_insert(0.0) += value;
-            *self.counters.entry(name).or_insert(0.0) += value;
         }
     }
 }
