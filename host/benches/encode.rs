@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p rowmill --bench encode`. The WebAssembly side is the whole of `Chain::run`: Arrow message, call, check,
 //! copy. The native side copies what is handed over and holds it until the call has returned, just as the host does; `native` gets its message
-//! ready made, `native-from-batch` writes it as the host does.
+//! ready made, `native-from-batch` writes it as the host does. With `--features native-envelope` there is `native-in-chain`, too: `Chain::run` as
+//! for the component, with the encoder's source as the machine's own code in its place.
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 mod orders;
@@ -39,11 +40,14 @@ fn main() {
         .throughput(Throughput::Elements(u64::from(ROWS)))
         .measurement_time(Duration::from_secs(5));
     let mut rates = Vec::new();
-    for (name, origin) in [
-        ("wasm", PluginOrigin::Builtin("envelope".to_owned())),
-        ("wasm-with-epochs", PluginOrigin::File(file)),
+    let builtin = || PluginOrigin::Builtin("envelope".to_owned());
+    for (name, plugin, origin) in [
+        ("wasm", "envelope", builtin()),
+        ("wasm-with-epochs", "envelope", PluginOrigin::File(file)),
+        #[cfg(feature = "native-envelope")]
+        ("native-in-chain", "native-envelope", builtin()),
     ] {
-        let mut chain = chain(origin, &folder.path().join("cache"));
+        let mut chain = chain(plugin, origin, &folder.path().join("cache"));
         let topic: Arc<str> = "mysql_orders".into();
         rates.push((
             name,
@@ -80,9 +84,9 @@ fn main() {
     }
 }
 
-fn chain(origin: PluginOrigin, cache: &Path) -> Chain {
+fn chain(name: &str, origin: PluginOrigin, cache: &Path) -> Chain {
     let plugin = Plugin {
-        name: "envelope".to_owned(),
+        name: name.to_owned(),
         origin,
         config: serde_json::json!({}),
         memory: 64 << 20,

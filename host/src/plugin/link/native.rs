@@ -1,10 +1,9 @@
 //! The envelope as the machine's own code, in the place of the component made of the same source: what a connector takes without the sandbox.
-//! For `tests/bench/pipeline` alone, behind the feature `native-envelope`.
+//! For benchmarks alone (`tests/bench/pipeline`, `benches/encode.rs`), behind the feature `native-envelope`.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::LazyLock;
 
 use rowmill_envelope::Envelope;
 use rowmill_sdk::{EncoderRunner, HandOver, Output};
@@ -14,10 +13,8 @@ use crate::batch::{Records, Transactions};
 use crate::config::{self, PluginOrigin};
 use crate::plugin::output::{Call, Handed};
 
-/// Set, to anything, it puts the native encoder to work.
-const VARIABLE: &str = "ROWMILL_BENCH_NATIVE";
-
-static IS_SET: LazyLock<bool> = LazyLock::new(|| std::env::var_os(VARIABLE).is_some());
+/// The name of a `[[plugin]]` with `builtin = "envelope"` that is to run natively.
+const NAME: &str = "native-envelope";
 
 thread_local! {
     /// The encoder stays on the thread that the plugins work on.
@@ -33,7 +30,7 @@ struct Native {
 
 /// Whether this plugin is to run natively.
 pub(super) fn is_meant(settings: &config::Plugin) -> bool {
-    *IS_SET && matches!(&settings.origin, PluginOrigin::Builtin(name) if name == "envelope")
+    settings.name == NAME && matches!(&settings.origin, PluginOrigin::Builtin(name) if name == "envelope")
 }
 
 /// Encodes a batch, given with its Arrow message, as `Link::encode` does: what is handed over is checked and copied in the same way.
