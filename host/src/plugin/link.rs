@@ -18,7 +18,7 @@ use super::output::share;
 use super::route::{Routed, Routes};
 use super::schemas::{Announced, Item, Schemas};
 use super::state::Moment;
-use super::wire::{FlushReason, GuestError, Outcome};
+use super::wire::{FlushReason, Outcome};
 use super::workshop::{Description, Loaded, Workshop};
 use crate::batch::{Records, Transactions};
 use crate::config::{self, OnError};

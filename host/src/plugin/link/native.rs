@@ -8,10 +8,11 @@ use std::rc::Rc;
 use rowmill_envelope::Envelope;
 use rowmill_sdk::{EncoderRunner, HandOver, Output};
 
-use super::{Breakage, Failed, GuestError, Item};
+use super::{Breakage, Failed, Item};
 use crate::batch::{Records, Transactions};
 use crate::config::{self, PluginOrigin};
 use crate::plugin::output::{Call, Handed};
+use crate::plugin::wire::GuestError;
 
 /// The name of a `[[plugin]]` with `builtin = "envelope"` that is to run natively.
 const NAME: &str = "native-envelope";
