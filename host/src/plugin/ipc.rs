@@ -1,5 +1,7 @@
 //! Schemas and batches in encapsulated Arrow IPC messages that come from transforms, read and checked.
 
+mod plain;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -107,8 +109,16 @@ fn has_dictionary(data_type: &DataType) -> bool {
     }
 }
 
+/// A batch from a guest.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub rows: RecordBatch,
+    /// The message, where the next plugin can be given it as it is. The rows lie in it.
+    pub message: Option<Buffer>,
+}
+
 /// The rows in a message from a guest, every buffer and value validated. They lie where the message does.
-pub(super) fn read_batch(message: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, Malformed> {
+pub(super) fn read_batch(message: Vec<u8>, schema: &SchemaRef) -> Result<Read, Malformed> {
     let message = Buffer::from_vec(message);
     guarded("batch", || {
         let (header, body) = split(&message)?;
@@ -129,11 +139,16 @@ pub(super) fn read_batch(message: Vec<u8>, schema: &SchemaRef) -> Result<RecordB
                 return Err(malformed!("a batch whose buffers reach beyond its body of {} bytes", body.len()));
             }
         }
+        let is_plain = plain::is_plain(schema.fields(), &header, &batch, body);
         let body = message.slice(message.len() - body.len());
         let none = HashMap::new();
-        RecordBatchDecoder::try_new(&body, batch, Arc::clone(schema), &none, &MetadataVersion::V5)
+        let rows = RecordBatchDecoder::try_new(&body, batch, Arc::clone(schema), &none, &MetadataVersion::V5)
             .and_then(RecordBatchDecoder::read_record_batch)
-            .map_err(|error| malformed!("a batch that Arrow refuses: {error}"))
+            .map_err(|error| malformed!("a batch that Arrow refuses: {error}"))?;
+        Ok(Read {
+            rows,
+            message: is_plain.then(|| message.clone()),
+        })
     })
 }
 

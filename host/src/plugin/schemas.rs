@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 
 use anyhow::{Context, bail};
 use arrow::array::{Array, ArrayRef};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::MetadataVersion;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -15,11 +16,11 @@ use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use super::error::{Malformed, malformed};
-use super::ipc::{check_rows, read_batch, read_schema};
+use super::ipc::{Read, check_rows, read_batch, read_schema};
 use crate::batch::{Batch, Shape};
 
 /// Buffers start at multiples of this many bytes: a cache line, and the widest vector load.
-const ALIGNMENT: usize = 64;
+pub(super) const ALIGNMENT: usize = 64;
 
 /// A buffer for messages that has become larger is not used again.
 const KEPT_BYTES: usize = 8 << 20;
@@ -63,6 +64,8 @@ pub(super) struct Item {
     pub announced: Arc<Announced>,
     /// Its rows.
     pub rows: RecordBatch,
+    /// Their message, where a transform wrote one that can go on as it is.
+    message: Option<Buffer>,
 }
 
 impl Item {
@@ -71,6 +74,7 @@ impl Item {
         Self {
             announced: Arc::clone(&self.announced),
             rows: self.rows.slice(start, end - start),
+            message: None,
         }
     }
 
@@ -207,17 +211,21 @@ impl Schemas {
             );
         }
         let rows = batch.rows.clone();
-        Ok((Item { announced, rows }, closed))
+        let message = None;
+        Ok((Item { announced, rows, message }, closed))
     }
 
     /// The encapsulated record-batch message of an item, valid until the next one is written.
     ///
     /// # Errors
     /// Where Arrow can't write it: a defect.
-    pub(super) fn write(&mut self, item: &Item) -> anyhow::Result<&[u8]> {
+    pub(super) fn write<'a>(&'a mut self, item: &'a Item) -> anyhow::Result<&'a [u8]> {
         self.clock += 1;
         let open = self.open.get_mut(&item.announced.key).context("find the schema of a batch")?;
         open.used = self.clock;
+        if let Some(message) = &item.message {
+            return Ok(message);
+        }
         // What a transform left as it was is not written once more for the next plugin.
         if self.is_written(&item.rows) {
             return Ok(&self.message);
@@ -251,12 +259,7 @@ impl Schemas {
 
     /// An item of the same schema from a message that a transform made.
     pub(super) fn changed(item: &Item, message: Vec<u8>) -> Result<Item, Malformed> {
-        let rows = read_batch(message, &item.announced.schema)?;
-        check_rows(&rows, &item.rows)?;
-        Ok(Item {
-            announced: Arc::clone(&item.announced),
-            rows,
-        })
+        Self::made(item, &item.announced, message)
     }
 
     /// An item of another schema from the messages that a transform made.
@@ -273,9 +276,18 @@ impl Schemas {
                     .map_err(|error| malformed!("a schema that can't be written again: {error:#}"))?
             }
         };
-        let rows = read_batch(message, &announced.schema)?;
+        Self::made(item, &announced, message)
+    }
+
+    /// What a transform made of an item, under this schema.
+    fn made(item: &Item, announced: &Arc<Announced>, message: Vec<u8>) -> Result<Item, Malformed> {
+        let Read { rows, message } = read_batch(message, &announced.schema)?;
         check_rows(&rows, &item.rows)?;
-        Ok(Item { announced, rows })
+        Ok(Item {
+            announced: Arc::clone(announced),
+            rows,
+            message,
+        })
     }
 
     /// The number of what a transform made of a table's version: the same bytes have the same one.
@@ -400,6 +412,7 @@ mod tests {
         let item = |rows: &RecordBatch, announced: &Arc<Announced>| Item {
             announced: Arc::clone(announced),
             rows: rows.clone(),
+            message: None,
         };
         let (first, other) = (rows(&[5, 6]), rows(&[7, 8]));
         let announced = schemas.announce(key, first.schema_ref()).unwrap();
@@ -408,7 +421,7 @@ mod tests {
         assert_eq!(schemas.write(&item(&first, &announced)).unwrap(), written);
         for rows in [&other, &first.slice(0, 1), &rows(&[5, 6])] {
             let made = schemas.write(&item(rows, &announced)).unwrap().to_vec();
-            assert_eq!(read_batch(made, rows.schema_ref()).unwrap(), *rows);
+            assert_eq!(read_batch(made, rows.schema_ref()).unwrap().rows, *rows);
             assert!(schemas.is_written(rows) && !schemas.is_written(&first));
         }
     }
