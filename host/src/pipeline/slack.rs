@@ -58,10 +58,11 @@ impl Watch {
         let Some(file) = self.monitor.file() else { return false };
         match self.keeping.ask(&file) {
             Ok(slack) => {
+                // Whoever reads the warning finds the figures.
+                self.monitor.slack(slack.clone());
                 if let Some(slack) = &slack {
                     self.warn(slack);
                 }
-                self.monitor.slack(slack);
             }
             Err(fault) => {
                 debug!(reason = %fault, "the server does not tell how long it keeps its log");
