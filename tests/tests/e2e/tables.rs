@@ -58,6 +58,39 @@ fn insert(database: &mut Database, table: usize, id: usize) {
     database.exec(&format!("INSERT INTO t{table:05} VALUES ({id}, 'row {id}', NOW())"));
 }
 
+/// Rounds of one row in each table, the second round in one transaction; each has come before the next one begins.
+fn in_rounds(http: &Http, database: &mut Database, (rounds, tables): (usize, usize), row: impl Fn(&mut Database, usize, usize)) {
+    for id in 0..rounds {
+        if id == 1 {
+            database.exec("BEGIN");
+        }
+        for table in 0..tables {
+            row(database, table, id);
+        }
+        if id == 1 {
+            database.exec("COMMIT");
+        }
+        wait_for(http, (id + 1) * tables);
+    }
+}
+
+/// Reads changes of all tables, each into a topic of one partition.
+fn reading_all(database: &mut Database, kafka: &Kafka) -> Connector {
+    let mut connector = copying(database, kafka, "", "never");
+    connector.source = "auto_add = \".*\"".to_owned();
+    connector.sink.push_str("\npartitions_with_key = 1");
+    connector
+}
+
+/// With so little room for what is known of tables; the log tells of new clients.
+fn with_room(mut connector: Connector, tables: &str) -> Connector {
+    connector.sections = format!("[limits]\ntables = \"{tables}\"");
+    connector
+        .variables
+        .push(("RUST_LOG".to_owned(), "info,rowmill::sink=debug".to_owned()));
+    connector
+}
+
 #[test]
 fn very_many_tables_are_copied_and_read_on_within_the_default_limits() {
     let tables = std::env::var("ROWMILL_TEST_TABLES").map_or(USUAL, |text| text.parse().unwrap());
@@ -121,30 +154,11 @@ fn of_more_tables_than_there_is_room_for_each_row_comes_once_and_in_order() {
     let kafka = Kafka::shared();
     let mut database = Server::start(&["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"]).database("crowd");
     narrow(&mut database, TABLES);
-    let mut connector = copying(&mut database, &kafka, "", "never");
-    connector.source = "auto_add = \".*\"".to_owned();
-    connector.sink.push_str("\npartitions_with_key = 1");
-    connector.sections = "[limits]\ntables = \"1MiB\"".to_owned();
-    connector
-        .variables
-        .push(("RUST_LOG".to_owned(), "info,rowmill::sink=debug".to_owned()));
+    let connector = with_room(reading_all(&mut database, &kafka), "1MiB");
     let rowmill = connector.start_listening();
     rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
     let http = rowmill.http();
-    let mut came = 0;
-    for id in 0..4 {
-        if id == 1 {
-            database.exec("BEGIN");
-        }
-        for table in 0..TABLES {
-            insert(&mut database, table, id);
-        }
-        if id == 1 {
-            database.exec("COMMIT");
-        }
-        came += TABLES;
-        wait_for(&http, came);
-    }
+    in_rounds(&http, &mut database, (4, TABLES), insert);
     let metrics = http.metrics();
     let value = |name: &str| metrics.sum(name, &[]).unwrap();
     assert!(
@@ -166,15 +180,9 @@ fn killed_while_tables_come_and_go_it_loses_and_repeats_nothing() {
     let kafka = Kafka::shared();
     let mut database = Server::start(&["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"]).database("crowd_killed");
     narrow(&mut database, TABLES);
-    let mut connector = copying(&mut database, &kafka, "", "never");
+    let mut connector = with_room(reading_all(&mut database, &kafka), "512KiB");
     // Rows come before the first process has begun.
     connector.start = database.here();
-    connector.source = "auto_add = \".*\"".to_owned();
-    connector.sink.push_str("\npartitions_with_key = 1");
-    connector.sections = "[limits]\ntables = \"512KiB\"".to_owned();
-    connector
-        .variables
-        .push(("RUST_LOG".to_owned(), "info,rowmill::sink=debug".to_owned()));
     let mut chance = Chance::new();
     let (over, mut clients) = (AtomicBool::new(false), 0);
     let mut session = database.session();
@@ -218,26 +226,13 @@ fn tables_of_a_thousand_columns_stay_within_the_limits_however_many_they_are() {
     for table in 0..TABLES {
         database.exec(&format!("CREATE TABLE t{table:05} (id INT PRIMARY KEY, {})", columns.join(",")));
     }
-    let mut connector = copying(&mut database, &kafka, "", "never");
-    connector.source = "auto_add = \".*\"".to_owned();
-    connector.sink.push_str("\npartitions_with_key = 1");
+    let connector = reading_all(&mut database, &kafka);
     let rowmill = connector.start_listening();
     rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
     let http = rowmill.http();
-    let mut came = 0;
-    for id in 0..3 {
-        if id == 1 {
-            database.exec("BEGIN");
-        }
-        for table in 0..TABLES {
-            database.exec(&format!("INSERT INTO t{table:05} (id) VALUES ({id})"));
-        }
-        if id == 1 {
-            database.exec("COMMIT");
-        }
-        came += TABLES;
-        wait_for(&http, came);
-    }
+    in_rounds(&http, &mut database, (3, TABLES), |database, table, id| {
+        database.exec(&format!("INSERT INTO t{table:05} (id) VALUES ({id})"));
+    });
     let peak = rowmill.peak_memory_mib();
     println!("{TABLES} tables of {COLUMNS} columns: {peak} MiB resident at most");
     rowmill.terminate().assert_code(0);

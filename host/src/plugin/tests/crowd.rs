@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Arc, Batch, Chain, Lab, Limits, Plugin, PluginOrigin, Table, batch, guests, plugin, texts, topic};
+use super::{Arc, Batch, Chain, Lab, Limits, Plugin, Table, batch, envelope, guests, plugin, texts, topic};
 use crate::plugin::{FlushReason, Sample};
 
 /// Room for one table, or for all of these.
@@ -80,13 +80,7 @@ fn in_turn(batches: impl Iterator<Item = Batch>) -> Vec<Batch> {
 #[test]
 fn a_table_that_was_forgotten_becomes_the_same_records_when_it_comes_again() {
     let lab = Lab::new();
-    let envelope = Plugin {
-        name: "envelope".to_owned(),
-        origin: PluginOrigin::Builtin("envelope".to_owned()),
-        config: serde_json::json!({}),
-        memory: 64 << 20,
-        ..plugin(std::path::Path::new("envelope"), "")
-    };
+    let envelope = envelope();
     let batches = in_turn((0..5).map(|_| Sample::of_orders(20).unwrap().batch));
     let [(forgotten, closed), (kept, none)] = ROOMS.map(|room| milled(&mut chain(&lab, std::slice::from_ref(&envelope), room), &batches));
     // Five of the twenty are updates, which are two records each.

@@ -274,21 +274,21 @@ fn a_new_version_of_a_table_closes_the_schemas_of_the_old_one() {
     assert_eq!(chain.counters().collect::<Vec<_>>(), [("closed_1", 1.0)]);
 }
 
-#[test]
-fn the_built_in_envelope_loads_and_encodes_without_a_file() {
-    let lab = Lab::new();
-    let settings = Plugin {
+/// The built-in envelope with its own settings.
+fn envelope() -> Plugin {
+    Plugin {
         name: "envelope".to_owned(),
         origin: PluginOrigin::Builtin("envelope".to_owned()),
         config: serde_json::json!({}),
         memory: 64 << 20,
-        instances: 1,
-        call_timeout: Duration::from_secs(5),
-        log_lines: 100,
-        state: 1 << 10,
-        on_error: OnError::Stop,
-        tables: None,
-    };
+        ..plugin(Path::new("envelope"), "")
+    }
+}
+
+#[test]
+fn the_built_in_envelope_loads_and_encodes_without_a_file() {
+    let lab = Lab::new();
+    let settings = envelope();
     let mut chain = lab.chain(std::slice::from_ref(&settings)).unwrap();
     let event = serde_json::json!({ "event": "heartbeat", "topics": ["probe_t"], "ts": 5, "checkpoint_ts": 6 });
     let mut values = Vec::new();
