@@ -58,7 +58,9 @@ impl Lifecycle for Probe {
     }
 
     fn configure(config: String) -> Result<(), Error> {
-        if config.contains("\"refuse-config\"") || (config.contains("\"refuse-config-b\"") && mark() == "BBBB") {
+        let is_b = mark() == "BBBB";
+        let refused = [("\"refuse-config\"", true), ("\"refuse-config-b\"", is_b), ("\"only-a\"", is_b), ("\"only-b\"", !is_b)];
+        if refused.iter().any(|(task, refused)| *refused && config.contains(task)) {
             return Err(error("bad-config", None));
         }
         TASK.set(config.split('"').nth(3).unwrap_or_default().to_owned());
@@ -95,7 +97,7 @@ impl Encode for Probe {
             *calls
         });
         match task().as_str() {
-            "echo" | "emit-on-flush" => echo(&xids),
+            "echo" | "emit-on-flush" | "only-a" | "only-b" => echo(&xids),
             "spin" => loop {
                 std::hint::black_box(());
             },
