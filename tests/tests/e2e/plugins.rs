@@ -266,7 +266,8 @@ fn a_project_is_not_made_over_another_or_under_a_wrong_name() {
     for (name, reason) in [
         (there.to_str().unwrap(), "already"),
         ("Wrong_Name", "lower-case"),
-        ("rowmill-sdk", "can't be called"),
+        ("rowmill-sdk", "is built with"),
+        ("match", "a word of Rust"),
     ] {
         let ended = run_command(&["plugin", "new", name]);
         ended.assert_code(2);
