@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks to stop, the second leaves at once.
+//! SIGTERM and SIGINT: the first asks to stop, the second leaves at once. SIGHUP, which comes when a terminal goes, asks to stop, too.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ pub(super) fn watch(
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || match listen() {
-            Ok((runtime, terminate, interrupt)) => {
+            Ok((runtime, signals)) => {
                 let _ = ready.send(Ok(()));
-                runtime.block_on(wait(terminate, interrupt, limit, stop));
+                runtime.block_on(wait(signals, limit, stop));
             }
             Err(error) => {
                 let _ = ready.send(Err(error));
@@ -36,18 +36,46 @@ pub(super) fn watch(
     }
 }
 
-fn listen() -> std::io::Result<(tokio::runtime::Runtime, Signal, Signal)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let guard = runtime.enter();
-    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    drop(guard);
-    Ok((runtime, signals.0, signals.1))
+/// What is watched for.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// None where whoever started this process had it ignored (`nohup`).
+    hang_up: Option<Signal>,
 }
 
-async fn wait(mut terminate: Signal, mut interrupt: Signal, limit: impl FnOnce() -> Option<Duration>, stop: impl FnOnce()) {
+fn listen() -> std::io::Result<(tokio::runtime::Runtime, Signals)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let hang_up = SignalKind::hangup();
+    let signals = Signals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hang_up: if ignores(&status, hang_up) { None } else { Some(signal(hang_up)?) },
+    };
+    drop(guard);
+    Ok((runtime, signals))
+}
+
+/// Whether the kernel's description of a process says that it ignores a signal.
+fn ignores(status: &str, kind: SignalKind) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    (ignored >> (kind.as_raw_value() - 1)) & 1 == 1
+}
+
+async fn wait(mut signals: Signals, limit: impl FnOnce() -> Option<Duration>, stop: impl FnOnce()) {
+    let hung_up = async {
+        match &mut signals.hang_up {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+        _ = signals.terminate.recv() => "SIGTERM",
+        _ = signals.interrupt.recv() => "SIGINT",
+        _ = hung_up => "SIGHUP",
     };
     tracing::info!(signal = name, "stopping");
     stop();
@@ -58,10 +86,24 @@ async fn wait(mut terminate: Signal, mut interrupt: Signal, limit: impl FnOnce()
         }
     };
     let reason = tokio::select! {
-        _ = terminate.recv() => "a second signal came: left at once",
-        _ = interrupt.recv() => "a second signal came: left at once",
+        // A terminal that goes may send more than one SIGHUP, so that these don't count.
+        _ = signals.terminate.recv() => "a second signal came: left at once",
+        _ = signals.interrupt.recv() => "a second signal came: left at once",
         () = time_out => "the open batch was not committed within shutdown_timeout_ms: what is missing comes again at the next start",
     };
     eprintln!("error: {reason}");
     std::process::exit(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SignalKind, ignores};
+
+    #[test]
+    fn a_signal_that_the_process_was_started_to_ignore_is_known() {
+        let status = |mask: &str| format!("Name:\trowmill\nSigIgn:\t{mask}\nSigCgt:\t0000000000000000\n");
+        assert!(ignores(&status("0000000000001001"), SignalKind::hangup()));
+        assert!(!ignores(&status("0000000000001000"), SignalKind::hangup()));
+        assert!(!ignores("", SignalKind::hangup()));
+    }
 }

@@ -65,7 +65,10 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
     }
     monitor.connect();
     reach(Point::Owned);
-    let mut origin = open_origin(config, stop)?;
+    let (asked_for, halt) = (config.clone(), stop.clone());
+    let Some(mut origin) = stop.unless_asked(move || open_origin(&asked_for, &halt))? else {
+        return Ok(());
+    };
     let mut sink = sink::connect(config, stop.flag())?;
     sink.prepare(&topics(config, &origin.tables))?;
     reach(Point::TakenOver);
