@@ -19,7 +19,7 @@ use super::stages::{self, Stages};
 use super::{Run, State, Stop};
 use crate::batch::Batcher;
 use crate::checkpoint::{self, Checkpoint, Left};
-use crate::config::{Config, OnLoss, Snapshot, SourceKind, Start};
+use crate::config::{Config, OnLoss, OnPurged, Snapshot, SourceKind, Start};
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
 use crate::plugin::Chain;
@@ -78,7 +78,7 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
     let Some(chain) = chain.as_mut() else { return Ok(()) };
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
-    let checkpoint = load_or_create(config, &origin.tables, counters)?;
+    let checkpoint = load_or_create(config, (&origin.tables, &origin.again), counters)?;
     let standing: Vec<_> = checkpoint.plugins.iter().map(mill::standing).collect();
     chain.resume(&standing)?;
     monitor.found(&checkpoint.position, checkpoint.saved_at_ms);
@@ -234,7 +234,11 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
 
 /// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves
 /// the start nor changes the sequence numbers.
-fn load_or_create(config: &Config, tables: &[TableRef], counters: &super::counters::Counters) -> Result<Checkpoint, Fault> {
+fn load_or_create(
+    config: &Config,
+    (tables, again): (&[TableRef], &Again),
+    counters: &super::counters::Counters,
+) -> Result<Checkpoint, Fault> {
     let mut store = checkpoint::open(config);
     if let Some(found) = store.load()? {
         return gap::pass(config, found, tables, store.as_mut());
@@ -248,6 +252,7 @@ fn load_or_create(config: &Config, tables: &[TableRef], counters: &super::counte
     let now = now_ms();
     let copies = config.source.snapshot != Snapshot::Never;
     let position = first_position(config, copies)?;
+    demand_start(config, again, &position)?;
     // What a start at a time passes over is told by nobody, so that the copy has to have it.
     let since = Some(&position).filter(|_| !matches!(config.source.start, Start::Time(_)));
     let first = Checkpoint {
@@ -273,6 +278,19 @@ fn load_or_create(config: &Config, tables: &[TableRef], counters: &super::counte
     };
     store.save(&first)?;
     Ok(first)
+}
+
+/// A place that the server refuses is not kept: else a mended `source.start`, which counts for the first start only, would not count.
+fn demand_start(config: &Config, again: &Again, position: &Position) -> Result<(), Fault> {
+    let is_named = matches!(config.source.start, Start::Gtid(_) | Start::File { .. });
+    if !is_named || config.source.on_purged == OnPurged::Snapshot {
+        return Ok(());
+    }
+    again.demand(position).map_err(|fault| {
+        fault.context(format!(
+            "beginning at {position}, as source.start says (it is not kept, so that another value counts at the next start)"
+        ))
+    })
 }
 
 fn first_position(config: &Config, copies: bool) -> Result<Position, Fault> {

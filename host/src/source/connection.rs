@@ -270,7 +270,10 @@ fn hint(code: u16, message: &str) -> Option<&'static str> {
         1236 if has("bogus data") || has("impossible position") || has("position > file size") => {
             "the saved position is not in the server's binlog: it is another server or was set back; move the position"
         }
-        1236 if has("max_allowed_packet") => "an event is larger than the server sends; raise max_allowed_packet on the server",
+        1236 if has("max_allowed_packet") => {
+            "an event is larger than the server sends, or the position is within an event; raise max_allowed_packet on the server, or move the \
+             position"
+        }
         1236 => "the server can't read its binlog from the saved position",
         _ => return None,
     })

@@ -23,7 +23,7 @@ use super::wire::{Link, Wire};
 use super::{Read, Source};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::position::{GtidSet, Log, Position};
+use crate::position::{Log, Position};
 
 /// How often an idle server shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -148,6 +148,7 @@ impl Dump {
             flavor,
             name: &name,
         };
+        server.demand_family(from)?;
         server.demand_same(from, log, by_gtid)?;
         if let Some(set) = from.gtid.as_ref().filter(|_| by_gtid) {
             server.demand_all(set)?;
@@ -160,12 +161,6 @@ impl Dump {
     }
 
     fn open_mysql(mut wire: Wire, config: &Config, from: &Position, version: &str) -> Result<Self, Fault> {
-        if from.gtid.as_ref().is_some_and(GtidSet::has_domains) {
-            return Err(Fault::stop(anyhow!(
-                "the position {from} is one of MariaDB, and {} is MySQL; move the position",
-                wire.address()
-            )));
-        }
         let gtid_mode = wire.global("gtid_mode")?;
         let by_gtid = from.gtid.as_ref().filter(|_| gtid_mode.as_deref() == Some("ON"));
         let origin = match by_gtid {
@@ -190,12 +185,6 @@ impl Dump {
     fn open_mariadb(mut wire: Wire, config: &Config, from: &Position) -> Result<Self, Fault> {
         wire.query(GTIDS_PLEASE)?;
         let origin = if let Some(set) = &from.gtid {
-            if set.has_servers() {
-                return Err(Fault::stop(anyhow!(
-                    "the position {from} is one of MySQL, and {} is MariaDB; move the position",
-                    wire.address()
-                )));
-            }
             // Strict: a position that the server's log does not have is an error, not a start somewhere near it.
             wire.query(&format!(
                 "SET @slave_connect_state = '{set}', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0"

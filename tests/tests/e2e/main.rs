@@ -46,6 +46,7 @@ mod disks;
 mod document;
 mod documents;
 mod encoders;
+mod ends;
 mod events;
 mod former;
 mod kept;

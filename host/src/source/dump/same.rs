@@ -45,6 +45,23 @@ pub(super) struct Server<'a> {
 }
 
 impl Server<'_> {
+    /// That the position has GTIDs of this server's family, if any.
+    ///
+    /// # Errors
+    /// `Stop` where they are of the other one.
+    pub(super) fn demand_family(&self, from: &Position) -> Result<(), Fault> {
+        let other = match (&from.gtid, self.flavor) {
+            (Some(set), Flavor::Mysql) if set.has_domains() => "one of MariaDB",
+            (Some(set), Flavor::Mariadb) if set.has_servers() => "one of MySQL",
+            _ => return Ok(()),
+        };
+        let own = if self.flavor == Flavor::Mysql { "MySQL" } else { "MariaDB" };
+        Err(Fault::stop(anyhow!(
+            "the position {from} is {other}, and {} is {own}; move the position",
+            self.wire.address()
+        )))
+    }
+
     /// That the server's log is that of the position; nothing is known of one that was set by hand.
     ///
     /// # Errors
@@ -168,7 +185,7 @@ impl Server<'_> {
             ));
         }
         Fault::stop(anyhow!(
-            "{address} lacks transactions that were delivered, {lacking}: it took over without them, or lost the end of its log, and goes on \
+            "{address} lacks transactions that were delivered, {lacking}: the position was set to what it does not have, or it took over without them, or lost the end of its log, and goes on \
              with another history. Bring them to the server; or take a new snapshot; or mend the topics by hand and move the position to what \
              the server has (rowmill position set --gtid with its {})",
             if self.flavor == Flavor::Mysql {

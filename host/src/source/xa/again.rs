@@ -1,6 +1,7 @@
 //! The log once more, beside the stream that is being read.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use sha2::{Digest, Sha256};
@@ -9,11 +10,16 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::position::Position;
 use crate::source::connection::Connection;
+use crate::source::event::EventKind;
 use crate::source::start::files;
-use crate::source::{FileSource, MysqlSource, Source};
+use crate::source::{FileSource, MysqlSource, Read, Source};
 
 /// Ids of replicas that people give are small: the upper half is nearly always free.
 const FIRST_ID: u32 = 1 << 31;
+/// Within this time a server says that it has no log at a place.
+const REFUSED: Duration = Duration::from_secs(20);
+/// After what describes the file it says so at once; at the log's end there is nothing more to come.
+const SETTLED: Duration = Duration::from_millis(200);
 
 /// Where a log can be read a second time.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +66,35 @@ impl Again {
             pos,
         })?;
         Ok(source)
+    }
+
+    /// That the server sends its log from a place that a person named, which only asking for it tells.
+    ///
+    /// # Errors
+    /// As `Source::open` and `Source::read`.
+    pub fn demand(&self, from: &Position) -> Result<(), Fault> {
+        let Origin::Server(config) = &self.0 else { return Ok(()) };
+        let mut source = MysqlSource::new(config);
+        source.open(from)?;
+        let deadline = Instant::now() + REFUSED;
+        let mut events = Vec::new();
+        while Instant::now() < deadline {
+            events.clear();
+            if source.read(&mut events, SETTLED)? == Read::Idle {
+                break;
+            }
+            // What describes the file comes before the place is looked at.
+            let describes = |kind| {
+                matches!(
+                    kind,
+                    EventKind::Rotate | EventKind::FormatDescription | EventKind::PreviousGtids | EventKind::GtidList
+                )
+            };
+            if events.iter().any(|event| !describes(event.kind())) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The log's files, oldest first.
