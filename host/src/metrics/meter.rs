@@ -16,6 +16,8 @@ use super::lag::Lag;
 const OTHERS: &str = "(others)";
 /// What becomes of writes: values of the label `result`.
 pub const RESULTS: [&str; 2] = ["committed", "aborted"];
+/// Who may not take a row: values of the label `stage`.
+const REJECTING: [&str; 3] = ["decoder", "plugin", "sink"];
 
 /// Measures a connector. Clones share it.
 #[derive(Debug, Clone)]
@@ -121,6 +123,11 @@ impl Meter {
         inner.condition.retries.get_or_create_owned(&own);
         for result in RESULTS {
             inner.flow.transactions.get_or_create_owned(&meter.labels(&[("result", result)]));
+        }
+        for stage in REJECTING {
+            let labels = meter.labels(&[("stage", stage)]);
+            inner.flow.dead_letters.get_or_create_owned(&labels);
+            inner.flow.skipped.get_or_create_owned(&labels);
         }
         meter
     }

@@ -59,6 +59,11 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// `Stop` or `Reject` with the reason. `Retry` is handled here, unless the stop was requested meanwhile.
 pub fn run(config: &Config, stop: &Stop, monitor: &Monitor) -> Result<(), Fault> {
     let over = Stop::new();
+    // What has not happened to a plugin yet is told as 0, so that its first time shows as an increase.
+    for plugin in &config.plugins {
+        monitor.meter().plugin_traps(&plugin.name, 0);
+        monitor.meter().plugin_swaps(&plugin.name, (0, 0, 0));
+    }
     let outcome = slack::watch(config, monitor, &over).and_then(|()| attempts(config, stop, monitor));
     over.request();
     monitor.end(&outcome);

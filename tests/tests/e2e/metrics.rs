@@ -26,6 +26,18 @@ fn metrics_and_status_tell_what_is_committed(server: Server) {
     let http = rowmill.http();
     assert_eq!(http.get("/healthz").0, 200);
     until("readiness", || (http.get("/readyz").0 == 200).then_some(()));
+    // What has not happened is told as 0: from a series that comes into being no increase is seen.
+    let metrics = http.metrics();
+    for stage in ["decoder", "plugin", "sink"] {
+        let stage = format!("stage=\"{stage}\"");
+        assert_eq!(metrics.value("rowmill_dead_letters_total", &[&stage]), 0.0);
+        assert_eq!(metrics.value("rowmill_skipped_rows_total", &[&stage]), 0.0);
+    }
+    assert_eq!(metrics.value("rowmill_plugin_traps_total", &["plugin=\"envelope\""]), 0.0);
+    for result in ["swapped", "refused", "rolled_back"] {
+        let result = format!("result=\"{result}\"");
+        assert_eq!(metrics.value("rowmill_plugin_swaps_total", &["plugin=\"envelope\"", &result]), 0.0);
+    }
     database.exec("INSERT INTO t VALUES (1, 1), (2, 1), (3, 1)");
     database.exec("UPDATE t SET v = 2 WHERE id < 3");
     database.exec("DELETE FROM t WHERE id = 1");
