@@ -13,7 +13,7 @@ pub(super) fn configuration(action: &Configuration) -> Result<(), Failure> {
         Configuration::Schema => output::print_json(&config::json_schema()),
         Configuration::Check { file } => {
             let config = config::load(file)?;
-            let unfit = |fault: rowmill::fault::Fault| Failure::usage(format!("{}: {fault}", file.display()));
+            let unfit = |fault| Failure::unfit(file, &fault);
             wiring::check_properties(&config).map_err(unfit)?;
             // Files of plugins may be another machine's; what ships inside the program is checked here.
             if config

@@ -22,6 +22,11 @@ impl Failure {
         Self::Usage(reason.into())
     }
 
+    /// A configuration that something does not take: in one line, whatever that put into its text.
+    pub(super) fn unfit(file: &std::path::Path, fault: &Fault) -> Self {
+        Self::Usage(format!("{}: {}", file.display(), one_line(&fault.to_string())))
+    }
+
     /// Prints the reason as the last line on stderr, and yields the status.
     pub(super) fn report(self) -> ExitCode {
         let (reason, status) = match self {
@@ -72,8 +77,12 @@ impl From<Fault> for Failure {
             return Self::Closed;
         }
         // One line, whatever a server or broker put into its text.
-        Self::Failed(format!("{error:#}").lines().map(str::trim).collect::<Vec<_>>().join(" "))
+        Self::Failed(one_line(&format!("{error:#}")))
     }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -95,5 +104,8 @@ mod tests {
     fn a_reason_is_one_line_with_its_causes() {
         let fault = Fault::Stop(anyhow::anyhow!("first\n second").context("reading the binlog"));
         assert!(matches!(Failure::from(fault), Failure::Failed(reason) if reason == "reading the binlog: first second"));
+        let fault = Fault::Stop(anyhow::anyhow!("first\n second").context("configure it"));
+        let unfit = Failure::unfit(std::path::Path::new("a.toml"), &fault);
+        assert!(matches!(unfit, Failure::Usage(reason) if reason == "a.toml: configure it: first second"));
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn run(file: &Path, resume_past_ddl: Option<&str>, listen: Option<Soc
     signals::watch(move || known.get().copied(), move || request.request())?;
     let mut config = rowmill::config::load(file)?;
     let _ = limit.set(config.shutdown_timeout);
-    wiring::check_properties(&config).map_err(|fault| Failure::usage(format!("{}: {fault}", file.display())))?;
+    wiring::check_properties(&config).map_err(|fault| Failure::unfit(file, &fault))?;
     if resume_past_ddl.is_some() && config.source.ddl != Ddl::Fail {
         return Err(Failure::usage(
             "--resume-past-ddl: source.ddl is not \"fail\", so that no statement stops the connector",

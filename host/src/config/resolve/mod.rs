@@ -112,6 +112,10 @@ fn on_error(reader: &mut Reader<'_>, path: &str) -> OnError {
 
 /// Parts may not be larger than the whole.
 fn check_limits(reader: &mut Reader<'_>, limits: Limits, batch: BatchLimits, plugins: &[Plugin]) {
+    // A stand-in for what is wrong itself says nothing about the others.
+    if reader.findings.iter().any(|finding| finding.setting == "limits.memory") {
+        return;
+    }
     let show = |bytes: usize| sizes::show(u64::try_from(bytes).unwrap_or(u64::MAX));
     let whole = show(limits.memory);
     if limits.row > limits.memory {

@@ -67,6 +67,13 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, tables: &TableFilter)
         Some("on") => Transactions::On,
         _ => Transactions::Auto,
     };
+    if transactions == Transactions::On && kind != SinkKind::Kafka {
+        reader.refuse(
+            "sink.transactions",
+            "\"on\" asks for Kafka's transactions, and sink.kind is not \"kafka\": lines are written at least once",
+            "leave the key out",
+        );
+    }
     let compression = match reader.choice("sink.compression") {
         Some("none") => Compression::None,
         Some("gzip") => Compression::Gzip,

@@ -104,6 +104,11 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         ("[sink]", "replication = 0", "sink.replication: expected -1"),
         (
             "[sink]",
+            "kind = \"stdout\"\ntransactions = \"on\"",
+            "sink.transactions: \"on\" asks for Kafka's transactions",
+        ),
+        (
+            "[sink]",
             "dead_letter_topic = \"mysql_orders\"",
             "mysql_orders is the topic of shop.orders",
         ),
@@ -128,6 +133,13 @@ fn a_wrong_value_is_named_with_what_was_expected() {
         let text = findings(section, line);
         assert!(text.contains(expected), "{line}: {text}");
     }
+}
+
+#[test]
+fn of_a_limit_that_is_wrong_only_that_is_told() {
+    let text = findings("[limits]", "memory = \"1MiB\"");
+    assert!(text.contains("limits.memory: expected 32MiB to 64GiB"), "{text}");
+    assert!(!text.contains("limits.row") && !text.contains("plugins"), "{text}");
 }
 
 #[test]

@@ -108,7 +108,9 @@ pub(super) fn producer(config: &Config, transactional: bool) -> ClientConfig {
 /// What a property that librdkafka does not take asks for. The property is named, its value is not shown.
 pub(super) fn refused(error: KafkaError) -> Fault {
     let hint = "see librdkafka's list of properties, and mend sink.properties";
-    Fault::stop(anyhow::Error::msg(format!("{} ({hint})", without_value(&error))).context("reading sink.properties"))
+    // Some of librdkafka's texts end with a line break.
+    let text = without_value(&error);
+    Fault::stop(anyhow::Error::msg(format!("{} ({hint})", text.trim_end())).context("reading sink.properties"))
 }
 
 /// Whether librdkafka takes all properties; connects to nothing.
