@@ -35,6 +35,7 @@ fn expected(rows: &[(i64, &str)]) -> Vec<(i64, String)> {
 fn a_topic_is_made_when_its_table_is_and_not_with_the_first_row(server: Server) {
     let (kafka, mut database, connector) = connector(server, "made");
     let rowmill = connector.start();
+    rowmill.wait_for_log("the stream", |line| line.contains("streaming"));
     database.exec("CREATE TABLE t_keyed (id INT PRIMARY KEY)");
     database.exec("CREATE TABLE t_plain (id INT)");
     database.exec("CREATE TABLE other (id INT PRIMARY KEY)");
@@ -45,8 +46,15 @@ fn a_topic_is_made_when_its_table_is_and_not_with_the_first_row(server: Server) 
         let found = until(&format!("the topic of {table}"), || kafka.partitions(&connector.topic(table)));
         assert_eq!(found, partitions, "{table}");
     }
-    rowmill.terminate().assert_code(0);
+    let log = rowmill.terminate().assert_code(0).output();
     assert_eq!(kafka.partitions(&connector.topic("other")), None);
+    // What they had under a name that nobody chose was told to nobody.
+    let warned = |table: &str| {
+        log.lines()
+            .any(|line| line.contains("rows that it had before are in no topic") && line.contains(&format!(".{table}\"")))
+    };
+    assert!(warned("t_renamed") && warned("t_altered"), "{log}");
+    assert!(!warned("t_keyed") && !warned("t_plain"), "{log}");
 }
 
 fn tables_made_like_or_from_others_are_delivered_from_their_first_row(server: Server) {

@@ -115,13 +115,15 @@ impl Stage<'_> {
             let name = self.parts.topics.name(database, table);
             self.parts.owners.contains_key(name.as_str())
         };
-        let Some(config) = self.parts.policy.lookup.as_ref().filter(|_| !chosen.iter().all(known)) else {
+        let fresh: Vec<(String, String)> = chosen.iter().filter(|table| !known(table)).cloned().collect();
+        let Some(config) = self.parts.policy.lookup.as_ref().filter(|_| !fresh.is_empty()) else {
             return Ok(());
         };
+        self.warn_of_former_rows(statement, &fresh);
         match source::tables(config) {
             Ok(tables) => {
                 for table in tables {
-                    if chosen
+                    if fresh
                         .iter()
                         .any(|(database, name)| *database == table.database && *name == table.name)
                     {
@@ -132,6 +134,21 @@ impl Stage<'_> {
             Err(fault) => warn!(reason = %fault, "new tables can't be looked up; their topics are made with their first row"),
         }
         Ok(())
+    }
+
+    /// A table that gets a chosen name, and had one that is not, may have rows that nobody was told of.
+    fn warn_of_former_rows(&self, statement: &Statement, fresh: &[(String, String)]) {
+        let filter = &self.parts.policy.filter;
+        if statement.operation == Operation::Create || statement.tables.iter().all(|(database, table)| filter.selects(database, table)) {
+            return;
+        }
+        for (database, table) in fresh {
+            warn!(
+                table = format!("{database}.{table}"),
+                mend = "rowmill snapshot -c CONNECTOR.toml --table TABLE copies them",
+                "a table has got a name that is chosen: rows that it had before are in no topic"
+            );
+        }
     }
 
     /// Sends a record of the statement to a table's topic. It takes one number.
