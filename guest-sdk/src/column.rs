@@ -226,6 +226,7 @@ numbers! {
 /// let batch = opened.batch()?;
 /// let Values::Bytes(names) = batch.after.columns[batch.schema.column("name")?].values else { unreachable!("a VARCHAR is one") };
 /// assert_eq!((names.rows(), names.get(1), names.length(1)), (7, &b"changed"[..], 7));
+/// assert_eq!(names.longest(), (0..7).map(|row| names.length(row)).max().unwrap_or(0));
 /// let (mut out, name) = (Vec::new(), names.span(1));
 /// json::write(&mut out, name.worst(), |cursor| (cursor.string(name), ()));
 /// assert_eq!(out, b"\"changed\"");
@@ -280,6 +281,14 @@ impl<'a> Bytes<'a> {
     pub fn length(&self, row: usize) -> usize {
         let (start, end) = self.bounds(row);
         end - start
+    }
+
+    /// Length of the longest row's bytes ([example](Self)).
+    pub fn longest(&self) -> usize {
+        let number = |offset: &[u8; 4]| u32::from_le_bytes(*offset);
+        let ends = self.offsets.iter().skip(1);
+        let longest = self.offsets.iter().zip(ends).map(|(start, end)| number(end) - number(start)).max();
+        longest.map_or(0, |longest| longest as usize)
     }
 
     /// The row's bytes ([example](Self)).

@@ -154,6 +154,8 @@ pub type Sink = Box<dyn FnMut(&HandOver)>;
 /// ```
 pub struct Output {
     open: HandOver,
+    /// No record that is open has more than a row: nothing but `rows` and `bounds` has to be kept.
+    all_plain: bool,
     sink: Sink,
 }
 
@@ -165,6 +167,7 @@ impl Output {
                 topic_names: vec![String::new()],
                 ..HandOver::default()
             },
+            all_plain: true,
             sink,
         }
     }
@@ -230,6 +233,7 @@ impl Output {
 
     /// Adds a header to the record that was written last ([example](Self)).
     pub fn header(&mut self, name: &str, value: &[u8]) {
+        self.all_plain = false;
         let open = &mut self.open;
         if open.header_bounds.is_empty() {
             open.header_bounds.push(0);
@@ -267,7 +271,7 @@ impl Output {
         if !self.open.is_empty() {
             (self.sink)(&self.open);
         }
-        self.open.clear();
+        self.clear();
     }
 
     /// Ends a call: what is there is handed over, or thrown away where the call failed.
@@ -275,12 +279,18 @@ impl Output {
         if succeeded {
             self.hand_over();
         }
-        self.open.clear();
+        self.clear();
         self.open.topic_names.truncate(1);
+    }
+
+    fn clear(&mut self) {
+        self.open.clear();
+        self.all_plain = true;
     }
 
     #[inline(always)]
     fn flag(&mut self, flag: u8) {
+        self.all_plain = false;
         self.open.flags.resize(self.open.rows.len(), 0);
         self.open.flags.push(flag);
     }
@@ -291,10 +301,19 @@ impl Output {
         if open.bounds.is_empty() {
             open.bounds.push(0);
         }
-        open.bounds.push(narrow(key_end));
-        open.bounds.push(narrow(end));
+        open.bounds.extend_from_slice(&[narrow(key_end), narrow(end)]);
         let before = open.rows.len();
         open.rows.push(narrow(record.row));
+        let is_plain = record.topic == 0 && record.partition.is_none() && record.timestamp.is_none();
+        if !(is_plain && self.all_plain) {
+            self.note_more(record, before);
+        }
+    }
+
+    #[inline(never)]
+    fn note_more(&mut self, record: Record, before: usize) {
+        self.all_plain = false;
+        let open = &mut self.open;
         sparse(&mut open.topics, before, record.topic, 0);
         sparse(&mut open.partitions, before, record.partition.unwrap_or(HASHED), HASHED);
         if let Some(timestamp) = record.timestamp {

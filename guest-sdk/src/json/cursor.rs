@@ -76,10 +76,12 @@ fn grow(buffer: &mut Vec<u8>, needed: usize) {
     buffer.reserve_exact(needed.max(buffer.capacity().clamp(64 << 10, 1 << 20)));
 }
 
+// What never returns costs the registers of nothing that lives across it.
 #[cold]
 #[inline(never)]
-fn overrun() {
-    assert!(std::hint::black_box(false), "rowmill-sdk: an encoder wrote more than it reserved");
+#[expect(clippy::panic, reason = "as `write` says: it is a defect of the encoder, and nothing may be written past what it reserved")]
+fn overrun() -> ! {
+    panic!("rowmill-sdk: an encoder wrote more than it reserved");
 }
 
 impl<'a> Cursor<'a> {
@@ -208,7 +210,53 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Bytes `start..end` of `whole` as a JSON string, quotes included: at least 16 bytes of `whole` have to follow them.
+    /// `length` bytes from there on, block by block.
+    ///
+    /// # Safety
+    /// They and the 16 bytes behind them may be read, and lie in another allocation.
+    #[inline(always)]
+    pub(super) unsafe fn copied(self, from: *const u8, length: usize) -> Self {
+        self.check(length);
+        // SAFETY: a block that starts within the bytes may be read, by the caller. It is stored before `at + length`, which is at most
+        // `self.end`, and `SLACK >= 16`.
+        unsafe {
+            let (mut from, mut to) = (from, self.at);
+            let stop = to.add(length);
+            while to < stop {
+                store(to, load(from));
+                (from, to) = (from.add(16), to.add(16));
+            }
+            Self { at: stop, ..self }
+        }
+    }
+
+    /// Bytes `start..end` of `whole` as a JSON string, quotes included: at least 16 bytes of `whole` have to follow them. Where they,
+    /// or those that share their last block, may have to be escaped, the cursor comes back as it was.
+    #[inline(always)]
+    pub(super) fn plain(self, whole: &[u8], start: usize, end: usize) -> Result<Self, Self> {
+        if start > end || whole.len() < end.saturating_add(16) {
+            overrun();
+        }
+        let length = end - start;
+        self.check(length + 2);
+        // SAFETY: what follows the string, and its room, were checked; blocks are stored as in `copied`.
+        unsafe {
+            self.at.write(b'"');
+            let (mut from, mut to) = (whole.as_ptr().add(start), self.at.add(1));
+            let stop = to.add(length);
+            while to < stop {
+                let block = load(from);
+                store(to, block);
+                if escapes(block) != 0 {
+                    return Err(self);
+                }
+                (from, to) = (from.add(16), to.add(16));
+            }
+            Ok(Self { at: stop, ..self }.stored(b'"'))
+        }
+    }
+
+    /// The same, escaped where need be.
     #[inline(always)]
     pub(super) fn quoted(self, whole: &[u8], start: usize, end: usize) -> Self {
         if start > end || whole.len() < end.saturating_add(16) {
@@ -224,10 +272,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn quoted_to_the_end(self, whole: &[u8], start: usize, end: usize) -> Self {
         let cut = end.saturating_sub(16).max(start);
         let mut tail = [0; 32];
-        let Some(last) = whole.get(cut..end) else {
-            overrun();
-            return self;
-        };
+        let Some(last) = whole.get(cut..end) else { overrun() };
         if let Some(tail) = tail.get_mut(..last.len()) {
             tail.copy_from_slice(last);
         }

@@ -27,6 +27,22 @@ impl Cursor<'_> {
         }
     }
 
+    /// The same of a decimal of up to sixteen digits, fewer than eight of them behind the point, without a call; another gives the cursor
+    /// back as it was ([example](Cursor::short_signed)).
+    ///
+    /// # Errors
+    /// The cursor as it was.
+    #[inline(always)]
+    pub fn short_decimal(self, unscaled: i128, scale: u8) -> Result<Self, Self> {
+        match u64::try_from(unscaled.unsigned_abs()) {
+            Ok(magnitude) if magnitude < EIGHT * EIGHT && scale < 8 => {
+                let cursor = if unscaled < 0 { self.byte(b'-') } else { self };
+                Ok(cursor.decimal(magnitude, usize::from(scale)))
+            }
+            _ => Err(self),
+        }
+    }
+
     /// A decimal of 256 bits, little-endian, with `scale` decimals: at most 80 bytes.
     ///
     /// ```

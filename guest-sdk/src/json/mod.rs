@@ -30,6 +30,7 @@ mod base64;
 mod cursor;
 mod decimal;
 mod float;
+mod fragments;
 mod number;
 mod text;
 #[cfg(test)]
@@ -37,7 +38,8 @@ mod tests;
 
 pub(crate) use cursor::SLACK;
 pub use cursor::{Cursor, write};
-pub use text::{Fragments, Span, string};
+pub use fragments::{Fragments, Part};
+pub use text::{Span, string};
 
 /// Bytes that the widest integer takes ([example](self)).
 pub const INTEGER_BYTES: usize = 20;

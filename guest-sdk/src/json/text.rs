@@ -20,6 +20,7 @@ const BLOCKWISE_BYTES: usize = 256;
 /// let second = Span::new(whole, 6, 12); // ,"b":2
 /// let first = second.skip(1); // as the first member: without the comma
 /// assert_eq!((second.length(), first.length(), Span::new(whole, 6, 99).length()), (6, 5, 7));
+/// assert_eq!(first.bytes(), b"\"b\":2");
 /// let mut buffer = Vec::new();
 /// json::write(&mut buffer, 11, |cursor| (cursor.fragment(first).fragment(second), ()));
 /// assert_eq!(buffer, br#""b":2,"b":2"#);
@@ -101,6 +102,20 @@ impl Cursor<'_> {
         }
     }
 
+    /// The same of a string that needs no escapes, without a call; any other gives the cursor back as it was, and so may one at the end of
+    /// its buffer ([example](Cursor::short_signed)).
+    ///
+    /// # Errors
+    /// The cursor as it was.
+    #[inline(always)]
+    pub fn plain_string(self, span: Span<'_>) -> Result<Self, Self> {
+        if span.is_roomy() {
+            self.plain(span.whole, span.start, span.end)
+        } else {
+            Err(self)
+        }
+    }
+
     /// The escaped form of a byte that needs one.
     #[inline(always)]
     pub(super) fn escape(self, byte: u8) -> Self {
@@ -134,32 +149,6 @@ impl Cursor<'_> {
     }
 }
 
-/// Constant texts in one buffer, padded so that each can be copied in blocks ([example](super)).
-#[derive(Debug, Clone, Default)]
-pub struct Fragments {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Fragments {
-    /// Adds a text and gives its number ([example](super)).
-    pub fn push(&mut self, text: &[u8]) -> usize {
-        let end = self.ends.last().copied().unwrap_or(0);
-        self.bytes.truncate(end);
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-        self.bytes.extend_from_slice(&[0; 16]);
-        self.ends.len() - 1
-    }
-
-    /// Text `i`; empty past the end ([example](super)).
-    #[inline(always)]
-    pub fn get(&self, i: usize) -> Span<'_> {
-        let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(0) };
-        Span::new(&self.bytes, start, self.ends.get(i).copied().unwrap_or(0).max(start))
-    }
-}
-
 impl Span<'_> {
     /// The same bytes without the first `count` ([example](Self)).
     #[inline(always)]
@@ -169,6 +158,11 @@ impl Span<'_> {
             start: (self.start + count).min(self.end),
             ..self
         }
+    }
+
+    /// The bytes ([example](Self)).
+    pub fn bytes(&self) -> &[u8] {
+        self.whole.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Number of bytes ([example](Self)).

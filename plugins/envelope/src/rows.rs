@@ -1,33 +1,47 @@
 //! Encodes the rows of a batch, one or two records each.
 
 use rowmill_json::{Clock, Keys, Side, Zone, now};
-use rowmill_sdk::json::Cursor;
+use rowmill_sdk::json::{Cursor, Part, Span};
 use rowmill_sdk::{Batch, Error, Op, Output, Record};
 
 use crate::options::{Options, UpdateMode};
 use crate::table::{Parts, Table, Verb};
+
+/// Up to here all rows of a batch are taken to need what the one that needs most does.
+const ALIKE_BYTES: usize = 64 << 10;
 
 /// Writes all rows of `batch`.
 pub(crate) fn encode(options: &Options, table: &mut Table, batch: &Batch<'_>, output: &mut Output) -> Result<(), Error> {
     let parts = &table.parts;
     let columns = (&parts.fragments, parts.columns.as_slice());
     let odd_dates = options.zero_date.into();
+    let fragments = &parts.fragments;
+    let (before, after) = (
+        Side::new(columns, batch, false, odd_dates)?,
+        Side::new(columns, batch, true, odd_dates)?,
+    );
+    let most = |side: &Option<Side<'_>>| side.as_ref().map_or(0, Side::most);
+    let most = parts.constant_bytes.saturating_add(most(&before)).saturating_add(most(&after));
     let mut page = Page {
+        most: (most <= ALIKE_BYTES).then_some(most),
         options,
         parts,
+        head_after: fragments.get(parts.head_after),
+        head_before: fragments.get(parts.head_before),
+        between: fragments.part(parts.between),
+        brace: fragments.get(parts.brace),
         batch,
-        before: Side::new(columns, batch, false, odd_dates)?,
-        after: Side::new(columns, batch, true, odd_dates)?,
+        before,
+        after,
         zone: &mut table.zone,
-        times: Clock::default(),
+        ends: Default::default(),
+        times: (i64::MIN, i64::MIN),
+        leads: Default::default(),
         sequence: Sequence::default(),
+        system: now(),
     };
-    let system = now();
     for row in 0..batch.rows() {
-        page.times
-            .at((batch.ts(row), batch.checkpoint_ts(row)), |(event, checkpoint), text| {
-                times(system, *event, *checkpoint, text);
-            });
+        page.times = (batch.ts(row), batch.checkpoint_ts(row));
         page.sequence.at(batch.seq(row));
         match batch.op(row)? {
             Op::Insert => page.record(row, Verb::Insert, Images::After, output)?,
@@ -56,12 +70,22 @@ enum Images {
 struct Page<'a> {
     options: &'a Options,
     parts: &'a Parts,
+    head_after: Span<'a>,
+    head_before: Span<'a>,
+    between: Part<'a>,
+    most: Option<usize>,
+    brace: Span<'a>,
     batch: &'a Batch<'a>,
     before: Option<Side<'a>>,
     after: Option<Side<'a>>,
     zone: &'a mut Zone,
-    times: Clock<(i64, i64)>,
+    /// From the sequence id to the record's end, by verb.
+    ends: [Clock<(i64, i64)>; 4],
+    times: (i64, i64),
+    /// From the image to the last digits of the sequence id, behind an `after` that is there and one that is not.
+    leads: [Clock<u64>; 2],
     sequence: Sequence,
+    system: i64,
 }
 
 impl Page<'_> {
@@ -69,11 +93,19 @@ impl Page<'_> {
     fn record(&mut self, row: usize, verb: Verb, images: Images, output: &mut Output) -> Result<(), Error> {
         let Self {
             parts,
+            head_after,
+            head_before,
+            between,
+            brace,
+            most,
             before,
             after,
             zone,
+            ends,
             times,
+            leads,
             sequence,
+            system,
             ..
         } = self;
         let before = before.as_ref().filter(|side| side.image.has(row));
@@ -101,26 +133,44 @@ impl Page<'_> {
             other,
         };
         key.check()?;
-        let worst = parts.constant_bytes + key.worst() + first.worst(row) + second.map_or(0, |side| side.worst(row));
+        let worst = match *most {
+            Some(most) => most,
+            None => worst(parts, &key, first, second),
+        };
         let fragments = &parts.fragments;
-        output.record(Record { row, ..Record::default() }, worst, |cursor| {
-            let (cursor, key) = key.write_to_end(cursor, zone, fragments.get(parts.brace));
-            let head = if images == Images::After {
-                parts.head_after
-            } else {
-                parts.head_before
-            };
-            let mut cursor = first.write(cursor.fragment(fragments.get(head)), row, zone);
-            if let Some(second) = second {
-                cursor = second.write(cursor.fragment(fragments.get(parts.between)), row, zone);
-            }
+        let [with_after, without] = leads;
+        let lead = if images == Images::Before { without } else { with_after };
+        lead.at(sequence.high, |high, text| {
             let close = if images == Images::Before {
                 parts.close_before
             } else {
                 parts.close_after
             };
-            let cursor = sequence.write(cursor.fragment(fragments.get(close))).fragment(times.text());
-            (cursor.fragment(fragments.get(parts.tail(verb))), key)
+            text.extend_from_slice(fragments.get(close).bytes());
+            if *high != 0 {
+                text.extend_from_slice(high.to_string().as_bytes())
+            }
+        });
+        let [a, b, c, d] = ends;
+        let end = match verb {
+            Verb::Insert => a,
+            Verb::UpdateBefore => b,
+            Verb::UpdateAfter => c,
+            Verb::Delete => d,
+        };
+        end.at(*times, |(event, checkpoint), text| {
+            self::times(*system, *event, *checkpoint, text);
+            text.extend_from_slice(fragments.get(parts.tail(verb)).bytes());
+        });
+        output.record(Record { row, ..Record::default() }, worst, |cursor| {
+            let (cursor, key) = key.write_to_end(cursor, zone, *brace);
+            let head = if images == Images::After { *head_after } else { *head_before };
+            let mut cursor = first.write(cursor.fragment(head), row, zone);
+            if let Some(second) = second {
+                cursor = second.write(cursor.part(*between), row, zone);
+            }
+            let cursor = sequence.write(cursor.part(lead.part()));
+            (cursor.part(end.part()), key)
         });
         if self.options.headers {
             self.headers(row, verb, output);
@@ -137,6 +187,11 @@ impl Page<'_> {
         output.header("gtid", transactions.gtid(self.batch.txn(row)).as_bytes());
         output.header("sequenceId", self.batch.seq(row).to_string().as_bytes());
     }
+}
+
+#[inline(never)]
+fn worst(parts: &Parts, key: &Keys<'_, false>, first: &Side<'_>, second: Option<&Side<'_>>) -> usize {
+    parts.constant_bytes + key.worst() + first.worst(key.row) + second.map_or(0, |side| side.worst(key.row))
 }
 
 #[cold]
@@ -176,7 +231,7 @@ impl Sequence {
         if self.high == 0 {
             cursor.unsigned(self.low)
         } else {
-            cursor.unsigned(self.high).digits(self.low, 8)
+            cursor.digits(self.low, 8)
         }
     }
 }

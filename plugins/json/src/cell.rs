@@ -193,10 +193,17 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Writes the row's value, which is not null. What most tables are made of is written in line, with one writer for all
-    /// whole numbers: the loop over a row's columns then fits the processor's instruction cache.
+    /// Writes the row's value, which is not null, if that is of a common kind and takes a few steps; else the cursor comes back as it was.
+    /// Nothing is called on the way: a call would have to be told what lives in which register, and WebAssembly's compilers then keep
+    /// all of it in memory.
     #[inline(always)]
-    pub(crate) fn write<'c>(&self, cursor: Cursor<'c>, row: usize, fragments: &Fragments, zone: &mut Zone) -> Cursor<'c> {
+    pub(crate) fn write_plain<'c>(
+        &self,
+        cursor: Cursor<'c>,
+        row: usize,
+        fragments: &Fragments,
+        zone: &Zone,
+    ) -> Result<Cursor<'c>, Cursor<'c>> {
         let number = match *self {
             Self::I8(values) => i64::from(values.i8(row)),
             Self::I16(values) => i64::from(values.i16(row)),
@@ -205,14 +212,45 @@ impl<'a> Cell<'a> {
             Self::U8(values) => i64::from(values.u8(row)),
             Self::U16(values) => i64::from(values.u16(row)),
             Self::U32(values) => i64::from(values.u32(row)),
+            Self::Date(_) | Self::Datetime(_) | Self::Timestamp(_) => {
+                let wall = match *self {
+                    Self::Date(values) => i64::from(values.i32(row)) * 86_400_000,
+                    Self::Datetime(values) | Self::Timestamp(values) => values.i64(row).div_euclid(1000),
+                    _ => 0,
+                };
+                if matches!(self, Self::Timestamp(_)) {
+                    wall
+                } else {
+                    match zone.known_milliseconds(wall) {
+                        Some(number) => number,
+                        None => return Err(cursor),
+                    }
+                }
+            }
+            Self::Text(bytes) => return cursor.plain_string(bytes.span(row)),
+            Self::Label(values, first) => return Ok(cursor.part(fragments.part(first + usize::from(values.u16(row))))),
+            Self::Decimal(values, scale) => return cursor.short_decimal(values.i128(row), scale),
+            _ => return Err(cursor),
+        };
+        cursor.short_signed(number)
+    }
+
+    /// Writes the row's value, which is not null.
+    pub(crate) fn write<'c>(&self, cursor: Cursor<'c>, row: usize, fragments: &Fragments, zone: &mut Zone) -> Cursor<'c> {
+        let number = match *self {
+            Self::I64(values) => values.i64(row),
             Self::Date(values) => zone.milliseconds(i64::from(values.i32(row)) * 86_400_000),
             Self::Datetime(values) => zone.milliseconds(values.i64(row).div_euclid(1000)),
             Self::Timestamp(values) => values.i64(row).div_euclid(1000),
             Self::Text(bytes) => return cursor.string(bytes.span(row)),
-            Self::Label(values, first) => return cursor.fragment(fragments.get(first + usize::from(values.u16(row)))),
             Self::Decimal(values, scale) => return cursor.decimal128(values.i128(row), scale),
             Self::F64(values) => return cursor.double(values.f64(row)),
-            _ => return cursor.apart(|cursor| self.rare(cursor, row, fragments, zone)),
+            _ => {
+                return match self.write_plain(cursor, row, fragments, zone) {
+                    Ok(cursor) => cursor,
+                    Err(cursor) => self.rare(cursor, row, fragments, zone),
+                };
+            }
         };
         cursor.signed(number)
     }
@@ -343,7 +381,15 @@ pub(crate) enum Growth {
 }
 
 impl Growth {
-    /// Bytes that a value takes at most, quotes included.
+    /// Bytes that a value of such a length takes at most, quotes included.
+    pub(crate) fn most(self, length: usize) -> usize {
+        match self {
+            Self::Base64 => length / 3 * 4 + 6,
+            _ => self.seldom(length),
+        }
+    }
+
+    /// Bytes that a row's value takes at most, quotes included.
     #[inline(always)]
     pub(crate) fn worst(self, bytes: &Bytes<'_>, row: usize) -> usize {
         match self {

@@ -1,6 +1,6 @@
 //! Writes the columns of one image of a row as members of an object.
 
-use rowmill_sdk::json::{Cursor, Fragments, Span};
+use rowmill_sdk::json::{Cursor, Fragments, Part, Span};
 use rowmill_sdk::{Batch, Bits, Bytes, Error, Field, Image};
 
 use crate::cell::{Cell, Growth};
@@ -31,13 +31,15 @@ pub struct Side<'a, const QUOTED: bool = false> {
     varying: Vec<(Bytes<'a>, Growth)>,
     /// Bytes that names and bounded values take at most.
     bounded_bytes: usize,
+    /// Bytes that any row of the batch takes at most.
+    most_bytes: usize,
     fragments: &'a Fragments,
     odd: Option<Odd<'a>>,
 }
 
 /// A column: `,"name":`, which rows are null, the values.
 struct Slot<'a> {
-    name: Span<'a>,
+    name: Part<'a>,
     valid: Option<Bits<'a>>,
     cell: Cell<'a>,
     form: Form,
@@ -54,6 +56,9 @@ struct Odd<'a> {
     is_after: bool,
     form: OddDates,
 }
+
+/// Up to here all rows of a batch are taken to need what the one that needs most does.
+const ALIKE_BYTES: usize = 64 << 10;
 
 /// Bytes that an odd date takes at most, quotes included.
 const ODD_DATE_BYTES: usize = 64;
@@ -76,6 +81,7 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
             slots: Vec::with_capacity(columns.len()),
             varying: Vec::new(),
             bounded_bytes: 0,
+            most_bytes: 0,
             fragments,
             odd: (batch.has_odd_dates() && odd_dates != OddDates::Null).then_some(Odd {
                 batch,
@@ -88,7 +94,7 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
                 column.check_labels(field)?;
             }
             let cell = Cell::new(*form, column)?;
-            let name = fragments.get(*name);
+            let name = fragments.part(*name);
             let odd_bytes = if side.odd.is_some() && form.is_date() { ODD_DATE_BYTES } else { 0 };
             let widest = cell.widest(*form, fragments) + odd_bytes + if QUOTED { 2 } else { 0 };
             side.bounded_bytes += name.length() + widest;
@@ -102,12 +108,28 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
                 bare: form.is_bare(),
             });
         }
+        side.most_bytes = side.varying.iter().fold(side.bounded_bytes, |sum, (bytes, growth)| {
+            sum.saturating_add(growth.most(bytes.longest()))
+        });
         Ok(Some(side))
     }
 
     /// Bytes that the row's image takes at most.
     #[inline(always)]
     pub fn worst(&self, row: usize) -> usize {
+        if self.most_bytes <= ALIKE_BYTES {
+            return self.most_bytes;
+        }
+        self.worst_of(row)
+    }
+
+    /// Bytes that a record of all of the batch's rows takes at most: this image, and any column once more for its key.
+    pub fn most(&self) -> usize {
+        self.most_bytes.saturating_mul(2)
+    }
+
+    #[inline(never)]
+    fn worst_of(&self, row: usize) -> usize {
         let mut worst = self.bounded_bytes;
         for (bytes, growth) in &self.varying {
             worst += growth.worst(bytes, row);
@@ -177,18 +199,49 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
             .is_some_and(|slot| slot.valid.is_some_and(|valid| !valid.get(row)))
     }
 
-    // One copy of the loop: its cursor is in memory once an image, and in a register for each value.
+    /// Writes all columns.
     #[inline(always)]
-    fn whole<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
-        cursor.apart(|mut cursor| {
-            // The first name goes without its comma.
-            let mut comma = 1;
-            for (column, slot) in self.slots.iter().enumerate() {
-                cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
-                comma = 0;
+    fn whole<'c>(&self, mut cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
+        let mut next = 0;
+        loop {
+            cursor = cursor.apart(|cursor| self.plain(cursor, &mut next, row, zone));
+            let Some(slot) = self.slots.get(next) else { return cursor };
+            cursor = cursor.apart(|cursor| self.rest(cursor, slot, (row, next), zone));
+            next += 1;
+        }
+    }
+
+    /// Writes the columns from `next` on up to one whose value is not plain, of which it writes the name, and an opening quote where
+    /// its value needs one.
+    #[inline(always)]
+    fn plain<'c>(&self, mut cursor: Cursor<'c>, next: &mut usize, row: usize, zone: &Zone) -> Cursor<'c> {
+        let slots = self.slots.get(*next..).unwrap_or_default();
+        // The first name goes without its comma.
+        let mut comma = usize::from(*next == 0);
+        for slot in slots {
+            cursor = cursor.part(slot.name.skip(comma));
+            comma = 0;
+            let written = if slot.valid.is_none_or(|valid| valid.get(row)) {
+                if QUOTED && slot.bare {
+                    match slot.cell.write_plain(cursor.byte(b'"'), row, self.fragments, zone) {
+                        Ok(cursor) => Ok(cursor.byte(b'"')),
+                        stopped => stopped,
+                    }
+                } else {
+                    slot.cell.write_plain(cursor, row, self.fragments, zone)
+                }
+            } else if self.odd.is_none() {
+                Ok(null(cursor))
+            } else {
+                Err(cursor)
+            };
+            match written {
+                Ok(further) => cursor = further,
+                Err(stopped) => return stopped,
             }
-            cursor
-        })
+            *next += 1;
+        }
+        cursor
     }
 
     #[inline(always)]
@@ -197,7 +250,7 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
             let mut comma = 1;
             for (column, slot) in self.slots.iter().enumerate() {
                 if self.image.is_present(row, column) && is_chosen(column) {
-                    cursor = self.value(cursor.fragment(slot.name.skip(comma)), slot, (row, column), zone);
+                    cursor = self.value(cursor.part(slot.name.skip(comma)), slot, (row, column), zone);
                     comma = 0;
                 }
             }
@@ -208,20 +261,31 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
     /// Writes the value of one column, which the image has.
     #[inline(always)]
     pub fn column<'c>(&self, cursor: Cursor<'c>, row: usize, column: usize, zone: &mut Zone) -> Cursor<'c> {
-        cursor.apart(|cursor| match self.slots.get(column) {
-            Some(slot) => self.value(cursor, slot, (row, column), zone),
-            None => cursor,
+        let Some(slot) = self.slots.get(column) else { return cursor };
+        cursor.apart(|cursor| {
+            if !QUOTED && slot.valid.is_none_or(|valid| valid.get(row)) {
+                match slot.cell.write_plain(cursor, row, self.fragments, zone) {
+                    Ok(cursor) => cursor,
+                    Err(cursor) => cursor.apart(|cursor| self.rest(cursor, slot, (row, column), zone)),
+                }
+            } else {
+                cursor.apart(|cursor| self.value(cursor, slot, (row, column), zone))
+            }
         })
     }
 
     #[inline(always)]
     fn value<'c>(&self, cursor: Cursor<'c>, slot: &Slot<'a>, at: (usize, usize), zone: &mut Zone) -> Cursor<'c> {
+        let is_quoted = QUOTED && slot.bare && slot.valid.is_none_or(|valid| valid.get(at.0));
+        self.rest(if is_quoted { cursor.byte(b'"') } else { cursor }, slot, at, zone)
+    }
+
+    /// Writes what comes behind a name and, where the value needs one, its opening quote.
+    #[inline(always)]
+    fn rest<'c>(&self, cursor: Cursor<'c>, slot: &Slot<'a>, at: (usize, usize), zone: &mut Zone) -> Cursor<'c> {
         if slot.valid.is_none_or(|valid| valid.get(at.0)) {
-            if QUOTED && slot.bare {
-                slot.cell.write(cursor.byte(b'"'), at.0, self.fragments, zone).byte(b'"')
-            } else {
-                slot.cell.write(cursor, at.0, self.fragments, zone)
-            }
+            let cursor = slot.cell.write(cursor, at.0, self.fragments, zone);
+            if QUOTED && slot.bare { cursor.byte(b'"') } else { cursor }
         } else if self.odd.is_none() {
             null(cursor)
         } else {

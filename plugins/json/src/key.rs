@@ -85,7 +85,7 @@ impl<const Q: bool> Keys<'_, Q> {
         let value = |column: usize| self.side_of(column).map_or(0, |side| side.column_worst(self.row, column));
         self.columns
             .iter()
-            .map(|(column, name)| self.fragments.get(*name).length() + value(*column))
+            .map(|(column, name)| self.fragments.part(*name).length() + value(*column))
             .sum()
     }
 
@@ -93,7 +93,7 @@ impl<const Q: bool> Keys<'_, Q> {
     #[inline(always)]
     pub fn write<'c>(&self, mut cursor: Cursor<'c>, zone: &mut Zone) -> Cursor<'c> {
         for (column, name) in self.columns {
-            cursor = cursor.fragment(self.fragments.get(*name));
+            cursor = cursor.part(self.fragments.part(*name));
             if let Some(side) = self.side_of(*column) {
                 cursor = side.column(cursor, self.row, *column, zone);
             }

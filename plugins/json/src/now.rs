@@ -1,6 +1,6 @@
 //! The clock, which the host freezes to the batch's time; and texts that change seldom from row to row.
 
-use rowmill_sdk::json::Span;
+use rowmill_sdk::json::{Fragments, Part, Span};
 
 /// Milliseconds since 1970-01-01T00:00Z.
 pub fn now() -> i64 {
@@ -22,16 +22,14 @@ fn since_1970() -> std::time::Duration {
 #[derive(Debug)]
 pub struct Clock<K> {
     of: Option<K>,
-    text: Vec<u8>,
-    length: usize,
+    text: Fragments,
 }
 
 impl<K: PartialEq> Default for Clock<K> {
     fn default() -> Self {
         Self {
             of: None,
-            text: Vec::new(),
-            length: 0,
+            text: Fragments::default(),
         }
     }
 }
@@ -47,17 +45,22 @@ impl<K: PartialEq> Clock<K> {
 
     #[inline(never)]
     fn anew(&mut self, of: K, render: impl FnOnce(&K, &mut Vec<u8>)) {
-        self.text.clear();
-        render(&of, &mut self.text);
-        self.length = self.text.len();
-        // Room for the last block.
-        self.text.extend_from_slice(&[0; 16]);
+        let mut text = Vec::new();
+        render(&of, &mut text);
+        self.text = Fragments::default();
+        self.text.push(&text);
         self.of = Some(of);
     }
 
     /// The text.
     #[inline(always)]
     pub fn text(&self) -> Span<'_> {
-        Span::new(&self.text, 0, self.length)
+        self.text.get(0)
+    }
+
+    /// The text, where it is short.
+    #[inline(always)]
+    pub fn part(&self) -> Part<'_> {
+        self.text.part(0)
     }
 }

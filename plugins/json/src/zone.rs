@@ -94,6 +94,13 @@ impl Zone {
         wall - self.known.offset * 1000
     }
 
+    /// The same where it can be told without looking it up.
+    #[inline(always)]
+    pub(crate) fn known_milliseconds(&self, wall: i64) -> Option<i64> {
+        let seconds = wall.div_euclid(1000);
+        (seconds >= self.known.start && seconds < self.known.end).then_some(wall - self.known.offset * 1000)
+    }
+
     /// Wall-clock time of an instant, both in microseconds since 1970.
     pub fn wall(&self, microseconds: i64) -> i64 {
         let offset = match &self.zone {
