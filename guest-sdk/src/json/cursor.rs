@@ -79,7 +79,10 @@ fn grow(buffer: &mut Vec<u8>, needed: usize) {
 // What never returns costs the registers of nothing that lives across it.
 #[cold]
 #[inline(never)]
-#[expect(clippy::panic, reason = "as `write` says: it is a defect of the encoder, and nothing may be written past what it reserved")]
+#[expect(
+    clippy::panic,
+    reason = "as `write` says: it is a defect of the encoder, and nothing may be written past what it reserved"
+)]
 fn overrun() -> ! {
     panic!("rowmill-sdk: an encoder wrote more than it reserved");
 }

@@ -9,6 +9,7 @@ use wasmtime::{Store, Trap};
 
 use super::engine::TICK;
 use super::error::{Breakage, Malformed, Untaken};
+use super::message::Message;
 use super::output::Call;
 use super::schemas::Announced;
 use super::state::{Moment, State};
@@ -143,12 +144,12 @@ impl Instance {
     }
 
     /// `encode.encode`.
-    pub(super) fn encode(&mut self, schema: u32, batch: &[u8], transactions: Transactions<'_>) -> Result<(), CallError> {
+    pub(super) fn encode(&mut self, schema: u32, batch: &Message, transactions: Transactions<'_>) -> Result<(), CallError> {
         self.fallible(self.loaded.exports.work, (schema, batch, transactions))
     }
 
     /// `transform.process`.
-    pub(super) fn process(&mut self, schema: u32, batch: &[u8], transactions: Transactions<'_>) -> Result<Outcome, CallError> {
+    pub(super) fn process(&mut self, schema: u32, batch: &Message, transactions: Transactions<'_>) -> Result<Outcome, CallError> {
         self.fallible(self.loaded.exports.work, (schema, batch, transactions))
     }
 

@@ -104,11 +104,11 @@ impl Link {
         let message = schemas.write(item).map_err(|error| Failed::Fault(Fault::stop(error)))?;
         #[cfg(feature = "native-envelope")]
         if native::is_meant(&self.settings) {
-            return native::encode(&self.settings, (work.call)(), (item, message), transactions);
+            return native::encode(&self.settings, (work.call)(), (item, &message), transactions);
         }
         let encoded = self.attempt(work, |instance| {
             instance.open(&item.announced)?;
-            instance.encode(item.announced.id, message, transactions.into())
+            instance.encode(item.announced.id, &message, transactions.into())
         });
         encoded.map(|((), records)| records).map_err(|failed| failed.given(given))
     }
@@ -141,7 +141,7 @@ impl Link {
             let message = schemas
                 .write(item)
                 .map_err(|error| CallError::Broken(Breakage::Trapped(format!("{error:#}"))))?;
-            let outcome = instance.process(item.announced.id, message, transactions.into())?;
+            let outcome = instance.process(item.announced.id, &message, transactions.into())?;
             taken(item, outcome, most, (schemas, routed))
         });
         processed.map(|(item, _)| item).map_err(|failed| failed.given(given))

@@ -7,6 +7,7 @@ mod chain;
 mod line;
 mod link;
 mod measures;
+mod message;
 mod route;
 mod sift;
 mod offers;

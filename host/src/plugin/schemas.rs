@@ -4,26 +4,24 @@
 //! room for, and opened again, under the same id, with their next batch.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::MetadataVersion;
-use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use super::error::{Malformed, malformed};
 use super::ipc::{Read, check_rows, read_batch, read_schema};
+use super::message::Message;
 use crate::batch::{Batch, Shape};
 
 /// Buffers start at multiples of this many bytes: a cache line, and the widest vector load.
 pub(super) const ALIGNMENT: usize = 64;
-
-/// A buffer for messages that has become larger is not used again.
-const KEPT_BYTES: usize = 8 << 20;
 
 /// Schemas that transforms may make of one version of a table. A transform that makes more has no fixed output.
 const MAX_RESHAPED: usize = 4096;
@@ -102,10 +100,7 @@ pub(super) struct Schemas {
     reshaped_from: u32,
     last_id: u32,
     /// One serves all schemas: nothing of a schema is in the messages of its batches.
-    writer: Option<StreamWriter<Vec<u8>>>,
-    message: Vec<u8>,
-    /// The columns that it is of.
-    written: Vec<Weak<dyn Array>>,
+    encoder: Option<StreamEncoder>,
 }
 
 struct Open {
@@ -134,9 +129,7 @@ impl Default for Schemas {
             present: HashMap::new(),
             reshaped_from: 0,
             last_id: 0,
-            writer: None,
-            message: Vec::new(),
-            written: Vec::new(),
+            encoder: None,
         }
     }
 }
@@ -215,46 +208,25 @@ impl Schemas {
         Ok((Item { announced, rows, message }, closed))
     }
 
-    /// The encapsulated record-batch message of an item, valid until the next one is written.
+    /// The encapsulated record-batch message of an item.
     ///
     /// # Errors
     /// Where Arrow can't write it: a defect.
-    pub(super) fn write<'a>(&'a mut self, item: &'a Item) -> anyhow::Result<&'a [u8]> {
+    pub(super) fn write(&mut self, item: &Item) -> anyhow::Result<Message> {
         self.clock += 1;
         let open = self.open.get_mut(&item.announced.key).context("find the schema of a batch")?;
         open.used = self.clock;
         if let Some(message) = &item.message {
-            return Ok(message);
+            return Ok(Message::of(vec![message.clone()]));
         }
-        // What a transform left as it was is not written once more for the next plugin.
-        if self.is_written(&item.rows) {
-            return Ok(&self.message);
-        }
-        self.written.clear();
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            writer => writer.insert(stream(&Schema::empty())?),
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            encoder => encoder.insert(encoder_of_batches()?),
         };
-        // A very large row's is not kept for those that come after it.
-        if self.message.capacity() > KEPT_BYTES {
-            self.message = Vec::new();
-        }
-        self.message.clear();
-        std::mem::swap(writer.get_mut(), &mut self.message);
-        let written = writer.write(&item.rows);
-        std::mem::swap(writer.get_mut(), &mut self.message);
-        written.context("write a batch as an Arrow message")?;
-        self.written.extend(item.rows.columns().iter().map(Arc::downgrade));
-        Ok(&self.message)
-    }
-
-    /// Whether the message is of these rows: of the same columns, not of equal ones.
-    fn is_written(&self, rows: &RecordBatch) -> bool {
-        let columns = rows.columns();
-        let mut pairs = self.written.iter().zip(columns);
-        !columns.is_empty()
-            && self.written.len() == columns.len()
-            && pairs.all(|(written, column)| std::ptr::addr_eq(written.as_ptr(), Arc::as_ptr(column)))
+        encoder
+            .encode(&item.rows)
+            .map(Message::of)
+            .context("write a batch as an Arrow message")
     }
 
     /// An item of the same schema from a message that a transform made.
@@ -382,10 +354,23 @@ impl Schemas {
     }
 }
 
+fn options() -> anyhow::Result<IpcWriteOptions> {
+    IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).context("set up Arrow messages")
+}
+
 /// A writer that has written the schema message.
 fn stream(schema: &Schema) -> anyhow::Result<StreamWriter<Vec<u8>>> {
-    let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).context("set up Arrow messages")?;
-    StreamWriter::try_new_with_options(Vec::new(), schema, options).context("write a schema as an Arrow message")
+    StreamWriter::try_new_with_options(Vec::new(), schema, options()?).context("write a schema as an Arrow message")
+}
+
+/// An encoder whose stream has begun: with its first batch comes the schema message of that stream, which nobody needs.
+fn encoder_of_batches() -> anyhow::Result<StreamEncoder> {
+    let none = Arc::new(Schema::empty());
+    let mut encoder = StreamEncoder::try_new_with_options(&none, options()?).context("set up Arrow messages")?;
+    encoder
+        .encode(&RecordBatch::new_empty(none))
+        .context("begin a stream of Arrow messages")?;
+    Ok(encoder)
 }
 
 #[cfg(test)]
@@ -402,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_written_anew_unless_the_message_is_of_their_very_columns() {
+    fn a_message_is_of_the_rows_of_its_item_alone() {
         let mut schemas = Schemas::default();
         let key = Key {
             version: 1,
@@ -414,15 +399,20 @@ mod tests {
             rows: rows.clone(),
             message: None,
         };
-        let (first, other) = (rows(&[5, 6]), rows(&[7, 8]));
+        let first = rows(&[5, 6]);
         let announced = schemas.announce(key, first.schema_ref()).unwrap();
-        let written = schemas.write(&item(&first, &announced)).unwrap().to_vec();
-        assert!(schemas.is_written(&first) && !schemas.is_written(&other) && !schemas.is_written(&first.slice(0, 1)));
-        assert_eq!(schemas.write(&item(&first, &announced)).unwrap(), written);
-        for rows in [&other, &first.slice(0, 1), &rows(&[5, 6])] {
+        for rows in [&first, &rows(&[7, 8]), &first.slice(1, 1), &first.slice(0, 0), &first] {
             let made = schemas.write(&item(rows, &announced)).unwrap().to_vec();
+            assert_eq!(made, message(rows), "as one stream has it");
             assert_eq!(read_batch(made, rows.schema_ref()).unwrap().rows, *rows);
-            assert!(schemas.is_written(rows) && !schemas.is_written(&first));
         }
+    }
+
+    /// The record-batch message that arrow's writer makes of rows.
+    fn message(rows: &RecordBatch) -> Vec<u8> {
+        let mut writer = stream(rows.schema_ref()).unwrap();
+        writer.get_mut().clear();
+        writer.write(rows).unwrap();
+        std::mem::take(writer.get_mut())
     }
 }

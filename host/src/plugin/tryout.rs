@@ -175,7 +175,7 @@ impl Milled {
     pub fn rows(&self) -> anyhow::Result<Vec<serde_json::Value>> {
         let mut schemas = Schemas::on_trial();
         schemas.adopt(&self.item.announced);
-        let message = schemas.write(&self.item)?;
+        let message = schemas.write(&self.item)?.to_vec();
         let schema = rowmill_sdk::Schema::read(&self.item.announced.message).context("read the schema that the transform made")?;
         let transactions = rowmill_sdk::Transactions {
             gtids: self.transactions.gtids.clone(),
@@ -184,7 +184,7 @@ impl Milled {
             place_ends: self.transactions.place_ends.clone(),
             xids: self.transactions.xids.clone(),
         };
-        let batch = rowmill_sdk::Batch::read(&schema, message, &transactions).context("read the batch that the transform made")?;
+        let batch = rowmill_sdk::Batch::read(&schema, &message, &transactions).context("read the batch that the transform made")?;
         rowmill_sdk::harness::show(&batch).context("read the rows that the transform made")
     }
 }

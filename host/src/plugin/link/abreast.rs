@@ -10,6 +10,7 @@ use super::{Link, taken};
 use crate::batch::{Records, Transactions};
 use crate::plugin::error::Breakage;
 use crate::plugin::instance::{CallError, Instance};
+use crate::plugin::message::Message;
 use crate::plugin::output::Call;
 use crate::plugin::route::Routed;
 use crate::plugin::schemas::{Announced, Item, Schemas};
@@ -21,7 +22,7 @@ const FEWEST_ROWS: usize = 512;
 /// What one instance is given.
 struct Share {
     announced: Arc<Announced>,
-    message: Vec<u8>,
+    message: Message,
     call: Call,
 }
 
@@ -106,7 +107,7 @@ impl Link {
         let mut shares = Vec::with_capacity(count);
         for (part, call) in parts {
             // What can't be given here is judged where it is given alone.
-            let Ok(message) = schemas.write(part).map(<[u8]>::to_vec) else {
+            let Ok(message) = schemas.write(part) else {
                 break;
             };
             shares.push(Share {

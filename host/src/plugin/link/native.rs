@@ -11,6 +11,7 @@ use rowmill_sdk::{EncoderRunner, HandOver, Output};
 use super::{Breakage, Failed, Item};
 use crate::batch::{Records, Transactions};
 use crate::config::{self, PluginOrigin};
+use crate::plugin::message::Message;
 use crate::plugin::output::{Call, Handed};
 use crate::plugin::wire::GuestError;
 
@@ -27,6 +28,8 @@ struct Native {
     /// The call at work, and what was wrong with what it handed over.
     call: Rc<RefCell<(Call, Option<Breakage>)>>,
     opened: HashSet<u32>,
+    /// The batch's message, put together: a component's is copied into its memory.
+    message: Vec<u8>,
 }
 
 /// Whether this plugin is to run natively.
@@ -38,7 +41,7 @@ pub(super) fn is_meant(settings: &config::Plugin) -> bool {
 pub(super) fn encode(
     settings: &config::Plugin,
     call: Call,
-    (item, message): (&Item, &[u8]),
+    (item, message): (&Item, &Message),
     transactions: &Transactions,
 ) -> Result<Vec<Records>, Failed> {
     ENCODER.with_borrow_mut(|slot| {
@@ -66,10 +69,11 @@ impl Native {
             runner,
             call,
             opened: HashSet::new(),
+            message: Vec::new(),
         })
     }
 
-    fn encode(&mut self, call: Call, item: &Item, message: &[u8], transactions: &Transactions) -> Result<Vec<Records>, Failed> {
+    fn encode(&mut self, call: Call, item: &Item, message: &Message, transactions: &Transactions) -> Result<Vec<Records>, Failed> {
         let announced = &item.announced;
         if self.opened.insert(announced.id) {
             self.runner.open_schema(announced.id, &announced.message).map_err(refused)?;
@@ -82,7 +86,8 @@ impl Native {
             place_ends: transactions.place_ends.clone(),
             xids: transactions.xids.clone(),
         };
-        let encoded = self.runner.encode(announced.id, message, &transactions);
+        message.copy_to(&mut self.message);
+        let encoded = self.runner.encode(announced.id, &self.message, &transactions);
         let (call, trouble) = self.call.replace((Call::closed(), None));
         encoded.map_err(refused)?;
         match trouble {
