@@ -5,26 +5,52 @@
     reason = "wasmtime's own lists are lowered from one slice: the message would have to be put together before it is copied into the guest"
 )]
 
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
+use arrow::array::{Array, ArrayData};
 use arrow::buffer::Buffer;
+use arrow::record_batch::RecordBatch;
 use wasmtime::ValRaw;
 use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext};
 use wasmtime::component::{ComponentType, Lower};
 
+/// What is shorter is copied at once.
+const LENT_BYTES: usize = 1 << 10;
+
 /// An encapsulated record-batch message, `list<u8>` to a guest.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Message {
-    /// They lie where the batch's columns do.
-    pieces: Vec<Buffer>,
+    pieces: Vec<Piece>,
+    /// What is in no column: heads, padding, short buffers.
+    small: Vec<u8>,
     length: usize,
 }
 
+#[derive(Debug)]
+enum Piece {
+    /// Part of `small`.
+    Small(Range<usize>),
+    /// It lies where the batch's column does.
+    Lent(Buffer),
+}
+
 impl Message {
-    /// Of these pieces, one behind the other.
-    pub(super) fn of(pieces: Vec<Buffer>) -> Self {
-        let length = pieces.iter().map(Buffer::len).sum();
-        Self { pieces, length }
+    /// One that is there already.
+    pub(super) fn whole(message: &Buffer) -> Self {
+        Self {
+            length: message.len(),
+            pieces: vec![Piece::Lent(message.clone())],
+            small: Vec::new(),
+        }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Small(range) => self.small.get(range.clone()).unwrap_or_default(),
+            Piece::Lent(buffer) => buffer,
+        })
     }
 
     /// Puts it together.
@@ -37,17 +63,15 @@ impl Message {
     /// Puts it together in the place of what is there.
     pub(super) fn copy_to(&self, whole: &mut Vec<u8>) {
         whole.clear();
-        for piece in &self.pieces {
-            whole.extend_from_slice(piece);
-        }
+        self.pieces().for_each(|piece| whole.extend_from_slice(piece));
     }
 
     /// Writes it into the guest: where it is, and its length.
-    fn write<T>(&self, cx: &mut LowerContext<'_, T>) -> wasmtime::Result<(usize, usize)> {
+    fn lower<T>(&self, cx: &mut LowerContext<'_, T>) -> wasmtime::Result<(usize, usize)> {
         let start = cx.realloc(0, 0, 1, self.length)?;
         // `realloc` has checked that so many bytes from there on are the guest's.
         let mut rest = cx.as_slice_mut().get_mut(start..).unwrap_or_default();
-        for piece in &self.pieces {
+        for piece in self.pieces() {
             let Some((to, behind)) = rest.split_at_mut_checked(piece.len()) else {
                 wasmtime::bail!("the guest's memory ends before the {} bytes of a batch do", self.length);
             };
@@ -56,6 +80,68 @@ impl Message {
         }
         Ok((start, self.length))
     }
+}
+
+/// Takes a batch's message as it is written, without a copy of what lies in the batch's columns.
+#[derive(Debug, Default)]
+pub(super) struct Taker {
+    /// The buffers of the batch's columns.
+    lenders: Vec<Buffer>,
+    taken: Message,
+}
+
+impl Taker {
+    /// Begins with the message of these rows.
+    pub(super) fn begin(&mut self, rows: &RecordBatch) {
+        self.taken = Message::default();
+        self.lenders.clear();
+        for column in rows.columns() {
+            lend(&column.to_data(), &mut self.lenders);
+        }
+    }
+
+    /// Ends it: nothing of the batch is held here any longer.
+    pub(super) fn end(&mut self) -> Message {
+        self.lenders.clear();
+        std::mem::take(&mut self.taken)
+    }
+}
+
+fn lend(data: &ArrayData, lenders: &mut Vec<Buffer>) {
+    lenders.extend(data.nulls().map(|nulls| nulls.buffer().clone()));
+    lenders.extend(data.buffers().iter().cloned());
+    data.child_data().iter().for_each(|child| lend(child, lenders));
+}
+
+impl Write for Taker {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let message = &mut self.taken;
+        message.length += bytes.len();
+        let lent = (bytes.len() >= LENT_BYTES).then(|| self.lenders.iter().find_map(|lender| part(lender, bytes)));
+        if let Some(Some(lent)) = lent {
+            message.pieces.push(Piece::Lent(lent));
+            return Ok(bytes.len());
+        }
+        let start = message.small.len();
+        message.small.extend_from_slice(bytes);
+        let end = message.small.len();
+        match message.pieces.last_mut() {
+            Some(Piece::Small(range)) => range.end = end,
+            _ => message.pieces.push(Piece::Small(start..end)),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The part of a buffer that these bytes are, if they lie in it.
+fn part(buffer: &Buffer, bytes: &[u8]) -> Option<Buffer> {
+    let start = bytes.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+    let fits = start.checked_add(bytes.len()).is_some_and(|end| end <= buffer.len());
+    fits.then(|| buffer.slice_with_length(start, bytes.len()))
 }
 
 // SAFETY: representation and type are those of a slice of bytes.
@@ -77,13 +163,13 @@ unsafe impl Lower for Message {
         _: InterfaceType,
         dst: &mut MaybeUninit<Self::Lower>,
     ) -> wasmtime::Result<()> {
-        let (start, length) = self.write(cx)?;
+        let (start, length) = self.lower(cx)?;
         dst.write([ValRaw::i64(wide(start)), ValRaw::i64(wide(length))]);
         Ok(())
     }
 
     fn linear_lower_to_memory<T>(&self, cx: &mut LowerContext<'_, T>, _: InterfaceType, offset: usize) -> wasmtime::Result<()> {
-        let (start, length) = self.write(cx)?;
+        let (start, length) = self.lower(cx)?;
         *cx.get(offset) = narrow(start).to_le_bytes();
         *cx.get(offset + 4) = narrow(length).to_le_bytes();
         Ok(())

@@ -4,6 +4,7 @@
 //! room for, and opened again, under the same id, with their next batch.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -11,13 +12,13 @@ use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::MetadataVersion;
-use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder, StreamWriter};
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use super::error::{Malformed, malformed};
 use super::ipc::{Read, check_rows, read_batch, read_schema};
-use super::message::Message;
+use super::message::{Message, Taker};
 use crate::batch::{Batch, Shape};
 
 /// Buffers start at multiples of this many bytes: a cache line, and the widest vector load.
@@ -100,7 +101,7 @@ pub(super) struct Schemas {
     reshaped_from: u32,
     last_id: u32,
     /// One serves all schemas: nothing of a schema is in the messages of its batches.
-    encoder: Option<StreamEncoder>,
+    writer: Option<StreamWriter<Taker>>,
 }
 
 struct Open {
@@ -129,7 +130,7 @@ impl Default for Schemas {
             present: HashMap::new(),
             reshaped_from: 0,
             last_id: 0,
-            encoder: None,
+            writer: None,
         }
     }
 }
@@ -217,16 +218,17 @@ impl Schemas {
         let open = self.open.get_mut(&item.announced.key).context("find the schema of a batch")?;
         open.used = self.clock;
         if let Some(message) = &item.message {
-            return Ok(Message::of(vec![message.clone()]));
+            return Ok(Message::whole(message));
         }
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            encoder => encoder.insert(encoder_of_batches()?),
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            writer => writer.insert(stream(Taker::default(), &Schema::empty())?),
         };
-        encoder
-            .encode(&item.rows)
-            .map(Message::of)
-            .context("write a batch as an Arrow message")
+        writer.get_mut().begin(&item.rows);
+        let written = writer.write(&item.rows);
+        let message = writer.get_mut().end();
+        written.context("write a batch as an Arrow message")?;
+        Ok(message)
     }
 
     /// An item of the same schema from a message that a transform made.
@@ -298,7 +300,7 @@ impl Schemas {
         if let Some(open) = self.open.get(&key) {
             return Ok(Arc::clone(&open.announced));
         }
-        let message = std::mem::take(stream(schema)?.get_mut()).into();
+        let message = std::mem::take(stream(Vec::new(), schema)?.get_mut()).into();
         let ids = &mut self.versions.entry(key.version).or_default().ids;
         let known = ids
             .iter()
@@ -354,23 +356,10 @@ impl Schemas {
     }
 }
 
-fn options() -> anyhow::Result<IpcWriteOptions> {
-    IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).context("set up Arrow messages")
-}
-
 /// A writer that has written the schema message.
-fn stream(schema: &Schema) -> anyhow::Result<StreamWriter<Vec<u8>>> {
-    StreamWriter::try_new_with_options(Vec::new(), schema, options()?).context("write a schema as an Arrow message")
-}
-
-/// An encoder whose stream has begun: with its first batch comes the schema message of that stream, which nobody needs.
-fn encoder_of_batches() -> anyhow::Result<StreamEncoder> {
-    let none = Arc::new(Schema::empty());
-    let mut encoder = StreamEncoder::try_new_with_options(&none, options()?).context("set up Arrow messages")?;
-    encoder
-        .encode(&RecordBatch::new_empty(none))
-        .context("begin a stream of Arrow messages")?;
-    Ok(encoder)
+fn stream<W: Write>(to: W, schema: &Schema) -> anyhow::Result<StreamWriter<W>> {
+    let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).context("set up Arrow messages")?;
+    StreamWriter::try_new_with_options(to, schema, options).context("write a schema as an Arrow message")
 }
 
 #[cfg(test)]
@@ -401,7 +390,17 @@ mod tests {
         };
         let first = rows(&[5, 6]);
         let announced = schemas.announce(key, first.schema_ref()).unwrap();
-        for rows in [&first, &rows(&[7, 8]), &first.slice(1, 1), &first.slice(0, 0), &first] {
+        // Long columns are lent, short ones copied.
+        let long = rows(&(0..4096).collect::<Vec<_>>());
+        for rows in [
+            &first,
+            &long,
+            &rows(&[7, 8]),
+            &first.slice(1, 1),
+            &long.slice(7, 3000),
+            &first.slice(0, 0),
+            &first,
+        ] {
             let made = schemas.write(&item(rows, &announced)).unwrap().to_vec();
             assert_eq!(made, message(rows), "as one stream has it");
             assert_eq!(read_batch(made, rows.schema_ref()).unwrap().rows, *rows);
@@ -410,7 +409,7 @@ mod tests {
 
     /// The record-batch message that arrow's writer makes of rows.
     fn message(rows: &RecordBatch) -> Vec<u8> {
-        let mut writer = stream(rows.schema_ref()).unwrap();
+        let mut writer = stream(Vec::new(), rows.schema_ref()).unwrap();
         writer.get_mut().clear();
         writer.write(rows).unwrap();
         std::mem::take(writer.get_mut())
