@@ -326,3 +326,102 @@ fn an_odd_date_belongs_to_its_row_image_and_column() {
         r#""before":null,"after":{"dataColumn":{"a":86400000,"b":"2024-02-31"}}"#
     );
 }
+
+/// Values of a column: some are plain, others take what is done apart from the loop over a row's columns.
+fn assorted() -> Vec<(&'static str, Vec<Value>)> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    vec![
+        (
+            "bigint",
+            vec![int(7), int(-9_999_999_999_999_999), int(i64::MIN.into()), int(123_456_789)],
+        ),
+        (
+            "varchar(100)",
+            vec![
+                text("plain and longer than one block"),
+                text("\"quoted\"\n"),
+                text(""),
+                Value::Null,
+                text("é"),
+            ],
+        ),
+        ("double", vec![Value::Double(0.1), Value::Null, Value::Double(-1e300)]),
+        (
+            "decimal(12,2)",
+            vec![Value::Decimal("-0.05".into()), Value::Decimal("9999999999.99".into()), Value::Null],
+        ),
+        (
+            "decimal(30,10)",
+            vec![
+                Value::Decimal("12345678901234567890.0123456789".into()),
+                Value::Decimal("0.0000000001".into()),
+            ],
+        ),
+        // New York's summer and winter.
+        (
+            "datetime(3)",
+            vec![
+                micros(19_700, 1_500),
+                micros(19_900, 0),
+                micros(-20_000, 999),
+                Value::Null,
+                micros(19_901, 0),
+            ],
+        ),
+        ("date", vec![int(19_700), int(19_900)]),
+        ("timestamp(6)", vec![int(1_614_748_870_123_999), Value::Null]),
+        ("bigint unsigned", vec![int(u64::MAX.into()), int(0)]),
+        ("varbinary(20)", vec![Value::Bytes(vec![0, 0xff]), Value::Null]),
+        ("text", vec![text("last of its buffer")]),
+    ]
+}
+
+#[test]
+fn columns_stand_side_by_side_whatever_their_values_are() {
+    let columns = assorted();
+    let zone = "America/New_York";
+    let shape = columns
+        .iter()
+        .enumerate()
+        .fold(Shape::new("d", "t").with("time_zone", zone), |shape, (i, (mysql_type, _))| {
+            shape.column(&format!("c{i}"), mysql_type, &[])
+        });
+    let alone: Vec<Vec<String>> = columns
+        .iter()
+        .map(|(mysql_type, values)| {
+            values
+                .iter()
+                .map(|value| rendered_in("{}", zone, mysql_type, &[], value.clone()).1)
+                .collect()
+        })
+        .collect();
+    // With a long text in the batch, what a row takes at most is told row by row.
+    for long in ["", "a long \"text\" ".repeat(10_000).as_str()] {
+        let (mut rows, mut expected) = (Rows::new(&shape), Vec::new());
+        for row in 0..300 {
+            let at = |column: usize, values: usize| (row * (column + 1) + row / 7) % values;
+            let mut values: Vec<Value> = columns
+                .iter()
+                .enumerate()
+                .map(|(column, (_, values))| values[at(column, values.len())].clone())
+                .collect();
+            let mut texts: Vec<String> = alone
+                .iter()
+                .enumerate()
+                .map(|(column, texts)| texts[at(column, texts.len())].clone())
+                .collect();
+            if row == 150 {
+                values[10] = Value::Text(long.to_owned());
+                texts[10] = serde_json::to_string(long).unwrap();
+            }
+            rows = rows.insert(values);
+            let members: Vec<String> = texts.iter().enumerate().map(|(i, text)| format!("\"c{i}\":{text}")).collect();
+            expected.push(format!("\"before\":null,\"after\":{{\"dataColumn\":{{{}}}}}", members.join(",")));
+        }
+        let written: Vec<String> = encode("{}", &rows).iter().map(images).collect();
+        assert_eq!(written.len(), expected.len());
+        for (row, (written, expected)) in written.iter().zip(&expected).enumerate() {
+            assert_eq!(written, expected, "row {row}");
+        }
+    }
+}
