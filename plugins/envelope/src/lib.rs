@@ -6,6 +6,7 @@
 mod options;
 mod form;
 mod table;
+mod tails;
 mod rows;
 mod control;
 

@@ -40,6 +40,8 @@ pub struct Side<'a, const QUOTED: bool = false> {
 /// A column: `,"name":`, which rows are null, the values.
 struct Slot<'a> {
     name: Part<'a>,
+    /// The same as it stands among all columns: the first one goes without its comma.
+    name_among_all: Part<'a>,
     valid: Option<Bits<'a>>,
     cell: Cell<'a>,
     form: Form,
@@ -58,7 +60,7 @@ struct Odd<'a> {
 }
 
 /// Up to here all rows of a batch are taken to need what the one that needs most does.
-const ALIKE_BYTES: usize = 64 << 10;
+pub const ALIKE_BYTES: usize = 64 << 10;
 
 /// Bytes that an odd date takes at most, quotes included.
 const ODD_DATE_BYTES: usize = 64;
@@ -99,8 +101,10 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
             let widest = cell.widest(*form, fragments) + odd_bytes + if QUOTED { 2 } else { 0 };
             side.bounded_bytes += name.length() + widest;
             side.varying.extend(cell.varying());
+            let comma = usize::from(side.slots.is_empty());
             side.slots.push(Slot {
                 name,
+                name_among_all: name.skip(comma),
                 valid: column.valid,
                 cell,
                 form: *form,
@@ -123,7 +127,7 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
         self.worst_of(row)
     }
 
-    /// Bytes that a record of all of the batch's rows takes at most: this image, and any column once more for its key.
+    /// Bytes that the image of any of the batch's rows takes at most, with each of its columns once more in the key.
     pub fn most(&self) -> usize {
         self.most_bytes.saturating_mul(2)
     }
@@ -216,11 +220,8 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
     #[inline(always)]
     fn plain<'c>(&self, mut cursor: Cursor<'c>, next: &mut usize, row: usize, zone: &Zone) -> Cursor<'c> {
         let slots = self.slots.get(*next..).unwrap_or_default();
-        // The first name goes without its comma.
-        let mut comma = usize::from(*next == 0);
         for slot in slots {
-            cursor = cursor.part(slot.name.skip(comma));
-            comma = 0;
+            cursor = cursor.part(slot.name_among_all);
             let written = if slot.valid.is_none_or(|valid| valid.get(row)) {
                 if QUOTED && slot.bare {
                     match slot.cell.write_plain(cursor.byte(b'"'), row, self.fragments, zone) {

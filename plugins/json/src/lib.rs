@@ -14,7 +14,7 @@ mod now;
 pub use calendar::{SHORTEST, time_text};
 pub use cell::labels as set_labels;
 pub use form::{Binary, Form, labels, labels_within, plain_form};
-pub use image::{OddDates, Side};
+pub use image::{ALIKE_BYTES, OddDates, Side};
 pub use key::{Keys, key_columns, missing_key, no_key};
 pub use now::{Clock, now, now_nanoseconds};
 pub use options::{DecimalForm, ZeroDate};
