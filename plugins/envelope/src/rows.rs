@@ -58,7 +58,7 @@ struct Texts<'a> {
     head_after: Span<'a>,
     head_before: Span<'a>,
     between: Part<'a>,
-    brace: Span<'a>,
+    brace: Part<'a>,
 }
 
 impl<'a> Texts<'a> {
@@ -68,7 +68,7 @@ impl<'a> Texts<'a> {
             head_after: fragments.get(parts.head_after),
             head_before: fragments.get(parts.head_before),
             between: fragments.part(parts.between),
-            brace: fragments.get(parts.brace),
+            brace: fragments.part(parts.brace),
         }
     }
 }
@@ -149,7 +149,7 @@ impl Page<'_> {
         let worst = most.unwrap_or_else(|| shown.worst(parts, &key));
         let tail = tails.get(parts, verb, images != Images::Before);
         output.record(Record { row, ..Record::default() }, worst, |cursor| {
-            let (cursor, key) = key.write_to_end(cursor, zone, texts.brace);
+            let (cursor, key) = key.write_to_part(cursor, zone, texts.brace);
             let head = if images == Images::After {
                 texts.head_after
             } else {

@@ -1,6 +1,6 @@
 //! The key's columns: from the image that a record is about, else from the other.
 
-use rowmill_sdk::json::{self, Cursor, Fragments, Span};
+use rowmill_sdk::json::{self, Cursor, Fragments, Part, Span};
 use rowmill_sdk::{Error, Key, Schema};
 
 use crate::image::Side;
@@ -100,6 +100,17 @@ impl<const Q: bool> Keys<'_, Q> {
         }
         cursor
     }
+    /// The same with the key's end as a part.
+    #[inline(always)]
+    pub fn write_to_part<'c>(&self, cursor: Cursor<'c>, zone: &mut Zone, end: Part<'_>) -> (Cursor<'c>, Key) {
+        if self.columns.is_empty() {
+            return (cursor, Key::None);
+        }
+        let cursor = self.write(cursor, zone).part(end);
+        let end = cursor.position();
+        (cursor, Key::Ends(end))
+    }
+
     /// Writes the key with `end` behind it, if the table has one.
     #[inline(always)]
     pub fn write_to_end<'c>(&self, cursor: Cursor<'c>, zone: &mut Zone, end: Span<'_>) -> (Cursor<'c>, Key) {
