@@ -74,7 +74,7 @@ fn snapshot(monitor: &Monitor) -> Option<Value> {
     })
 }
 
-/// In the order of the chain, as of the last commit; `sha256` is that of the file.
+/// In the order of the chain, as they stand; `sha256` is that of the file.
 fn plugins(status: &Status) -> Vec<Value> {
     let plugins = status.plugins.iter().map(|plugin| {
         json!({
@@ -85,6 +85,12 @@ fn plugins(status: &Status) -> Vec<Value> {
             "on_probation": plugin.on_probation,
             "taken_back": plugin.taken_back.len(),
             "state_bytes": plugin.saved.as_ref().map(|saved| saved.bytes.len()),
+            "last_setback": plugin.setback.as_ref().map(|setback| json!({
+                "result": setback.result.name(),
+                "sha256": setback.sha256,
+                "reason": setback.reason,
+                "time_ms": setback.time_ms,
+            })),
         })
     });
     plugins.collect()

@@ -79,8 +79,7 @@ pub(super) fn run(run: &mut Run<'_>, claim: &Claim) -> Result<(), Fault> {
     let mut catalog = origin.catalog.tracing_widths(chain.needs_widths());
     catalog.preload(&origin.tables)?;
     let checkpoint = load_or_create(config, (&origin.tables, &origin.again), counters)?;
-    let standing: Vec<_> = checkpoint.plugins.iter().map(mill::standing).collect();
-    chain.resume(&standing)?;
+    resume(chain, &checkpoint, counters)?;
     monitor.found(&checkpoint.position, checkpoint.saved_at_ms);
     reach(Point::Loaded);
     let mut watch = (config.source.kind == SourceKind::Mysql).then(|| Watch::new(config));
@@ -230,6 +229,14 @@ fn open_origin(config: &Config, stop: &Stop) -> Result<Origin, Fault> {
             })
         }
     }
+}
+
+/// Has plugins go on from where they were, and tells of them before the first batch.
+fn resume(chain: &mut Chain, checkpoint: &Checkpoint, counters: &super::counters::Counters) -> Result<(), Fault> {
+    let standing: Vec<_> = checkpoint.plugins.iter().map(mill::standing).collect();
+    chain.resume(&standing)?;
+    counters.begin(&chain.standing());
+    Ok(())
 }
 
 /// The saved checkpoint. A first start saves one before any record is written, so that a crash right after it neither moves

@@ -69,7 +69,16 @@ impl Counters {
         }
     }
 
-    /// The plugins as they are with a commit.
+    /// The plugins as they are before the first batch: alerts need a series to begin at 0.
+    pub(super) fn begin(&self, standing: &[Standing]) {
+        for plugin in standing {
+            self.meter.plugin_traps(&plugin.plugin, 0);
+            self.meter.plugin_swaps(&plugin.plugin, (0, 0, 0));
+        }
+        self.standing(standing);
+    }
+
+    /// The plugins as they are now.
     pub(super) fn standing(&self, standing: &[Standing]) {
         if let Some(monitor) = &self.monitor {
             monitor.plugins(standing);

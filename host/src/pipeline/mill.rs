@@ -54,7 +54,7 @@ pub(super) fn run(
     loop {
         let done = match input.pop(STOP_CHECK) {
             Popped::Empty if output.is_closed() => return Ok(()),
-            Popped::Empty => continue,
+            Popped::Empty => mill.idle(),
             Popped::Closed => return Ok(()),
             Popped::Item(Job::Topic(spec)) => mill.push(Delivery::Topic(spec), 0),
             Popped::Item(Job::Commit(point)) => mill.commit(point),
@@ -98,6 +98,7 @@ pub(super) fn standing(record: &PluginRecord) -> Standing {
         }),
         taken_back: record.taken_back.clone(),
         on_probation: false,
+        setback: None,
     }
 }
 
@@ -213,6 +214,21 @@ impl Mill<'_> {
                 })?;
                 outlet.end()?;
             }
+        }
+        Ok(())
+    }
+
+    /// While nothing comes, new versions of plugins take their places, and what became of those that do not is told.
+    fn idle(&mut self) -> Result<(), End> {
+        let mut outlet = Outlet::to(self.output);
+        let has_news = self.chain.catch_up(&mut |records| {
+            outlet.records(records);
+            Ok(())
+        })?;
+        outlet.end()?;
+        if has_news {
+            self.measure();
+            self.counters.standing(&self.chain.standing());
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::instance::Saved;
 use super::line::{Line, Pass};
 use super::link::{self, Link, Most};
 use super::measures::Measured;
-use super::offers::{Last, Offers, Version};
+use super::offers::{Last, Offers, Setback, Version};
 use super::probation::{Probation, Rate};
 use super::route::Routed;
 use super::schemas::{Item, Schemas};
@@ -59,6 +59,8 @@ pub struct Chain {
     formers: Vec<Option<Former>>,
     workshops: Vec<Arc<Workshop>>,
     watch: Option<Watch>,
+    /// Versions that were swapped in and refused when somebody was told of it last.
+    told: (u64, u64),
 }
 
 /// A version that was replaced.
@@ -95,6 +97,8 @@ pub struct Standing {
     pub taken_back: Vec<String>,
     /// It replaced another one a moment ago, which may come back.
     pub on_probation: bool,
+    /// The last new version of it that was not taken, or not kept, by this process.
+    pub setback: Option<Setback>,
 }
 
 impl Chain {
@@ -175,6 +179,7 @@ impl Chain {
             formers: plugins.iter().map(|_| None).collect(),
             workshops,
             watch: Watch::start(plan).map_err(Fault::stop)?,
+            told: (0, 0),
         })
     }
 
@@ -325,6 +330,7 @@ impl Chain {
             saved: link.saved().cloned(),
             taken_back: self.offers.banned(at),
             on_probation: on_probation(at),
+            setback: self.offers.setback(at),
         });
         standing.collect()
     }

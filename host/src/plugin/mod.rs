@@ -36,6 +36,7 @@ pub use error::Error;
 pub use inspect::{Report, inspect, read};
 pub use instance::Saved;
 pub use measures::{Measured, Measures};
+pub use offers::{Setback, SetbackKind};
 pub use sample::Sample;
 pub use sift::Rejected;
 pub use tryout::{Milled, Tried, Tryout};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,38 @@ impl Version {
 /// Versions that take over together, between two batches, by their place in the chain.
 pub(super) type Offer = BTreeMap<usize, Version>;
 
+/// The last new version of a plugin that was not taken, or not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setback {
+    /// What became of it.
+    pub result: SetbackKind,
+    /// SHA-256 of its file, in hexadecimal; none where that could not be read.
+    pub sha256: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// When, in milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+/// What becomes of a new version that is no good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetbackKind {
+    /// It was not put in place.
+    Refused,
+    /// It was, and what it had replaced came back.
+    RolledBack,
+}
+
+impl SetbackKind {
+    /// As metrics and status call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+}
+
 /// Shared by both threads.
 pub(super) struct Offers {
     ready: ArcSwapOption<Offer>,
@@ -56,6 +88,8 @@ struct Known {
     samples: Vec<Sample>,
     /// Names of versions that were taken back, by place, the newest last.
     banned: Vec<Vec<String>>,
+    /// By place.
+    setbacks: Vec<Option<Setback>>,
     /// Places whose files are to be looked at as if they had never been tried.
     again: BTreeSet<usize>,
 }
@@ -102,6 +136,7 @@ impl Offers {
                 at_work,
                 samples: vec![Sample::default(); count],
                 banned: vec![Vec::new(); count],
+                setbacks: vec![None; count],
                 again: BTreeSet::new(),
             }),
         }
@@ -182,11 +217,30 @@ impl Offers {
         std::mem::take(&mut self.known().again)
     }
 
-    /// Notes that a new version at this place was refused.
-    pub(super) fn refuse(&self, at: usize) {
+    /// Notes that a new version at this place was refused, and why.
+    pub(super) fn refuse(&self, at: usize, sha256: Option<&str>, reason: &anyhow::Error) {
+        self.note(at, SetbackKind::Refused, (sha256, format!("{reason:#}")));
         if let Some(count) = self.refused.get(at) {
             count.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    /// Notes what became of a new version at this place, and why.
+    pub(super) fn note(&self, at: usize, result: SetbackKind, (sha256, reason): (Option<&str>, String)) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(slot) = self.known().setbacks.get_mut(at) {
+            *slot = Some(Setback {
+                result,
+                sha256: sha256.map(str::to_owned),
+                reason,
+                time_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            });
+        }
+    }
+
+    /// The last new version at this place that was not taken, or not kept.
+    pub(super) fn setback(&self, at: usize) -> Option<Setback> {
+        self.known().setbacks.get(at).cloned().flatten()
     }
 
     /// How many new versions at this place were refused so far.

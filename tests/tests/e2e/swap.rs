@@ -155,6 +155,47 @@ fn a_plugin_file_that_does_not_load_leaves_the_old_one_at_work() {
     rowmill.terminate().assert_code(0);
 }
 
+#[test]
+fn what_becomes_of_a_new_version_is_in_status_and_metrics_though_no_row_comes() {
+    let component = envelope();
+    let (mut database, mut connector, path) = prepare("told", &component);
+    connector.heartbeat_interval_ms = 0;
+    let rowmill = connector.start_listening();
+    let http = rowmill.http();
+    let own = format!("/api/connectors/{}", connector.name);
+    let plugin = || http.json(&own)["plugins"][0].clone();
+    let swaps = |result: &str| http.metrics().sum("rowmill_plugin_swaps_total", &[&format!("result=\"{result}\"")]);
+    // One row, so that there is something to try new versions with.
+    database.exec("INSERT INTO t VALUES (1)");
+    Kafka::shared().read(&[&connector.topic("t")], 1);
+    let first = plugin()["sha256"].clone();
+    assert!(plugin()["last_setback"].is_null(), "{}", plugin());
+    assert_eq!(
+        (swaps("swapped"), swaps("refused"), swaps("rolled_back")),
+        (Some(0.0), Some(0.0), Some(0.0))
+    );
+    assert_eq!(http.metrics().sum("rowmill_plugin_traps_total", &[]), Some(0.0));
+
+    replace(&path, b"this is no component");
+    let refused = pipeline_tests::until("the reason of a refusal", || {
+        let plugin = plugin();
+        (!plugin["last_setback"].is_null()).then_some(plugin)
+    });
+    let setback = &refused["last_setback"];
+    assert_eq!((&setback["result"], &refused["sha256"]), (&"refused".into(), &first));
+    assert!(setback["reason"].as_str().unwrap().contains("not WebAssembly"), "{setback}");
+    assert!(
+        setback["sha256"].as_str().unwrap().len() == 64 && setback["time_ms"].is_u64(),
+        "{setback}"
+    );
+    pipeline_tests::until("the refusal in the metrics", || (swaps("refused") == Some(1.0)).then_some(()));
+
+    replace(&path, &revised(&component));
+    pipeline_tests::until("the new version in the status", || (plugin()["sha256"] != first).then_some(()));
+    pipeline_tests::until("the swap in the metrics", || (swaps("swapped") == Some(1.0)).then_some(()));
+    rowmill.terminate().assert_code(0);
+}
+
 /// Inserts rows until one comes that this version wrote.
 fn until_version(database: &mut Database, kafka: &Kafka, topic: &str, wanted: &str) {
     pipeline_tests::until(&format!("a message of version {wanted}"), || {

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::plugin::instance::Saved;
 use crate::plugin::line::Pass;
 use crate::plugin::link::Link;
-use crate::plugin::offers::{Offer, Version};
+use crate::plugin::offers::{Offer, SetbackKind, Version};
 use crate::plugin::probation::{Probation, Rate, Verdict};
 use crate::plugin::schemas::Item;
 use crate::plugin::sift::Rejected;
@@ -60,6 +60,16 @@ impl Chain {
         }
         self.offers.put(offer);
         self.take_offer(records)
+    }
+
+    /// Where no batch comes: puts in place what has passed its trial all the same, and says whether there is something new to tell of plugins.
+    ///
+    /// # Errors
+    /// As `flush`.
+    pub fn catch_up(&mut self, records: &mut Deliver<'_>) -> Result<bool, Fault> {
+        self.take_offer(records)?;
+        let swaps = self.swaps();
+        Ok(std::mem::replace(&mut self.told, swaps) != swaps)
     }
 
     /// The batch through the line; through what was replaced a moment ago where that does better. Its records are held back until that is known,
@@ -183,7 +193,7 @@ impl Chain {
             match started {
                 Ok(successor) => successors.push((*at, successor)),
                 Err(error) => {
-                    self.offers.refuse(*at);
+                    self.offers.refuse(*at, Some(&version.loaded.digest), &error);
                     tracing::warn!(plugin = link.name(), kept = link.short_digest(), refused = version.loaded.short_digest(), error = %format_args!("{error:#}"), "new version of a plugin does not start: the old one goes on");
                     return None;
                 }
@@ -218,6 +228,8 @@ impl Chain {
             if let Some(slot) = self.formers.get_mut(*at) {
                 *slot = None;
             }
+            self.offers
+                .note(*at, SetbackKind::RolledBack, (Some(new.digest()), reason.to_owned()));
             self.offers.ban(*at, new.version().name());
         }
         self.offers.set_at_work(self.line.links.iter().map(Link::version).collect());

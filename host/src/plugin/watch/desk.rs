@@ -278,9 +278,15 @@ impl Desk {
     fn refuse(&self, at: usize, version: &Version, (what, error): (&str, &anyhow::Error)) {
         let plugin = version.settings.name.as_str();
         let of_file = what != "configuration";
-        let refused = self.tried.get(at).filter(|_| of_file).and_then(|tried| tried.digest.get(..12));
+        let sha256 = if of_file {
+            self.tried.get(at).map(|tried| tried.digest.as_str())
+        } else {
+            Some(version.loaded.digest.as_str())
+        };
+        let sha256 = sha256.filter(|digest| *digest != UNREADABLE);
+        let refused = sha256.filter(|_| of_file).and_then(|digest| digest.get(..12));
         tracing::warn!(plugin, refused, what, error = %format_args!("{error:#}"), "new version of a plugin is not taken: the old one goes on");
-        self.plan.offers.refuse(at);
+        self.plan.offers.refuse(at, sha256, error);
     }
 }
 
