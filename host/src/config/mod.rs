@@ -24,6 +24,7 @@ use std::path::Path;
 pub use builtins::BUILTINS;
 pub use error::{Error, Finding};
 pub use example::{example, json_schema};
+pub use resolve::{OWN_TOPICS, alike};
 pub use settings::{
     BatchLimits, Compression, Config, Ddl, Limits, OnError, OnLoss, OnPurged, Plugin, PluginOrigin, Secret, Sink, SinkKind, Snapshot,
     Source, SourceKind, Start, TableFilter, TlsMode, Topics, Transactions,

@@ -14,7 +14,7 @@ use super::tally::{Ledger, Tally};
 use crate::batch::{Batch, Records};
 use crate::fault::Fault;
 use crate::metrics::Level;
-use crate::sink::{Commit, Sink};
+use crate::sink::{Commit, Misfit, Sink};
 
 /// How long the stage sleeps without input before it looks for acknowledgements again.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_millis(5);
@@ -142,11 +142,11 @@ impl Outlet<'_> {
         Ok(())
     }
 
-    /// Writes records, but for those of rows of which one is too large: these rows are left out whole.
+    /// Writes records, but for those of rows of which one can never be delivered: these rows are left out whole.
     fn rows(&mut self, records: Vec<Records>, batch: &Batch) -> Result<(), Fault> {
-        let mut refused: BTreeMap<u64, String> = BTreeMap::new();
+        let mut refused: BTreeMap<u64, Misfit> = BTreeMap::new();
         for some in &records {
-            for (i, reason) in self.sink.too_large(some)? {
+            for (i, reason) in self.sink.misfits(some)? {
                 // What is about no row stays, and the sink refuses it.
                 if let Some(sequence) = some.sequence(i) {
                     refused.entry(sequence).or_insert(reason);
@@ -164,10 +164,10 @@ impl Outlet<'_> {
                 self.write(left)?;
             }
         }
-        for (sequence, text) in refused {
+        for (sequence, Misfit { code, text }) in refused {
             let reason = Reason {
                 stage: Stage::Sink,
-                code: "record_too_large".to_owned(),
+                code: code.to_owned(),
                 text,
                 plugin: None,
                 on_error: self.rules.sink,

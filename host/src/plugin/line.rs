@@ -129,6 +129,7 @@ impl Line {
         let rows = item.rows.num_rows();
         let what = || format!("{rows} rows of {database}.{table}, from the transaction at {place} on");
         let Self { links, schemas, routed } = self;
+        routed.beside(pass.known);
         let mut through = Through {
             pass,
             what: &what,

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Int32Type, Schema};
 
 use super::error::{Malformed, malformed};
 use crate::batch::Records;
+use crate::config::{OWN_TOPICS, alike};
 
 /// What all of them begin with: others of this name mean nothing yet, and are refused.
 const PREFIX: &str = "route_";
@@ -25,6 +26,8 @@ const MAX_NAME: usize = 249;
 pub(super) struct Routed {
     names: BTreeSet<Arc<str>>,
     limit: usize,
+    /// Tables' own.
+    own: Arc<BTreeSet<Arc<str>>>,
 }
 
 impl Routed {
@@ -33,7 +36,13 @@ impl Routed {
         Self {
             names: BTreeSet::new(),
             limit,
+            own: Arc::default(),
         }
+    }
+
+    /// Beside these topics, which are tables' own.
+    pub(super) fn beside(&mut self, own: &Arc<BTreeSet<Arc<str>>>) {
+        self.own = Arc::clone(own);
     }
 
     fn admit(&mut self, name: &str) -> Result<(), Malformed> {
@@ -45,6 +54,15 @@ impl Routed {
             let shown: String = name.chars().take(64).collect();
             return Err(malformed!(
                 "{TOPIC} {shown:?}: a topic's name has 1 to {MAX_NAME} of the characters a-z, A-Z, 0-9, dot, underscore and hyphen"
+            ));
+        }
+        if OWN_TOPICS.iter().any(|own| alike(own, name)) {
+            return Err(malformed!("{TOPIC} {name:?}, in which rowmill keeps its own records"));
+        }
+        let mut others = self.own.iter().chain(&self.names);
+        if let Some(other) = others.find(|other| ***other != *name && alike(other, name)) {
+            return Err(malformed!(
+                "{TOPIC} {name:?}, which differs only in '.' and '_' from {other:?}: Kafka takes them for one"
             ));
         }
         if self.names.len() >= self.limit {

@@ -54,6 +54,15 @@ pub struct Commit {
     pub heeded: Vec<String>,
 }
 
+/// Why a record can never be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// `record_too_large`, `no_such_partition`.
+    pub code: &'static str,
+    /// In words.
+    pub text: String,
+}
+
 /// Where records go.
 ///
 /// Contract: `write` keeps order per key. A commit covers every record written before it; its checkpoint is durable only
@@ -67,12 +76,12 @@ pub trait Sink: Send {
     /// `Stop` with the broker's reason, `Retry` where no broker answers.
     fn prepare(&mut self, topics: &[TopicSpec]) -> Result<(), Fault>;
 
-    /// Records that can never be delivered because of their size, by index, each with the reason. What is not among them can be
-    /// written.
+    /// Records that can never be delivered, for their size or their partition, by index, each with the reason. What is not among them can
+    /// be written.
     ///
     /// # Errors
     /// As `write`.
-    fn too_large(&mut self, records: &Records) -> Result<Vec<(usize, String)>, Fault> {
+    fn misfits(&mut self, records: &Records) -> Result<Vec<(usize, Misfit)>, Fault> {
         let _ = records;
         Ok(Vec::new())
     }
@@ -80,7 +89,7 @@ pub trait Sink: Send {
     /// Takes records over, waiting while the sink's bounds are reached.
     ///
     /// # Errors
-    /// `Retry`, `Stop`; `Reject` for a record that can never be delivered (too large).
+    /// `Retry`, `Stop`; `Reject` for a record that can never be delivered (see `misfits`).
     fn write(&mut self, records: Records) -> Result<(), Fault>;
 
     /// Asks for a commit of everything written so far. With transactions it is durable when the call returns.

@@ -1,9 +1,8 @@
 //! Which topic names Kafka allows, and which tables would share a topic.
 
 use super::TopicSpec;
+use crate::config::{OWN_TOPICS, alike};
 
-/// Topics that hold what rowmill itself keeps.
-const OWN: [&str; 2] = [super::kafka::POSITIONS, "rowmill_connectors"];
 /// Kafka's limit.
 const MAX_LENGTH: usize = 249;
 
@@ -39,11 +38,6 @@ pub(super) fn findings(topics: &[TopicSpec]) -> Vec<String> {
     found
 }
 
-/// Whether Kafka takes two names for one: its metrics don't tell `.` from `_`, and brokers refuse to make the second one.
-fn alike(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.replace('.', "_") == b.replace('.', "_")
-}
-
 /// The rule that a name breaks, as the end of a sentence about it.
 fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() {
@@ -55,7 +49,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     if name.len() > MAX_LENGTH {
         return Some("is longer than 249 characters");
     }
-    if OWN.iter().any(|own| alike(own, name)) {
+    if OWN_TOPICS.iter().any(|own| alike(own, name)) {
         return Some("rowmill keeps its own records in");
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -257,3 +257,43 @@ fn a_row_for_a_topic_that_kafka_does_not_have_is_one_rows_fault() {
         letter.headers
     );
 }
+
+#[test]
+fn a_row_for_a_partition_that_its_topic_does_not_have_is_one_rows_fault() {
+    let kafka = Kafka::shared();
+    for on_error in ["dead_letter", "stop"] {
+        let mut database = Server::shared().database("beyond");
+        database.exec("CREATE TABLE t (id INT PRIMARY KEY, shard INT)");
+        let route = "builtin = \"route\"\nconfig = { partition_column = \"shard\" }";
+        let mut connector = connector(&mut database, &kafka, "t", &[route, "builtin = \"flat-json\""]);
+        connector
+            .sink
+            .push_str(&format!("\npartitions_with_key = 2\non_error = \"{on_error}\""));
+        database.exec("INSERT INTO t VALUES (1, 0), (2, 1), (3, 2), (4, 99), (5, NULL)");
+        let running = connector.start();
+        let (own, letters) = (connector.topic("t"), connector.topic("dead_letters"));
+        if on_error == "stop" {
+            let ended = running.wait();
+            ended.assert_code(1);
+            let reason = ended.reason();
+            assert!(
+                reason.contains("for partition 2 of topic") && reason.contains("which has 2, from 0 on"),
+                "{reason}"
+            );
+            continue;
+        }
+        let told = kafka.read(&[&own, &letters], 5);
+        running.terminate().assert_code(0);
+        let keys = |topic: &str| {
+            let mut keys: Vec<_> = told.iter().filter(|message| message.topic == topic).map(key).collect();
+            keys.sort_unstable();
+            keys
+        };
+        assert_eq!(keys(&own), [r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":5}"#]);
+        assert_eq!(keys(&letters), [r#"{"id":3}"#, r#"{"id":4}"#]);
+        for letter in told.iter().filter(|message| message.topic == letters) {
+            let has = |name: &str, value: &str| letter.headers.contains(&(name.to_owned(), value.to_owned()));
+            assert!(has("stage", "sink") && has("code", "no_such_partition"), "{:?}", letter.headers);
+        }
+    }
+}

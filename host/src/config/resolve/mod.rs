@@ -4,6 +4,8 @@ mod plugins;
 mod sink;
 mod source;
 
+pub use sink::{OWN_TOPICS, alike};
+
 use std::path::PathBuf;
 
 use super::error::Finding;

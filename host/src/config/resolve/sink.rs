@@ -9,7 +9,7 @@ use crate::config::settings::{Compression, Secret, Sink, SinkKind, TableFilter, 
 const MAX_TOPIC_CHARACTERS: usize = 249;
 
 /// Topics that hold what rowmill itself keeps.
-const OWN: [&str; 2] = ["rowmill_positions", "rowmill_connectors"];
+pub const OWN_TOPICS: [&str; 2] = ["rowmill_positions", "rowmill_connectors"];
 
 /// librdkafka properties that delivery depends on, and what to write instead.
 const REFUSED: [(&str, &str); 24] = [
@@ -192,7 +192,7 @@ fn check_tables(reader: &mut Reader<'_>, topics: &Topics, tables: &TableFilter) 
                 "shorten sink.topic_prefix",
             );
         }
-        if OWN.iter().any(|own| alike(own, &topic)) {
+        if OWN_TOPICS.iter().any(|own| alike(own, &topic)) {
             reader.refuse(
                 "source.tables",
                 format!("the topic of {table} would be {topic:?}, in which rowmill keeps its own records"),
@@ -217,7 +217,7 @@ fn check_tables(reader: &mut Reader<'_>, topics: &Topics, tables: &TableFilter) 
 }
 
 /// Whether Kafka takes two names for one: its metrics don't tell `.` from `_`, and brokers refuse to make the second one.
-fn alike(a: &str, b: &str) -> bool {
+pub fn alike(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.replace('.', "_") == b.replace('.', "_")
 }
 
@@ -238,7 +238,7 @@ fn dead_letter_topic(reader: &mut Reader<'_>, topics: &Topics, name: &str, table
             "the name of a topic, in which {prefix} and {name} may stand",
         );
     }
-    if OWN.iter().any(|own| alike(own, &topic)) {
+    if OWN_TOPICS.iter().any(|own| alike(own, &topic)) {
         reader.refuse(
             "sink.dead_letter_topic",
             format!("rowmill keeps its own records in {topic}"),

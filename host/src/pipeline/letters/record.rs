@@ -36,7 +36,7 @@ pub(super) enum Extent {
 pub(in crate::pipeline) fn send(sink: &mut dyn Sink, letter: &Letter, rules: &Rules) -> Result<(), Fault> {
     for extent in [Extent::All, Extent::Readable, Extent::Short] {
         let records = letter.record(rules, extent);
-        if sink.too_large(&records)?.is_empty() {
+        if sink.misfits(&records)?.is_empty() {
             return sink.write(records);
         }
     }

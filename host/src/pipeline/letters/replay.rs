@@ -152,8 +152,8 @@ impl<'a> Again<'a> {
             return Ok(Err(text));
         }
         for some in &records {
-            if let Some((_, reason)) = self.sink.too_large(some)?.into_iter().next() {
-                return Ok(Err(reason));
+            if let Some((_, misfit)) = self.sink.misfits(some)?.into_iter().next() {
+                return Ok(Err(misfit.text));
             }
         }
         Ok(Ok(records))

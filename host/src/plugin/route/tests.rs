@@ -110,6 +110,18 @@ fn what_kafka_would_not_take_is_refused_by_name() {
     for name in ["", ".", "..", "white space", "ümlaut", &"x".repeat(250)] {
         assert!(topic(name).contains("a topic's name has"), "{name}");
     }
+    // What rowmill keeps in its own topics no row may overwrite.
+    for name in ["rowmill_positions", "rowmill.positions", "rowmill_connectors"] {
+        assert!(topic(name).contains("keeps its own records"), "{name}");
+    }
+    let alike: ArrayRef = Arc::new(StringArray::from(vec!["eu.a", "eu_a"]));
+    assert!(refused(&rows(vec![("route_topic", alike)])).contains("differs only in '.' and '_'"));
+    let mut beside = Routed::new(2);
+    beside.beside(&Arc::new([Arc::from("mysql_t")].into()));
+    for (name, is_taken) in [("mysql_t", true), ("mysql.t", false)] {
+        let batch = rows(vec![("route_topic", Arc::new(StringArray::from(vec![name])))]);
+        assert_eq!(Routes::of(&batch).unwrap().check(&mut beside).is_ok(), is_taken, "{name}");
+    }
     let many: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "c"]));
     assert!(refused(&rows(vec![("route_topic", many)])).contains("\"c\": limits.routed_topics = 2 are taken"));
     let below: ArrayRef = Arc::new(Int32Array::from(vec![-1]));

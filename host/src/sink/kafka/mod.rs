@@ -41,7 +41,7 @@ use self::sizes::Sizes;
 use self::stall::Stall;
 use self::topics::Existing;
 use self::transactions::Mode;
-use super::{Commit, Finding, Sink, TopicSpec, names};
+use super::{Commit, Finding, Misfit, Sink, TopicSpec, names};
 use crate::batch::Records;
 use crate::config::{Config, Transactions};
 use crate::fault::Fault;
@@ -318,10 +318,10 @@ impl Sink for KafkaSink {
         self.positions_topic().map(drop)
     }
 
-    fn too_large(&mut self, records: &Records) -> Result<Vec<(usize, String)>, Fault> {
+    fn misfits(&mut self, records: &Records) -> Result<Vec<(usize, Misfit)>, Fault> {
         self.healthy()?;
         let routes = self.routes_of(records)?;
-        Ok(self.find_too_large(records, &routes))
+        self.find_misfits(records, &routes)
     }
 
     fn write(&mut self, records: Records) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use super::{KafkaSink, Sink};
 use crate::batch::Records;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::sink::TopicSpec;
+use crate::sink::{Misfit, TopicSpec};
 
 /// Sends records beside a running connector. Whoever connects later takes over: what the former one has not committed is gone.
 pub struct Resend(KafkaSink);
@@ -27,12 +27,12 @@ impl Resend {
         Ok(Self(sink))
     }
 
-    /// See `Sink::too_large`.
+    /// See `Sink::misfits`.
     ///
     /// # Errors
     /// As there.
-    pub fn too_large(&mut self, records: &Records) -> Result<Vec<(usize, String)>, Fault> {
-        self.0.too_large(records)
+    pub fn misfits(&mut self, records: &Records) -> Result<Vec<(usize, Misfit)>, Fault> {
+        self.0.misfits(records)
     }
 
     /// See `Sink::write`.

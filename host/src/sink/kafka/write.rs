@@ -11,6 +11,7 @@ use super::{KafkaSink, LOOK, Route};
 use crate::batch::Records;
 use crate::failpoint::{Point, reach};
 use crate::fault::Fault;
+use crate::sink::Misfit;
 
 /// Bytes that a record may need in a record batch beside key, value and headers.
 const RECORD_OVERHEAD: usize = 40;
@@ -26,8 +27,8 @@ impl KafkaSink {
             return Ok(());
         }
         let routes = self.routes_of(&records)?;
-        if let Some((_, text)) = self.find_too_large(&records, &routes).into_iter().next() {
-            return Err(Fault::reject(anyhow::Error::msg(text)));
+        if let Some((_, misfit)) = self.find_misfits(&records, &routes)?.into_iter().next() {
+            return Err(Fault::reject(anyhow::Error::msg(misfit.text)));
         }
         let cost = records.data.capacity() + records.len() * MESSAGE_OVERHEAD;
         self.make_room(cost)?;
@@ -92,8 +93,43 @@ impl KafkaSink {
         }
     }
 
-    /// Records that the client or their topic would refuse for their size, each with the reason.
-    pub(super) fn find_too_large(&self, records: &Records, routes: &[Option<Route>]) -> Vec<(usize, String)> {
+    /// Records that the client or their topic would refuse, each with the reason.
+    ///
+    /// # Errors
+    /// Where a partition is not known, and no broker tells whether it is there by now.
+    pub(super) fn find_misfits(&mut self, records: &Records, routes: &[Option<Route>]) -> Result<Vec<(usize, Misfit)>, Fault> {
+        let mut found = self.find_too_large(records, routes);
+        let is_beyond = |(i, partition): &(usize, &i32)| {
+            // Most leave it to the host.
+            **partition >= 0 && route(records, routes, *i).is_some_and(|route| **partition >= route.partitions)
+        };
+        let beyond: Vec<(usize, &i32)> = records.partitions.iter().enumerate().filter(is_beyond).collect();
+        if beyond.is_empty() {
+            return Ok(found);
+        }
+        // The topic may have got more of them since it was looked at.
+        self.existing = super::topics::existing(&mut self.producer, &self.config.sink.brokers)?;
+        for (i, partition) in beyond {
+            let topic = topic_name(records, i);
+            match self.existing.get(topic) {
+                Some(count) if partition >= count => found.push((
+                    i,
+                    Misfit {
+                        code: "no_such_partition",
+                        text: format!(
+                            "a record for partition {partition} of topic {topic:?}, which has {count}, from 0 on: \
+                             add partitions to the topic, or have the plugin that chose it choose another one"
+                        ),
+                    },
+                )),
+                // What the client does not know yet it asks for.
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    fn find_too_large(&self, records: &Records, routes: &[Option<Route>]) -> Vec<(usize, Misfit)> {
         // Keys and values of all records together are mostly smaller than one record may be.
         if self.fits_everywhere(records.data.len() + records.header_data.len() + 10 * records.header_bounds.len() + RECORD_OVERHEAD) {
             return Vec::new();
@@ -116,7 +152,13 @@ impl KafkaSink {
                     "a record of {size} bytes for topic {topic:?} is larger than {bound}; \
                      raise `message.max.bytes` in sink.properties and `max.message.bytes` of the topic"
                 );
-                found.push((i, text));
+                found.push((
+                    i,
+                    Misfit {
+                        code: "record_too_large",
+                        text,
+                    },
+                ));
             }
         }
         found
