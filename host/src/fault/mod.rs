@@ -30,6 +30,13 @@ impl Fault {
         Self::Stop(error.into())
     }
 
+    /// The error alone, where it is told on: a fault's own text has its error's in it already.
+    pub fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Retry(error) | Self::Reject(error) | Self::Stop(error) => error,
+        }
+    }
+
     /// The same fault with what was tried before its text.
     #[must_use]
     pub fn context(self, tried: impl std::fmt::Display + Send + Sync + 'static) -> Self {

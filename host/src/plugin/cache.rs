@@ -110,7 +110,14 @@ fn prune(dir: &Path) -> std::io::Result<()> {
 }
 
 fn compile(engine: &Engine, wasm: &[u8]) -> anyhow::Result<Component> {
-    Component::from_binary(engine, wasm).map_err(|error| anyhow::Error::from(error).context("compile it"))
+    Component::from_binary(engine, wasm).map_err(|error| {
+        let error = anyhow::Error::from(error);
+        // There is no kind for it.
+        let is_room = format!("{error:#}").contains("pooling allocator");
+        let help = "it begins with more memory, tables or instances than it may have; `memory` of its [[plugin]] (`--memory` of the command) says how much";
+        let error = if is_room { error.context(help) } else { error };
+        error.context("compile it")
+    })
 }
 
 fn prepare(dir: &Path) -> anyhow::Result<()> {

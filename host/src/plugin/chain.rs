@@ -354,6 +354,14 @@ impl Chain {
             }
             if let Some(found) = found
                 && self.offers.is_banned(at, &link.version())
+                && found.sha256 == link.digest()
+            {
+                tracing::warn!(
+                    plugin = link.name(),
+                    "the connector's file has a configuration of this plugin that was taken back: the one before is not kept, so it is at work again"
+                );
+            } else if let Some(found) = found
+                && self.offers.is_banned(at, &link.version())
             {
                 *link = former_link(link, self.workshops.get(at), &found.sha256).map_err(Fault::stop)?;
             }

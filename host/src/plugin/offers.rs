@@ -38,6 +38,26 @@ impl Version {
     pub(super) fn name(&self) -> String {
         hex(&Sha256::digest(format!("{} {}", self.loaded.digest, self.settings.config)))
     }
+
+    /// What of `new` is new, in words; nothing where it is the same.
+    pub(super) fn changes(&self, new: &Self) -> Option<&'static str> {
+        match (self.loaded.digest == new.loaded.digest, same(&self.settings, &new.settings)) {
+            (true, true) => None,
+            (false, true) => Some("file"),
+            (true, false) => Some("configuration"),
+            (false, false) => Some(BOTH),
+        }
+    }
+}
+
+/// Of a version of which all is new.
+pub(super) const BOTH: &str = "file and configuration";
+
+/// Whether two plugins have the same settings.
+pub(super) fn same(one: &config::Plugin, other: &config::Plugin) -> bool {
+    let tables = |plugin: &config::Plugin| plugin.tables.as_ref().map(|tables| tables.as_str().to_owned());
+    let bounds = |plugin: &config::Plugin| (plugin.memory, plugin.call_timeout, plugin.log_lines, plugin.state, plugin.instances);
+    one.config == other.config && bounds(one) == bounds(other) && one.on_error == other.on_error && tables(one) == tables(other)
 }
 
 /// Versions that take over together, between two batches, by their place in the chain.

@@ -83,12 +83,16 @@ fn lately(offers: &Offers, offer: &Offer) -> anyhow::Result<()> {
         most: *most,
         moment: *moment,
     };
-    let once = made(&mut line, &pass, (item, first)).context("process a batch that came lately, on trial")?;
+    let once = made(&mut line, &pass, (item, first))
+        .map_err(Fault::into_error)
+        .context("process a batch that came lately, on trial")?;
     // What keeps state answers by it, as it says.
     if line.links.iter().skip(first).any(Link::is_stateful) {
         return Ok(());
     }
-    let again = made(&mut line, &pass, (item, first)).context("process a batch that came lately once more, on trial")?;
+    let again = made(&mut line, &pass, (item, first))
+        .map_err(Fault::into_error)
+        .context("process a batch that came lately once more, on trial")?;
     if once != again {
         let plugins: Vec<&str> = offer.values().map(|version| version.settings.name.as_str()).collect();
         tracing::warn!(

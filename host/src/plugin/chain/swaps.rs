@@ -170,7 +170,8 @@ impl Chain {
                     *slot = Some(Former::Ready(successor.version()));
                 }
                 let (old, new) = (successor.short_digest(), link.short_digest());
-                tracing::info!(plugin = link.name(), old, new, version = %link.description.version, from_seq = self.moment.seed, pause_us, "plugin swapped");
+                let what = successor.version().changes(&link.version()).unwrap_or("nothing");
+                tracing::info!(plugin = link.name(), what, old, new, version = %link.description.version, from_seq = self.moment.seed, pause_us, "plugin swapped");
             }
         }
         // What former transforms made of tables comes no more.

@@ -116,6 +116,19 @@ fn what_is_no_plugin_is_called_by_its_name() {
     assert!(text.contains("read ") && text.contains("missing.wasm"), "{text}");
 }
 
+#[test]
+fn a_plugin_that_begins_with_more_memory_than_it_may_have_is_told_which_key_says_so() {
+    let lab = Lab::new();
+    let path = lab.put("probe.wasm", &guests::probe('A'));
+    let mut settings = plugin(&path, "echo");
+    settings.memory = 1 << 20;
+    let text = stopped(lab.chain(&[settings]));
+    assert!(
+        text.contains("more memory") && text.contains("`memory` of its [[plugin]]"),
+        "{text}"
+    );
+}
+
 /// A component that does nothing but import an empty instance of this name.
 fn component_importing(name: &str) -> Vec<u8> {
     let mut component = vec![0, b'a', b's', b'm', 0x0d, 0, 1, 0];

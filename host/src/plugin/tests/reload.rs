@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{LIMITS, Lab, batch, guests, plugin, run};
 use crate::config::OnError;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, SetbackKind};
 
 /// Runs batches of ten rows until `until` says that it saw enough; values of each batch.
 fn load(chain: &mut Chain, mut until: impl FnMut(&Chain, &[String]) -> bool) -> Vec<Vec<String>> {
@@ -120,6 +120,30 @@ fn a_version_that_stops_at_a_batch_is_taken_back_instead_of_the_connector_stoppi
     });
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 10 * all.len());
     assert_eq!(rolled_back(&mut chain), 1);
+}
+
+#[test]
+fn what_is_refused_and_what_is_taken_back_says_why_once() {
+    let lab = Lab::new();
+    let path = lab.put("probe.wasm", &guests::probe('A'));
+    for (task, result, words) in [
+        ("trap-if-b", SetbackKind::Refused, "failed twice"),
+        ("refuse-third-if-b", SetbackKind::RolledBack, "refused-by-b"),
+    ] {
+        lab.put("probe.wasm", &guests::probe('A'));
+        let mut chain = lab.chain(&[plugin(&path, task)]).unwrap();
+        run(&mut chain, &batch(1, &[1])).unwrap();
+        lab.put("probe.wasm", &guests::probe('B'));
+        load(&mut chain, |chain, _| chain.standing()[0].setback.is_some());
+        let setback = chain.standing()[0].setback.clone().unwrap();
+        assert_eq!(
+            (setback.result, setback.reason.matches(words).count()),
+            (result, 1),
+            "{}",
+            setback.reason
+        );
+        assert_ne!(setback.sha256.as_deref(), chain.digests().next());
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::Plan;
 use crate::config::{self, Plugin, PluginOrigin};
 use crate::plugin::cache::hex;
 use crate::plugin::contents;
-use crate::plugin::offers::{Offer, Version};
+use crate::plugin::offers::{BOTH, Offer, Version, same};
 use crate::plugin::trial::rehearse;
 use crate::plugin::workshop::Loaded;
 
@@ -163,7 +163,7 @@ impl Desk {
             Ok(()) => new.settings = settings,
             Err(error) => self.refuse(at, version, ("configuration", &error)),
         }
-        changes(version, &new).map(|_| new)
+        version.changes(&new).map(|_| new)
     }
 
     fn load(&self, at: usize, version: &Version, wasm: Option<anyhow::Result<Vec<u8>>>) -> anyhow::Result<Arc<Loaded>> {
@@ -228,7 +228,7 @@ impl Desk {
                 Some(error) => Err(error),
                 None => self.propose(&Offer::from([(at, new.clone())])),
             };
-            let (Err(error), Some(what)) = (failed, changes(version, &new)) else {
+            let (Err(error), Some(what)) = (failed, version.changes(&new)) else {
                 continue;
             };
             // One that needs the other comes with it or after it; what does not, need not wait.
@@ -290,18 +290,6 @@ impl Desk {
     }
 }
 
-const BOTH: &str = "file and configuration";
-
-/// What of a version is new, in words; nothing where it is the same.
-fn changes(old: &Version, new: &Version) -> Option<&'static str> {
-    match (old.loaded.digest == new.loaded.digest, same(&old.settings, &new.settings)) {
-        (true, true) => None,
-        (false, true) => Some("file"),
-        (true, false) => Some("configuration"),
-        (false, false) => Some(BOTH),
-    }
-}
-
 fn path(version: &Version) -> Option<&PathBuf> {
     match &version.settings.origin {
         PluginOrigin::File(path) => Some(path),
@@ -311,11 +299,4 @@ fn path(version: &Version) -> Option<&PathBuf> {
 
 fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-/// Whether two plugins have the same settings.
-fn same(one: &Plugin, other: &Plugin) -> bool {
-    let tables = |plugin: &Plugin| plugin.tables.as_ref().map(|tables| tables.as_str().to_owned());
-    let bounds = |plugin: &Plugin| (plugin.memory, plugin.call_timeout, plugin.log_lines, plugin.state, plugin.instances);
-    one.config == other.config && bounds(one) == bounds(other) && one.on_error == other.on_error && tables(one) == tables(other)
 }
