@@ -72,7 +72,6 @@ impl Page<'_> {
             other,
         };
         key.check()?;
-        let old = old.filter(|old| old.any_changed(row, side));
         let images = side.worst(row) + old.map_or(0, |old| old.worst(row));
         let worst = parts.constant_bytes + key.worst() + images + times.text().length();
         let part = |i: usize| fragments.get(i);
@@ -86,6 +85,10 @@ impl Page<'_> {
                 Some(old) => old.write_changed(cursor.raw(b"[{"), row, side, zone).raw(b"}]"),
                 None => null(cursor),
             };
+            let cursor = parts.promoted.iter().fold(cursor, |cursor, code| {
+                let number = if side.is_high(row, code.column) { code.larger } else { code.code };
+                cursor.fragment(part(code.before)).signed(number)
+            });
             let cursor = cursor.fragment(part(parts.to_ts)).signed(*now);
             (cursor.raw(b",\"type\":\"").raw(verb.as_bytes()).raw(b"\"}"), key)
         });

@@ -20,7 +20,9 @@ pub struct Parts {
     /// From the value of `gtid` to that of `id`, and from that to that of `old`.
     pub(crate) to_id: usize,
     pub(crate) to_old: usize,
-    /// From the value of `old` to that of `ts`.
+    /// Types by their numbers, from the value of `old` to each one that depends on its value.
+    pub(crate) promoted: Vec<Promoted>,
+    /// From the last of those to the value of `ts`.
     pub(crate) to_ts: usize,
     /// `}`.
     pub(crate) brace: usize,
@@ -30,6 +32,18 @@ pub struct Parts {
     pub(crate) key: Vec<(usize, usize)>,
     /// Bytes that all constant parts of a record may take.
     pub(crate) constant_bytes: usize,
+}
+
+/// An unsigned column, whose type is the next larger one where the value would not fit into the signed one.
+#[derive(Debug)]
+pub(crate) struct Promoted {
+    /// What stands before the number.
+    pub(crate) before: usize,
+    /// The column.
+    pub(crate) column: usize,
+    /// Its type, and the larger one.
+    pub(crate) code: i64,
+    pub(crate) larger: i64,
 }
 
 /// Prepares for a schema.
@@ -43,9 +57,9 @@ pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Table, Error> {
         format!("{{{}}}", members.collect::<Vec<_>>().join(","))
     };
     let types = object(&|field| quoted(&mysql_type(field)));
-    let codes = object(&|field| code(field).to_string());
-    let key = schema.key.iter().filter_map(|ordinal| schema.columns.get(*ordinal));
-    let key: Vec<_> = key.map(|field| quoted(&field.name)).collect();
+    // In the table's order, which need not be that of the key.
+    let key = schema.columns.iter().enumerate().filter(|(i, _)| schema.key.contains(i));
+    let key: Vec<_> = key.map(|(_, field)| quoted(&field.name)).collect();
     let key = if key.is_empty() {
         "null".to_owned()
     } else {
@@ -53,13 +67,13 @@ pub(crate) fn open(options: &Options, schema: &Schema) -> Result<Table, Error> {
     };
     let to_es = format!("}}],\"database\":{},\"es\":", quoted(&schema.database));
     let to_old = format!(",\"isDdl\":false,\"mysqlType\":{types},\"old\":");
-    let to_ts = format!(
-        ",\"pkNames\":{key},\"sql\":\"\",\"sqlType\":{codes},\"table\":{},\"ts\":",
-        quoted(&schema.table)
-    );
+    let (promoted, codes) = sql_types(schema, &mut fragments, format!(",\"pkNames\":{key},\"sql\":\"\",\"sqlType\":{{"));
+    let to_ts = format!("{codes}}},\"table\":{},\"ts\":", quoted(&schema.table));
+    let code_bytes: usize = promoted.iter().map(|code| fragments.get(code.before).length() + 4).sum();
     let parts = Parts {
         head: fragments.push(b"{\"data\":[{"),
-        constant_bytes: to_es.len() + to_old.len() + to_ts.len() + 512,
+        constant_bytes: to_es.len() + to_old.len() + code_bytes + to_ts.len() + 512,
+        promoted,
         to_es: fragments.push(to_es.as_bytes()),
         to_id: fragments.push(b",\"id\":"),
         to_old: fragments.push(to_old.as_bytes()),
@@ -89,6 +103,44 @@ fn mysql_type(field: &Field) -> String {
     }
     let labels = field.labels.iter().map(|label| format!("'{}'", label.replace('\'', "''")));
     format!("{}({})", field.mysql_type, labels.collect::<Vec<_>>().join(","))
+}
+
+/// The members of `sqlType`: those of unsigned columns one by one, and what stands behind the last of them. `head` stands before the first.
+fn sql_types(schema: &Schema, fragments: &mut Fragments, head: String) -> (Vec<Promoted>, String) {
+    let (mut promoted, mut text) = (Vec::new(), head);
+    for (column, field) in schema.columns.iter().enumerate() {
+        let comma = if column == 0 { "" } else { "," };
+        text += &format!("{comma}{}:", quoted(&field.name));
+        let code = code(field);
+        match larger(field) {
+            Some(larger) => {
+                let before = fragments.push(text.as_bytes());
+                text.clear();
+                promoted.push(Promoted {
+                    before,
+                    column,
+                    code: code.into(),
+                    larger,
+                });
+            }
+            None => text += &code.to_string(),
+        }
+    }
+    (promoted, text)
+}
+
+/// The number of the next larger type of an unsigned one; MEDIUMINT has room enough in its own.
+fn larger(field: &Field) -> Option<i64> {
+    if field.kind != Kind::Int || !field.mysql_type.contains("unsigned") {
+        return None;
+    }
+    match field.mysql_type.split(['(', ' ']).next()? {
+        "tinyint" => Some(5),
+        "smallint" => Some(4),
+        "int" => Some(-5),
+        "bigint" => Some(3),
+        _ => None,
+    }
 }
 
 /// The number that `java.sql.Types` has for what Canal makes of a column.
@@ -123,6 +175,9 @@ fn form(field: &Field, options: &Options, fragments: &mut Fragments) -> Form {
     match field.kind {
         Kind::Enum | Kind::Set if options.label == EnumForm::Index => Form::Integer,
         Kind::Bit => Form::BitNumber,
+        Kind::Year => Form::Year,
+        Kind::Float => Form::JavaFloat,
+        Kind::Double => Form::JavaDouble,
         Kind::Timestamp => Form::Local { fsp: field.fsp },
         Kind::Binary => Form::Bytes(Binary::Latin1),
         _ => plain_form(field, fragments),

@@ -55,7 +55,7 @@ fn each_operation_is_one_message_with_its_members_in_the_order_of_their_names() 
         [
             message(r#"{"id":"1","name":"a"}"#, 0, "null", "INSERT"),
             message(r#"{"id":"1","name":"b"}"#, 1, r#"[{"name":"a"}]"#, "UPDATE"),
-            message(r#"{"id":"1","name":"b"}"#, 2, "null", "UPDATE"),
+            message(r#"{"id":"1","name":"b"}"#, 2, "[{}]", "UPDATE"),
             message(r#"{"id":"1","name":"b"}"#, 3, "null", "DELETE"),
         ]
     );
@@ -75,7 +75,9 @@ fn values_are_texts_or_null() {
         ),
         ("{}", "tinyint(1)", &[], Value::Int(1), r#""1""#),
         ("{}", "bit(1)", &[], Value::Bool(true), r#""1""#),
-        ("{}", "double", &[], Value::Double(1.5), r#""1.5""#),
+        ("{}", "double", &[], Value::Double(3.0), r#""3.0""#),
+        ("{}", "double", &[], Value::Double(-1.5e10), r#""-1.5E10""#),
+        ("{}", "year", &[], Value::Int(0), r#""0000""#),
         (
             "{}",
             "decimal(65,30)",
@@ -153,6 +155,29 @@ fn types_are_named_in_mysqls_way_and_in_javas() {
         serde_json::json!({"a":-6,"b":4,"c":2005,"d":2004,"e":93,"f":3,"g":1,"h":12})
     );
     assert_eq!(whole["pkNames"], serde_json::Value::Null);
+}
+
+#[test]
+fn the_type_of_an_unsigned_number_is_as_large_as_its_value() {
+    let shape = Shape::new("d", "t")
+        .column("a", "tinyint unsigned", &[])
+        .column("b", "smallint unsigned", &[])
+        .column("c", "mediumint unsigned", &[])
+        .column("d", "int unsigned", &[])
+        .column("e", "bigint unsigned", &[])
+        .key(&[4, 1]);
+    let whole = |row: [i128; 5]| -> serde_json::Value {
+        let rows = Rows::new(&shape).insert(row.map(Value::Int).to_vec());
+        serde_json::from_str(&encode("{}", &rows)[0].value_text()).unwrap()
+    };
+    let low = whole([127, 32_767, 8_388_607, 2_147_483_647, i64::MAX.into()]);
+    assert_eq!(low["sqlType"], serde_json::json!({"a":-6,"b":5,"c":4,"d":4,"e":-5}));
+    let high = whole([128, 32_768, 8_388_608, 2_147_483_648, 1 << 63]);
+    assert_eq!(high["sqlType"], serde_json::json!({"a":5,"b":4,"c":4,"d":-5,"e":3}));
+    assert_eq!(high["pkNames"], serde_json::json!(["b", "e"]), "the table's order, not the key's");
+    let rows = Rows::new(&shape).insert(vec![Value::Null, Value::Int(1), Value::Null, Value::Null, Value::Int(1)]);
+    let text = encode("{}", &rows)[0].value_text();
+    assert!(text.contains(r#""sqlType":{"a":-6,"b":5,"c":4,"d":4,"e":-5}"#), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A column's form, and its schema as Kafka Connect's JSON converter writes it.
 
-use rowmill_json::{Binary, Form, SHORTEST, labels, labels_within, quoted};
+use rowmill_json::{Binary, Form, SHORTEST, is_geometry, labels, labels_within, quoted};
 use rowmill_sdk::json::Fragments;
 use rowmill_sdk::{Field, Kind};
 
@@ -72,6 +72,7 @@ pub(crate) fn column(field: &Field, options: &Options, fragments: &mut Fragments
             Form::Instant { fsp: field.fsp },
             Connect::named("string", "io.debezium.time.ZonedTimestamp"),
         ),
+        Kind::String if field.mysql_type == "uuid" => (Form::Text, Connect::named("string", "io.debezium.data.Uuid")),
         Kind::String => (Form::Text, Connect::plain("string")),
         Kind::Json => (Form::Compact, Connect::named("string", "io.debezium.data.Json")),
         Kind::Binary => binary(field, options),
@@ -184,7 +185,7 @@ fn binary(field: &Field, options: &Options) -> (Form, Connect) {
                 parameters: Vec::new(),
             },
         ),
-        "geometry" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon" | "geomcollection" => (
+        _ if is_geometry(field) => (
             Form::Geometry,
             Connect {
                 kind: "struct",

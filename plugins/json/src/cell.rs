@@ -5,7 +5,7 @@ use rowmill_sdk::{Bits, Bytes, Column, Error, Fixed, Values};
 
 use crate::form::{Binary, Form};
 use crate::zone::Zone;
-use crate::{calendar, wide};
+use crate::{calendar, wide, wkt};
 
 /// Values, ready to be written.
 #[derive(Clone, Copy)]
@@ -24,6 +24,9 @@ pub(crate) enum Cell<'a> {
     BitBytes(Fixed<'a, 8>, u8),
     F32(Fixed<'a, 4>),
     F64(Fixed<'a, 8>),
+    JavaF32(Fixed<'a, 4>),
+    JavaF64(Fixed<'a, 8>),
+    Year(Fixed<'a, 2>),
     Decimal(Fixed<'a, 16>, u8),
     QuotedDecimal(Fixed<'a, 16>, u8),
     WideDecimal(Fixed<'a, 32>, u8, bool),
@@ -47,6 +50,7 @@ pub(crate) enum Cell<'a> {
     Compact(Bytes<'a>),
     Binary(Bytes<'a>, Binary),
     Geometry(Bytes<'a>, bool),
+    WellKnownText(Bytes<'a>),
     Vector(Bytes<'a>),
     /// Index and the fragment of label 0.
     Label(Fixed<'a, 2>, usize),
@@ -72,6 +76,7 @@ impl<'a> Cell<'a> {
             (Form::Bytes(binary), Values::Bytes(bytes)) => Self::Binary(bytes, binary),
             (Form::Geometry, Values::Bytes(bytes)) => Self::Geometry(wide::geometries(bytes, column)?, false),
             (Form::Point, Values::Bytes(bytes)) => Self::Geometry(wide::points(bytes, column)?, true),
+            (Form::WellKnownText, Values::Bytes(bytes)) => Self::WellKnownText(wkt::geometries(bytes, column)?),
             (Form::Vector, Values::Bytes(bytes)) => Self::Vector(bytes),
             (Form::Label { first, .. }, Values::UInt16(values)) => Self::Label(values, first),
             (Form::Labels { first, .. }, Values::UInt64(values)) => Self::Labels(values, first),
@@ -110,6 +115,9 @@ impl<'a> Cell<'a> {
             (Form::Rounded, Values::UInt64(values)) => Self::RoundedU64(values),
             (Form::QuotedInteger, Values::UInt64(values)) => Self::QuotedU64(values),
             (Form::Signed, Values::UInt64(values)) => Self::U64(values),
+            (Form::JavaFloat, Values::Float32(values)) => Self::JavaF32(values),
+            (Form::JavaDouble, Values::Float64(values)) => Self::JavaF64(values),
+            (Form::Year, Values::UInt16(values)) => Self::Year(values),
             _ => return None,
         })
     }
@@ -157,7 +165,16 @@ impl<'a> Cell<'a> {
         let label = |i: usize| fragments.get(i).length();
         match (self, form) {
             _ if self.varying().is_some() => 4,
-            (Self::F32(_) | Self::F64(_) | Self::Rounded(..) | Self::WideRounded(..) | Self::RoundedU64(_), _) => FLOAT_BYTES,
+            (
+                Self::F32(_)
+                | Self::F64(_)
+                | Self::JavaF32(_)
+                | Self::JavaF64(_)
+                | Self::Rounded(..)
+                | Self::WideRounded(..)
+                | Self::RoundedU64(_),
+                _,
+            ) => FLOAT_BYTES,
             (Self::Decimal(..) | Self::QuotedDecimal(..) | Self::WideDecimal(..) | Self::Unscaled(_) | Self::WideUnscaled(_), _) => {
                 DECIMAL_BYTES
             }
@@ -188,6 +205,7 @@ impl<'a> Cell<'a> {
             Self::Binary(bytes, Binary::Hex) => Some((*bytes, Growth::Doubled)),
             Self::Binary(bytes, Binary::Latin1) => Some((*bytes, Growth::Sixfold)),
             Self::Geometry(bytes, _) => Some((*bytes, Growth::Geometry)),
+            Self::WellKnownText(bytes) => Some((*bytes, Growth::WellKnownText)),
             Self::Vector(bytes) => Some((*bytes, Growth::Floats)),
             _ => None,
         }
@@ -300,6 +318,10 @@ impl<'a> Cell<'a> {
             Self::Binary(bytes, Binary::Latin1) => wide::latin1(cursor, bytes.get(row)),
             Self::Geometry(bytes, point) => wide::geometry(cursor, bytes.get(row), point),
             Self::Vector(bytes) => wide::vector(cursor, bytes.get(row)),
+            Self::WellKnownText(bytes) => cursor.byte(b'"').raw(&wkt::text(bytes.get(row)).unwrap_or_default()).byte(b'"'),
+            Self::JavaF32(values) => wide::java_float(cursor, values.f32(row)),
+            Self::JavaF64(values) => wide::java_double(cursor, values.f64(row)),
+            Self::Year(values) => cursor.digits(values.u16(row).into(), 4),
             _ => cursor,
         }
     }
@@ -319,12 +341,18 @@ impl<'a> Cell<'a> {
             return equal(left, row, right, there);
         }
         match (*self, *other) {
-            (Self::I16(left) | Self::U16(left) | Self::Label(left, _), Self::I16(right) | Self::U16(right) | Self::Label(right, _)) => {
-                equal(left, row, right, there)
-            }
             (
-                Self::I32(left) | Self::U32(left) | Self::F32(left) | Self::Date(left) | Self::DateText(left, _),
-                Self::I32(right) | Self::U32(right) | Self::F32(right) | Self::Date(right) | Self::DateText(right, _),
+                Self::I16(left) | Self::U16(left) | Self::Year(left) | Self::Label(left, _),
+                Self::I16(right) | Self::U16(right) | Self::Year(right) | Self::Label(right, _),
+            ) => equal(left, row, right, there),
+            (
+                Self::I32(left) | Self::U32(left) | Self::F32(left) | Self::JavaF32(left) | Self::Date(left) | Self::DateText(left, _),
+                Self::I32(right)
+                | Self::U32(right)
+                | Self::F32(right)
+                | Self::JavaF32(right)
+                | Self::Date(right)
+                | Self::DateText(right, _),
             ) => equal(left, row, right, there),
             (
                 Self::Decimal(left, _) | Self::QuotedDecimal(left, _) | Self::Unscaled(left) | Self::Rounded(left, _),
@@ -335,6 +363,17 @@ impl<'a> Cell<'a> {
                 Self::WideDecimal(right, ..) | Self::WideUnscaled(right) | Self::WideRounded(right, _),
             ) => equal(left, row, right, there),
             (Self::Bit(left) | Self::BitNumber(left), Self::Bit(right) | Self::BitNumber(right)) => left.get(row) == right.get(there),
+            _ => false,
+        }
+    }
+
+    /// Whether an unsigned number has its highest bit set.
+    pub(crate) fn is_high(&self, row: usize) -> bool {
+        match *self {
+            Self::U8(values) => values.u8(row) >> 7 != 0,
+            Self::U16(values) => values.u16(row) >> 15 != 0,
+            Self::U32(values) => values.u32(row) >> 31 != 0,
+            Self::U64(values) => values.u64(row) >> 63 != 0,
             _ => false,
         }
     }
@@ -351,6 +390,7 @@ impl<'a> Cell<'a> {
             Self::I64(values)
             | Self::U64(values)
             | Self::F64(values)
+            | Self::JavaF64(values)
             | Self::BitBytes(values, _)
             | Self::UnscaledU64(values)
             | Self::QuotedU64(values)
@@ -377,6 +417,7 @@ pub(crate) enum Growth {
     Doubled,
     Sixfold,
     Geometry,
+    WellKnownText,
     Floats,
 }
 
@@ -404,6 +445,8 @@ impl Growth {
         match self {
             Self::Doubled => 2 * length + 2,
             Self::Geometry => length / 3 * 4 + 2 * FLOAT_BYTES + 64,
+            // Eight bytes of a coordinate take 28 characters, and nine of a collection's head as many.
+            Self::WellKnownText => 4 * length + 64,
             Self::Floats => length / 4 * (FLOAT_BYTES + 1) + 4,
             Self::Sixfold | Self::Escaped | Self::Base64 => 6 * length + 2,
             Self::Alike => length,

@@ -20,6 +20,10 @@ pub enum Form {
     Float,
     /// The fewest digits that read back as the same double.
     Double,
+    /// A float in the form of Java: `12.0`, `1.5E10`.
+    JavaFloat,
+    /// A double in the form of Java.
+    JavaDouble,
     /// Every digit, as a number or quoted.
     Decimal {
         /// Quoted.
@@ -51,6 +55,8 @@ pub enum Form {
     },
     /// Milliseconds of a TIMESTAMP, or of a DATETIME as if it were of UTC.
     Timestamp,
+    /// A YEAR in four digits.
+    Year,
     /// Microseconds of whatever is stored so.
     Microseconds,
     /// A TIMESTAMP or DATETIME as `2024-02-29T23:59:59Z`.
@@ -105,6 +111,8 @@ pub enum Form {
     Geometry,
     /// A POINT as an object of `x`, `y`, `wkb` and `srid`.
     Point,
+    /// A geometry as well-known text, without its SRID.
+    WellKnownText,
     /// A VECTOR as a list of numbers.
     Vector,
 }
@@ -154,6 +162,9 @@ impl Form {
                 | Self::BitNumber
                 | Self::Float
                 | Self::Double
+                | Self::JavaFloat
+                | Self::JavaDouble
+                | Self::Year
                 | Self::Decimal { quoted: false }
                 | Self::Rounded
                 | Self::Signed
@@ -165,6 +176,22 @@ impl Form {
                 | Self::DayTime
         )
     }
+}
+
+/// Whether a column of bytes is a GEOMETRY or one of its kinds, in the names of both servers.
+pub fn is_geometry(field: &Field) -> bool {
+    let kinds = [
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geomcollection",
+        "geometrycollection",
+    ];
+    field.kind == Kind::Binary && kinds.contains(&field.mysql_type.as_str())
 }
 
 /// The form of an ENUM as its label; the labels go into `fragments`.

@@ -164,12 +164,43 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
         self.chosen(cursor, row, zone, |column| self.differs(after, row, column))
     }
 
+    /// The same without what was NULL.
+    #[inline(always)]
+    pub fn write_changed_known<'c>(&self, cursor: Cursor<'c>, row: usize, after: &Self, zone: &mut Zone) -> Cursor<'c> {
+        self.chosen(cursor, row, zone, |column| {
+            self.is_known(row, column) && self.differs(after, row, column)
+        })
+    }
+
+    /// Writes the row with what another image of it has where this one lacks a column; `nulls` says whether NULL counts.
+    #[inline(never)]
+    pub fn write_filled<'c>(&self, cursor: Cursor<'c>, row: usize, other: &Self, nulls: bool, zone: &mut Zone) -> Cursor<'c> {
+        cursor.apart(|mut cursor| {
+            let mut comma = 1;
+            for column in 0..self.slots.len() {
+                let has = |side: &&Self| side.image.is_present(row, column);
+                let Some(side) = Some(self).filter(has).or(Some(other).filter(has)) else {
+                    continue;
+                };
+                if let Some(slot) = side.slots.get(column).filter(|_| nulls || side.is_known(row, column)) {
+                    cursor = side.value(cursor.part(slot.name.skip(comma)), slot, (row, column), zone);
+                    comma = 0;
+                }
+            }
+            cursor
+        })
+    }
+
     /// Writes what of the row is there and not NULL.
     #[inline(always)]
     pub fn write_known<'c>(&self, cursor: Cursor<'c>, row: usize, zone: &mut Zone) -> Cursor<'c> {
-        self.chosen(cursor, row, zone, |column| {
-            !self.is_null(row, column) || self.odd_text(row, column).is_some()
-        })
+        self.chosen(cursor, row, zone, |column| self.is_known(row, column))
+    }
+
+    /// Whether an unsigned number has its highest bit set, so that it would be negative if it were signed.
+    pub fn is_high(&self, row: usize, column: usize) -> bool {
+        let is_there = self.image.is_present(row, column) && !self.is_null(row, column);
+        is_there && self.slots.get(column).is_some_and(|slot| slot.cell.is_high(row))
     }
 
     /// Whether an update has changed any column that both of its images have.
@@ -195,6 +226,10 @@ impl<'a, const QUOTED: bool> Side<'a, QUOTED> {
     /// The text of an odd date, where such are not null.
     fn odd_text(&self, row: usize, column: usize) -> Option<&'a [u8]> {
         self.odd.and_then(|odd| odd.batch.odd_date(row, odd.is_after, column))
+    }
+
+    fn is_known(&self, row: usize, column: usize) -> bool {
+        !self.is_null(row, column) || self.odd_text(row, column).is_some()
     }
 
     fn is_null(&self, row: usize, column: usize) -> bool {

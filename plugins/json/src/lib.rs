@@ -7,13 +7,14 @@ mod form;
 mod options;
 mod cell;
 mod wide;
+mod wkt;
 mod image;
 mod key;
 mod now;
 
 pub use calendar::{SHORTEST, time_text};
 pub use cell::labels as set_labels;
-pub use form::{Binary, Form, labels, labels_within, plain_form};
+pub use form::{Binary, Form, is_geometry, labels, labels_within, plain_form};
 pub use image::{ALIKE_BYTES, OddDates, Side};
 pub use key::{Keys, key_columns, missing_key, no_key};
 pub use now::{Clock, now, now_nanoseconds};

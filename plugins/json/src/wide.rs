@@ -64,6 +64,50 @@ pub(crate) fn url_safe<'c>(cursor: Cursor<'c>, bytes: &[u8]) -> Cursor<'c> {
     cursor.byte(b'"').raw(&text).byte(b'"')
 }
 
+/// A double as Java's `Double.toString` writes it.
+pub(crate) fn java_double(cursor: Cursor<'_>, number: f64) -> Cursor<'_> {
+    java(cursor, &format!("{number:e}"), || format!("{number:.1e}"))
+}
+
+/// A float as Java's `Float.toString` writes it.
+pub(crate) fn java_float(cursor: Cursor<'_>, number: f32) -> Cursor<'_> {
+    java(cursor, &format!("{number:e}"), || format!("{number:.1e}"))
+}
+
+/// Java writes a digit behind the point at least: plain from 0.001 to 10,000,000, else as `1.5E10`. Of the texts with two digits, too, it
+/// takes the one that is nearest, which is seen of the smallest numbers: `1.4E-45`.
+fn java<'c>(cursor: Cursor<'c>, shortest: &str, of_two_digits: impl FnOnce() -> String) -> Cursor<'c> {
+    let longer;
+    let text = if shortest.trim_start_matches('-').find('e') == Some(1) {
+        longer = of_two_digits();
+        &longer
+    } else {
+        shortest
+    };
+    let (sign, text) = text.strip_prefix('-').map_or(("", text), |text| ("-", text));
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let cursor = cursor.raw(sign.as_bytes());
+    match exponent.parse::<i32>().unwrap_or(0) {
+        zeros @ -3..0 if digits != "0" => {
+            let zeros = "0.00".get(..usize::try_from(1 - zeros).unwrap_or(0)).unwrap_or_default();
+            let fraction = if fraction == "0" { "" } else { fraction };
+            cursor.raw(zeros.as_bytes()).raw(whole.as_bytes()).raw(fraction.as_bytes())
+        }
+        places @ 0..7 => {
+            let places = usize::try_from(places).unwrap_or(0);
+            let padded = format!("{whole}{fraction:0<places$}");
+            let (whole, fraction) = padded.split_at(places + 1);
+            let fraction = if fraction.is_empty() { "0" } else { fraction };
+            cursor.raw(whole.as_bytes()).byte(b'.').raw(fraction.as_bytes())
+        }
+        exponent => {
+            let cursor = cursor.raw(whole.as_bytes()).byte(b'.').raw(fraction.as_bytes());
+            cursor.byte(b'E').signed(exponent.into())
+        }
+    }
+}
+
 /// Hexadecimal digits.
 pub(crate) fn hex<'c>(cursor: Cursor<'c>, bytes: &[u8]) -> Cursor<'c> {
     let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + (value - 10) };
@@ -114,7 +158,8 @@ pub(crate) fn points<'a>(bytes: Bytes<'a>, column: &Column<'_>) -> Result<Bytes<
     checked(bytes, column, |bytes| bytes.get(4..).and_then(coordinates).is_some())
 }
 
-fn checked<'a>(bytes: Bytes<'a>, column: &Column<'_>, is_right: impl Fn(&[u8]) -> bool) -> Result<Bytes<'a>, Error> {
+/// Refuses the first row whose value is not right.
+pub(crate) fn checked<'a>(bytes: Bytes<'a>, column: &Column<'_>, is_right: impl Fn(&[u8]) -> bool) -> Result<Bytes<'a>, Error> {
     match (0..bytes.rows()).find(|row| !column.is_null(*row) && !is_right(bytes.get(*row))) {
         None => Ok(bytes),
         Some(row) => Err(Error::new("malformed-geometry", "encoding a row: a GEOMETRY or POINT has bytes that are none").at_row(row)),
@@ -135,6 +180,8 @@ pub(crate) fn vector<'c>(cursor: Cursor<'c>, bytes: &[u8]) -> Cursor<'c> {
 
 #[cfg(test)]
 mod tests {
+    use rowmill_sdk::json::FLOAT_BYTES;
+
     use super::*;
 
     fn written(worst: usize, fill: impl for<'a> FnOnce(Cursor<'a>) -> Cursor<'a>) -> String {
@@ -170,6 +217,32 @@ mod tests {
         assert_eq!(written(40, |cursor| base64(cursor, &[0xfb, 0xff])), r#""+/8=""#);
         assert_eq!(written(40, |cursor| hex(cursor, &[0, 0x1f, 0xff])), r#""001fff""#);
         assert_eq!(written(40, |cursor| latin1(cursor, &[0x41, 0xe9, 0])), "\"A\u{e9}\\u0000\"");
+    }
+
+    #[test]
+    fn floats_have_the_form_of_java() {
+        for (number, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (-12.5, "-12.5"),
+            (0.001, "0.001"),
+            (0.0125, "0.0125"),
+            (0.5, "0.5"),
+            (0.000_999, "9.99E-4"),
+            (9_999_999.0, "9999999.0"),
+            (1_234_567.25, "1234567.25"),
+            (120.0, "120.0"),
+            (1e7, "1.0E7"),
+            (-1.5e10, "-1.5E10"),
+            (4.9e-324, "4.9E-324"),
+            (f64::MAX, "1.7976931348623157E308"),
+        ] {
+            assert_eq!(written(FLOAT_BYTES, |cursor| java_double(cursor, number)), expected);
+        }
+        for (number, expected) in [(1e-45, "1.4E-45"), (3.4e38, "3.4E38"), (0.1, "0.1"), (16_777_216.0, "1.6777216E7")] {
+            assert_eq!(written(FLOAT_BYTES, |cursor| java_float(cursor, number)), expected);
+        }
     }
 
     #[test]

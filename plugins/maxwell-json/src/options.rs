@@ -13,7 +13,7 @@ pub struct Options {
     pub output_binlog_position: bool,
     /// `gtid`.
     pub output_gtid_position: bool,
-    /// Members of `data` that are null.
+    /// Members of `data` and `old` that are null.
     pub output_nulls: bool,
     /// `primary_key`: the values of the key.
     pub output_primary_keys: bool,

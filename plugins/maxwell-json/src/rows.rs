@@ -98,19 +98,31 @@ impl Page<'_> {
         let (key, primary_key) = (keys(&parts.key), keys(&parts.primary_key));
         key.check()?;
         let old = old.filter(|old| old.any_changed(row, side));
+        // Maxwell's row is whole as far as both images together tell it.
+        let lender = other.filter(|_| !side.image.is_whole(row));
         let position = self.position.text();
-        let images = side.worst(row) + old.map_or(0, |old| old.worst(row));
+        let images = side.worst(row) + [old, lender].into_iter().flatten().map(|side| side.worst(row)).sum::<usize>();
         let worst = parts.constant_bytes + key.worst() + primary_key.worst() + images + position.length();
         output.record(Record { row, ..Record::default() }, worst, |cursor| {
             let (cursor, key) = key.write_to_end(cursor, zone, fragments.get(parts.key_end));
             let mut cursor = cursor.fragment(fragments.get(head)).fragment(position);
-            if options.output_primary_keys {
+            if options.output_primary_keys && primary_key.columns.is_empty() {
+                cursor = cursor.fragment(fragments.get(parts.no_primary_key));
+            } else if options.output_primary_keys {
                 cursor = primary_key.write_to_end(cursor, zone, fragments.get(parts.primary_key_end)).0;
             }
             cursor = cursor.fragment(fragments.get(parts.key_names)).fragment(fragments.get(parts.data));
-            cursor = data(options, cursor, (side, row), zone);
+            cursor = match lender {
+                Some(lender) => side.write_filled(cursor, row, lender, options.output_nulls, zone),
+                None => data(options, cursor, (side, row), zone),
+            };
             if let Some(old) = old {
-                cursor = old.write_changed(cursor.fragment(fragments.get(parts.old)), row, side, zone);
+                cursor = cursor.fragment(fragments.get(parts.old));
+                cursor = if options.output_nulls {
+                    old.write_changed(cursor, row, side, zone)
+                } else {
+                    old.write_changed_known(cursor, row, side, zone)
+                };
             }
             (cursor.byte(b'}').byte(b'}'), key)
         });

@@ -1,6 +1,6 @@
 //! What one version of a table fixes: heads, fragments of names and labels, forms.
 
-use rowmill_json::{Column, Form, columns, labels_within, plain_form, quoted};
+use rowmill_json::{Column, Form, columns, is_geometry, labels_within, plain_form, quoted};
 use rowmill_sdk::json::Fragments;
 use rowmill_sdk::{Field, Kind, Schema};
 
@@ -26,6 +26,8 @@ pub struct Parts {
     /// Each key column's ordinal and what stands before its value: in the key, and in `primary_key`.
     pub(crate) key: Vec<(usize, usize)>,
     pub(crate) primary_key: Vec<(usize, usize)>,
+    /// `,"primary_key":[]`.
+    pub(crate) no_primary_key: usize,
     /// How each of them ends.
     pub(crate) key_end: usize,
     pub(crate) primary_key_end: usize,
@@ -80,6 +82,7 @@ pub(crate) fn open(options: &Options, schema: &Schema) -> Table {
         } else {
             b"}]]"
         }),
+        no_primary_key: fragments.push(b",\"primary_key\":[]"),
         primary_key_end: fragments.push(b"]"),
         constant_bytes: database.len() + table.len() + key_names.len() + 512,
         key_names: fragments.push(key_names.as_bytes()),
@@ -97,6 +100,7 @@ fn form(field: &Field, fragments: &mut Fragments) -> Form {
             let (first, count) = labels_within(field, fragments);
             Form::LabelList { first, count }
         }
+        _ if is_geometry(field) => Form::WellKnownText,
         _ => plain_form(field, fragments),
     }
 }

@@ -97,7 +97,7 @@ fn a_column_that_an_image_lacks_is_not_said_to_have_changed() {
     let record = encode(r#"{"output_commit_info":false}"#, &rows).remove(0);
     assert_eq!(
         record.value_text(),
-        r#"{"database":"shop","table":"t","type":"update","ts":1614748870,"data":{"name":"b"}}"#
+        r#"{"database":"shop","table":"t","type":"update","ts":1614748870,"data":{"Id":1,"name":"b"}}"#
     );
     assert_eq!(record.key_text(), r#"{"database":"shop","table":"t","pk.id":1}"#);
 }
@@ -121,11 +121,24 @@ fn options_add_and_leave_out_members() {
 }
 
 #[test]
+fn without_nulls_what_is_old_has_none_either() {
+    let rows = Rows::new(&pair()).update(vec![1.into(), Value::Null], row(1, "b"));
+    let text = encode(r#"{"output_nulls":false}"#, &rows)[0].value_text();
+    assert!(text.ends_with(r#""data":{"Id":1,"name":"b"},"old":{}}"#), "{text}");
+}
+
+#[test]
 fn a_table_without_a_key_has_messages_without_keys() {
     let shape = Shape::new("d", "t").column("a", "int", &[]);
     for format in ["hash", "array"] {
         let config = format!(r#"{{"kafka_key_format":"{format}","output_primary_keys":true}}"#);
-        assert_eq!(encode(&config, &Rows::new(&shape).insert(vec![1.into()]))[0].key, None);
+        let record = encode(&config, &Rows::new(&shape).insert(vec![1.into()])).remove(0);
+        assert_eq!(record.key, None);
+        assert!(
+            record.value_text().contains(r#","primary_key":[],"data":"#),
+            "{}",
+            record.value_text()
+        );
     }
 }
 
@@ -151,6 +164,12 @@ fn values_have_maxwells_forms() {
         ("set", &["a"], Value::Int(0), "[]"),
         ("json", &[], r#"{"a": [1, "x"]}"#.into(), r#"{"a": [1, "x"]}"#),
         ("blob", &[], Value::Bytes(vec![0xfb, 0xff]), r#""+/8=""#),
+        (
+            "geometry",
+            &[],
+            Value::Bytes([&[0; 4], &[1, 1, 0, 0, 0][..], &1.5_f64.to_le_bytes(), &(-2.0_f64).to_le_bytes()].concat()),
+            r#""POINT (1.5 -2)""#,
+        ),
     ] {
         let shape = Shape::new("d", "t").column("c", mysql_type, labels);
         let text = encode("{}", &Rows::new(&shape).insert(vec![written]))[0].value_text();
