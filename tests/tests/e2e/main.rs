@@ -64,6 +64,7 @@ mod oracle;
 mod ownership;
 mod packed;
 mod partial_json;
+mod peers;
 mod plugins;
 mod pressure;
 mod random;
