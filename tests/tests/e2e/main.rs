@@ -33,6 +33,7 @@ macro_rules! on_each_server {
 
 mod alters;
 mod arrivals;
+mod canal;
 mod charsets;
 mod checks;
 mod checksums;
@@ -56,6 +57,7 @@ mod languages;
 mod layouts;
 mod log;
 mod mariadb;
+mod maxwell;
 mod metrics;
 mod moments;
 mod mysql56;
