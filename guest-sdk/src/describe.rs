@@ -54,9 +54,3 @@ impl Description {
         Value::Object(object).to_string()
     }
 }
-
-/// Reads a configuration; an unknown or wrong member is an error that names it.
-pub(crate) fn settings<T: serde::de::DeserializeOwned>(config: &str) -> Result<T, crate::Error> {
-    let config = if config.trim().is_empty() { "{}" } else { config };
-    serde_json::from_str(config).map_err(|cause| crate::Error::new("bad-configuration", format!("reading the configuration: {cause}")))
-}

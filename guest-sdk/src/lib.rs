@@ -86,6 +86,7 @@ mod row;
 mod running;
 mod row_image;
 mod schema;
+mod settings;
 mod state;
 mod transactions;
 mod transform;

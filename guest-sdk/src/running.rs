@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, Error, Schema, Transactions, describe};
+use crate::settings::settings;
+use crate::{Batch, Error, Schema, Transactions};
 
 /// A plugin `P` and what it has prepared for each version of a table, `T`.
 pub(crate) struct Running<P, T> {
@@ -24,7 +25,7 @@ impl<P, T> Default for Running<P, T> {
 impl<P, T> Running<P, T> {
     /// Makes the plugin from its configuration, a JSON object. Tables of an earlier one are forgotten.
     pub(crate) fn configure<S: DeserializeOwned>(&mut self, config: &str, new: impl FnOnce(S) -> Result<P, Error>) -> Result<(), Error> {
-        self.plugin = Some(new(describe::settings(config)?)?);
+        self.plugin = Some(new(settings(config)?)?);
         self.tables.clear();
         Ok(())
     }

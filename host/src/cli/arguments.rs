@@ -80,7 +80,7 @@ pub(super) enum Command {
 
         /// Tells how the connector is over HTTP, at this address of the machine itself: /metrics, /healthz, /readyz, /connectors,
         /// /connectors/NAME/status, /api/connectors/NAME. Port 0: any that is free; the log says which.
-        #[arg(long, value_name = "ADDRESS:PORT")]
+        #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
         listen: Option<std::net::SocketAddr>,
     },
 
@@ -286,6 +286,11 @@ pub(super) enum Configuration {
     },
 }
 
+fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:8083 or [::1]:8083".to_owned())
+}
+
 fn time(text: &str) -> Result<i64, String> {
     rowmill::config::parse_time(text)
         .ok_or_else(|| "expected a time with its offset, such as 2026-01-31T00:00:00Z, or milliseconds since 1970".to_owned())
@@ -324,6 +329,16 @@ mod tests {
             assert_eq!(From::parse(text), Ok(from));
         }
         assert!(From::parse("-1").is_err() && From::parse("yesterday").is_err());
+    }
+
+    #[test]
+    fn an_address_to_listen_at_is_one_with_a_port() {
+        let parse = |address: &str| Arguments::try_parse_from(["rowmill", "run", "-c", "x", "--listen", address]);
+        assert!(parse("127.0.0.1:0").is_ok() && parse("[::1]:8083").is_ok());
+        for wrong in ["localhost:0", "127.0.0.1", ":8083", "127.0.0.1:99999"] {
+            let error = parse(wrong).map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(error.contains("such as 127.0.0.1:8083"), "{wrong}: {error}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Surroundings<'_> {
 
     fn look_up(&self, setting: &str, reference: &str) -> Result<String, Finding> {
         match reference.split_once(':') {
-            Some(("env", name)) => (self.variable)(name).ok_or_else(|| {
+            Some(("env", name)) if !name.is_empty() => (self.variable)(name).ok_or_else(|| {
                 Finding::new(
                     setting,
                     format!("environment variable {name} is not set, or is not UTF-8"),
