@@ -70,7 +70,7 @@ pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
-/// Adds to the counter `rowmill_plugin_<name>`; a name has lower-case letters, digits and underscores.
+/// Adds to the counter `rowmill_plugin_counts_total`, under this name; a name has lower-case letters, digits and underscores.
 ///
 /// ```
 /// rowmill_sdk::host::metric("masked_values", 3.0);
