@@ -63,6 +63,7 @@ fn chains() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
     let all = ("filter", json!({"where": "status <> 'lost' AND price >= 0.00"}));
     let rules = |rule: Value| ("mask", json!({"salt": "pepper", "rules": [rule]}));
     let hash = || rules(json!({"columns": ["sku"], "method": "hash"}));
+    let plain_hash = rules(json!({"columns": ["sku"], "method": "hash", "algorithm": "sha256"}));
     let partial = rules(json!({"columns": ["title"], "method": "partial", "first": 4}));
     let redact = rules(json!({"columns": ["note"], "method": "redact", "value": "-"}));
     let project = ("project", json!({"drop": ["weight"], "rename": {"sku": "article"}}));
@@ -75,6 +76,7 @@ fn chains() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
         ("mask-hash+filter+envelope", vec![hash(), some.clone()]),
         ("filter-all+envelope", vec![all]),
         ("filter+envelope", vec![some.clone()]),
+        ("mask-sha256+filter+envelope", vec![plain_hash, some.clone()]),
         ("mask-partial+filter+envelope", vec![partial.clone(), some.clone()]),
         ("mask-redact+filter+envelope", vec![redact.clone(), some]),
         ("mask-hash+envelope", vec![hash()]),
