@@ -191,29 +191,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Bytes `start..end` of `whole`, block by block: at least 16 bytes of `whole` have to follow them. A block goes from
-    /// memory to memory through one register; as an array it would be spilled between the two in WASM.
+    /// Bytes `start..end` of `whole`, block by block: at least 16 bytes of `whole` have to follow them.
     #[inline(always)]
     pub(super) fn blocks(self, whole: &[u8], start: usize, end: usize) -> Self {
         if start > end || whole.len() < end.saturating_add(16) {
             overrun();
         }
-        let length = end - start;
-        self.check(length);
-        // SAFETY: a block that starts before `end` lies within `whole`, as checked. It is stored before `at + length`, which
-        // is at most `self.end`, and `SLACK >= 16`. `whole` lies elsewhere, as in `raw`.
-        unsafe {
-            let (mut from, mut to) = (whole.as_ptr().add(start), self.at);
-            let stop = to.add(length);
-            while to < stop {
-                store(to, load(from));
-                (from, to) = (from.add(16), to.add(16));
-            }
-            Self { at: stop, ..self }
-        }
+        // SAFETY: they and 16 bytes behind them lie within `whole`, as checked, and `whole` lies elsewhere, as in `raw`.
+        unsafe { self.copied(whole.as_ptr().add(start), end - start) }
     }
 
-    /// `length` bytes from there on, block by block.
+    /// `length` bytes from there on, block by block. A block goes from memory to memory through one register; as an array it would be
+    /// spilled between the two in WASM.
     ///
     /// # Safety
     /// They and the 16 bytes behind them may be read, and lie in another allocation.

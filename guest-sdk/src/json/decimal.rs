@@ -19,12 +19,11 @@ impl Cursor<'_> {
     /// ```
     #[inline(always)]
     pub fn decimal128(self, unscaled: i128, scale: u8) -> Self {
-        let cursor = if unscaled < 0 { self.byte(b'-') } else { self };
-        let magnitude = unscaled.unsigned_abs();
-        match u64::try_from(magnitude) {
-            Ok(magnitude) if magnitude < EIGHT * EIGHT && scale < 8 => cursor.decimal(magnitude, usize::from(scale)),
-            _ => cursor.wide([magnitude as u64, (magnitude >> 64) as u64, 0, 0], scale),
-        }
+        self.short_decimal(unscaled, scale).unwrap_or_else(|cursor| {
+            let cursor = if unscaled < 0 { cursor.byte(b'-') } else { cursor };
+            let magnitude = unscaled.unsigned_abs();
+            cursor.wide([magnitude as u64, (magnitude >> 64) as u64, 0, 0], scale)
+        })
     }
 
     /// The same of a decimal of up to sixteen digits, fewer than eight of them behind the point, without a call; another gives the cursor

@@ -109,16 +109,11 @@ impl Cursor<'_> {
     /// The cursor as it was.
     #[inline(always)]
     pub fn short_signed(self, number: i64) -> Result<Self, Self> {
-        let magnitude = number.unsigned_abs();
-        if magnitude >= EIGHT * EIGHT {
-            return Err(self);
-        }
-        let cursor = if number < 0 { self.byte(b'-') } else { self };
-        Ok(if magnitude < EIGHT {
-            cursor.short(magnitude)
+        if number.unsigned_abs() < EIGHT * EIGHT {
+            Ok(self.signed(number))
         } else {
-            cursor.short(magnitude / EIGHT).padded(magnitude % EIGHT)
-        })
+            Err(self)
+        }
     }
 
     /// The last `count` (1 to 8) digits of a number below 10^8, leading zeros included ([example](Self)).

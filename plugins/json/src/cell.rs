@@ -230,21 +230,15 @@ impl<'a> Cell<'a> {
             Self::U8(values) => i64::from(values.u8(row)),
             Self::U16(values) => i64::from(values.u16(row)),
             Self::U32(values) => i64::from(values.u32(row)),
-            Self::Date(_) | Self::Datetime(_) | Self::Timestamp(_) => {
-                let wall = match *self {
-                    Self::Date(values) => i64::from(values.i32(row)) * 86_400_000,
-                    Self::Datetime(values) | Self::Timestamp(values) => values.i64(row).div_euclid(1000),
-                    _ => 0,
-                };
-                if matches!(self, Self::Timestamp(_)) {
-                    wall
-                } else {
-                    match zone.known_milliseconds(wall) {
-                        Some(number) => number,
-                        None => return Err(cursor),
-                    }
-                }
-            }
+            Self::Date(values) => match zone.known_milliseconds(i64::from(values.i32(row)) * 86_400_000) {
+                Some(number) => number,
+                None => return Err(cursor),
+            },
+            Self::Datetime(values) => match zone.known_milliseconds(values.i64(row).div_euclid(1000)) {
+                Some(number) => number,
+                None => return Err(cursor),
+            },
+            Self::Timestamp(values) => values.i64(row).div_euclid(1000),
             Self::Text(bytes) => return cursor.plain_string(bytes.span(row)),
             Self::Label(values, first) => return Ok(cursor.part(fragments.part(first + usize::from(values.u16(row))))),
             Self::Decimal(values, scale) => return cursor.short_decimal(values.i128(row), scale),

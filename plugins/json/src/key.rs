@@ -100,24 +100,25 @@ impl<const Q: bool> Keys<'_, Q> {
         }
         cursor
     }
-    /// The same with the key's end as a part.
+
+    /// Writes the key with the part `end` behind it, if the table has one.
     #[inline(always)]
     pub fn write_to_part<'c>(&self, cursor: Cursor<'c>, zone: &mut Zone, end: Part<'_>) -> (Cursor<'c>, Key) {
-        if self.columns.is_empty() {
-            return (cursor, Key::None);
-        }
-        let cursor = self.write(cursor, zone).part(end);
-        let end = cursor.position();
-        (cursor, Key::Ends(end))
+        self.write_closed(cursor, zone, |cursor| cursor.part(end))
     }
 
     /// Writes the key with `end` behind it, if the table has one.
     #[inline(always)]
     pub fn write_to_end<'c>(&self, cursor: Cursor<'c>, zone: &mut Zone, end: Span<'_>) -> (Cursor<'c>, Key) {
+        self.write_closed(cursor, zone, |cursor| cursor.fragment(end))
+    }
+
+    #[inline(always)]
+    fn write_closed<'c>(&self, cursor: Cursor<'c>, zone: &mut Zone, close: impl FnOnce(Cursor<'c>) -> Cursor<'c>) -> (Cursor<'c>, Key) {
         if self.columns.is_empty() {
             return (cursor, Key::None);
         }
-        let cursor = self.write(cursor, zone).fragment(end);
+        let cursor = close(self.write(cursor, zone));
         let end = cursor.position();
         (cursor, Key::Ends(end))
     }

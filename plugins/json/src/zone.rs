@@ -87,11 +87,8 @@ impl Zone {
     /// skips takes the offset before it; one that occurs twice is the first.
     #[inline(always)]
     pub fn milliseconds(&mut self, wall: i64) -> i64 {
-        let seconds = wall.div_euclid(1000);
-        if seconds < self.known.start || seconds >= self.known.end {
-            return wall - self.look_up(seconds) * 1000;
-        }
-        wall - self.known.offset * 1000
+        self.known_milliseconds(wall)
+            .unwrap_or_else(|| wall - self.look_up(wall.div_euclid(1000)) * 1000)
     }
 
     /// The same where it can be told without looking it up.

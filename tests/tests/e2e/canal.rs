@@ -9,7 +9,7 @@ use std::process::Command;
 use pipeline_tests::{Connector, Database, Kafka, Server, environment, until};
 use serde_json::{Value, json};
 
-use crate::peers::{differences, path, same_document, statements, strip};
+use crate::peers::{assert_same, path, same_document, statements, strip, topics};
 
 /// Tables whose messages are compared; the last one tells that all has come.
 const TABLES: [&str; 12] = [
@@ -51,20 +51,15 @@ fn messages_are_those_of_canal() {
         std::fs::write(path(FILE), canal.capture(&database)).unwrap();
     }
     let expected = corrected(fixture());
-    let actual = run(&mut connector, &database, &kafka, &expected);
-    let mut found = Vec::new();
-    for table in TABLES {
-        let (expected, actual) = (&expected[table], &actual[table]);
-        for (i, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-            let mut actual = actual.clone();
+    let mut actual = run(&mut connector, &database, &kafka, &expected);
+    for (table, messages) in &mut actual {
+        for (expected, actual) in expected[table].iter().zip(messages) {
             if expected.get("sqlType").is_none() {
-                strip(&mut actual, &["sqlType"]);
+                strip(actual, &["sqlType"]);
             }
-            found.extend(differences(expected, &actual, &format!("{table}.{i}"), &alike));
         }
-        assert_eq!(expected.len(), actual.len(), "{table}: {actual:#?}");
     }
-    assert!(found.is_empty(), "{found:#?}");
+    assert_same(&TABLES, &expected, &actual, &alike);
 }
 
 /// What rowmill writes.
@@ -73,9 +68,7 @@ fn run(connector: &mut Connector, database: &Database, kafka: &Kafka, expected: 
     connector.source = "ddl = \"forward\"".to_owned();
     connector.sink += "\ntopic = \"{prefix}.{database}.{table}\"\npartitions_with_key = 1";
     let running = connector.start();
-    let topics: Vec<_> = TABLES
-        .map(|table| format!("{}.{}.{table}", connector.prefix, database.name))
-        .to_vec();
+    let topics = topics(connector, database, &TABLES);
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     kafka.read(&topics, expected.values().map(Vec::len).sum());
     running.terminate().assert_code(0);

@@ -10,7 +10,7 @@ use std::process::Command;
 use pipeline_tests::{Connector, Database, Kafka, Kind, Message, Server, environment, until};
 use serde_json::{Map, Value, json};
 
-use crate::peers::{differences, path, same_document, same_number, statements, strip};
+use crate::peers::{assert_same, path, same_document, same_number, statements, strip, topics};
 
 /// Tables in the order of their topics' reading; the last one tells that all has come.
 const TABLES: [&str; 8] = ["numbers", "words", "moments", "places", "keyless", "uniquely", "own", "the_end"];
@@ -109,15 +109,7 @@ fn compare(mode: &Mode, kind: Kind) {
     };
     let expected = corrected(mode, kind, expected);
     let actual = run(mode, &mut connector, (&database, &kafka), &expected);
-    let mut found = Vec::new();
-    for table in TABLES {
-        let (expected, actual) = (&expected[table], &actual[table]);
-        for (i, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-            found.extend(differences(expected, actual, &format!("{table}.{i}"), &alike));
-        }
-        assert_eq!(expected.len(), actual.len(), "{table}");
-    }
-    assert!(found.is_empty(), "{found:#?}");
+    assert_same(&TABLES, &expected, &actual, &alike);
 }
 
 /// By table, its records in order.
@@ -133,9 +125,7 @@ fn run(mode: &Mode, connector: &mut Connector, (database, kafka): (&Database, &K
     );
     connector.sink += "\ntopic = \"{prefix}.{database}.{table}\"\npartitions_with_key = 1";
     let running = connector.start();
-    let topics: Vec<_> = TABLES
-        .map(|table| format!("{}.{}.{table}", connector.prefix, database.name))
-        .to_vec();
+    let topics = topics(connector, database, &TABLES);
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let count = expected.values().map(Vec::len).sum();
     let messages = kafka.read(&topics, count);

@@ -9,7 +9,7 @@ use std::process::Command;
 use pipeline_tests::{Connector, Database, Kafka, Message, Server, environment, unique};
 use serde_json::{Value, json};
 
-use crate::peers::{differences, path, same_number, statements, strip};
+use crate::peers::{assert_same, path, same_number, statements, strip, topics};
 
 /// Tables whose messages are compared; the last one tells that all has come.
 const TABLES: [&str; 10] = [
@@ -83,15 +83,7 @@ fn compare(mode: &Mode) {
     };
     let expected = corrected(mode, expected);
     let actual = run(mode, &mut connector, (&database, &kafka), &expected);
-    let mut found = Vec::new();
-    for table in TABLES {
-        let (expected, actual) = (&expected[table], &actual[table]);
-        for (i, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-            found.extend(differences(expected, actual, &format!("{table}.{i}"), &alike));
-        }
-        assert_eq!(expected.len(), actual.len(), "{table}: {actual:#?}");
-    }
-    assert!(found.is_empty(), "{found:#?}");
+    assert_same(&TABLES, &expected, &actual, &alike);
 }
 
 /// What rowmill writes.
@@ -104,9 +96,7 @@ fn run(mode: &Mode, connector: &mut Connector, (database, kafka): (&Database, &K
     connector.plugin = format!("builtin = \"maxwell-json\"\nconfig = {{ {options} }}");
     connector.sink += "\ntopic = \"{prefix}.{database}.{table}\"\npartitions_with_key = 1";
     let running = connector.start();
-    let topics: Vec<_> = TABLES
-        .map(|table| format!("{}.{}.{table}", connector.prefix, database.name))
-        .to_vec();
+    let topics = topics(connector, database, &TABLES);
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let count = expected.values().map(Vec::len).sum();
     kafka.read(&topics, count);

@@ -1,9 +1,9 @@
 //! What the comparisons with other programs share: the statements, and how two values are told apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use pipeline_tests::environment;
+use pipeline_tests::{Connector, Database, environment};
 use serde_json::{Map, Value, json};
 
 const CHANGES: &str = include_str!("peers/changes.sql");
@@ -34,8 +34,32 @@ pub(crate) fn strip(object: &mut Value, names: &[&str]) {
     }
 }
 
+/// Holds what rowmill wrote of each table against what the other program did: all the same, and as much of it.
+pub(crate) fn assert_same(
+    tables: &[&str],
+    expected: &BTreeMap<String, Vec<Value>>,
+    actual: &BTreeMap<String, Vec<Value>>,
+    alike: &dyn Fn(&str, &Value, &Value) -> bool,
+) {
+    let mut found = Vec::new();
+    for table in tables {
+        let (expected, actual) = (&expected[*table], &actual[*table]);
+        for (i, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+            found.extend(differences(expected, actual, &format!("{table}.{i}"), alike));
+        }
+        assert_eq!(expected.len(), actual.len(), "{table}: {actual:#?}");
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The topics of these tables, each of its own.
+pub(crate) fn topics(connector: &Connector, database: &Database, tables: &[&str]) -> Vec<String> {
+    let topic = |table: &&str| format!("{}.{}.{table}", connector.prefix, database.name);
+    tables.iter().map(topic).collect()
+}
+
 /// What is not the same in two JSON values, by where it is. `alike` is asked by the name of a member about values that are not equal.
-pub(crate) fn differences(expected: &Value, actual: &Value, at: &str, alike: &dyn Fn(&str, &Value, &Value) -> bool) -> Vec<String> {
+fn differences(expected: &Value, actual: &Value, at: &str, alike: &dyn Fn(&str, &Value, &Value) -> bool) -> Vec<String> {
     match (expected, actual) {
         (Value::Object(left), Value::Object(right)) => {
             let names: BTreeSet<_> = left.keys().chain(right.keys()).collect();
