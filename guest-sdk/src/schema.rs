@@ -1,6 +1,7 @@
 //! A table's version as the schema message tells it: names, kinds, key; and where each column's buffers are.
 
 use crate::Error;
+use crate::edit::Last;
 use crate::flatbuffer::Table;
 use crate::kind::Kind;
 use crate::message::{self, Header};
@@ -44,6 +45,8 @@ pub struct Schema {
     pub(crate) places: Places,
     /// All of it, for what changes it.
     pub(crate) tree: Tree,
+    /// What a transform made of it last.
+    pub(crate) last: Last,
 }
 
 /// One column of the table.
@@ -199,6 +202,7 @@ impl Schema {
             columns,
             message: bytes.to_vec(),
             tree: Tree::read(&header)?,
+            last: Last::default(),
         })
     }
 }

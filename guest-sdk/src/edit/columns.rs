@@ -1,5 +1,7 @@
 //! Other values, other columns, another key.
 
+use std::borrow::Cow;
+
 use super::{Edit, Slot};
 use crate::cells::Cells;
 use crate::tree::Node;
@@ -37,7 +39,9 @@ impl<'a> Edit<'a> {
         let field = self.field(from)?;
         let [before, after] = self.fill(field, Some(from), &mut fill)?;
         let slot = self.slot(from)?;
-        slot.node.nullable = true;
+        if !slot.node.nullable {
+            slot.node.to_mut().nullable = true;
+        }
         (slot.before, slot.after) = (before, after);
         Ok(self)
     }
@@ -60,7 +64,7 @@ impl<'a> Edit<'a> {
     pub fn null(&mut self, column: impl Locate) -> Result<&mut Self, Error> {
         let from = column.locate(self.batch.schema)?;
         self.set(from, |_, _| Ok(()))?;
-        self.slot(from)?.node.set("rowmill.not_null", None);
+        self.slot(from)?.node.to_mut().set("rowmill.not_null", None);
         Ok(self)
     }
 
@@ -100,7 +104,7 @@ impl<'a> Edit<'a> {
         };
         let [before, after] = self.fill(&field, Some(from), &mut checked)?;
         let slot = self.slot(from)?;
-        slot.node = node;
+        slot.node = Cow::Owned(node);
         (slot.before, slot.after) = (before, after);
         Ok(self)
     }
@@ -128,7 +132,7 @@ impl<'a> Edit<'a> {
         self.fresh_name(&field.name, None)?;
         let [before, after] = self.fill(&field, None, &mut fill)?;
         self.slots.push(Slot {
-            node,
+            node: Cow::Owned(node),
             from: None,
             before,
             after,
@@ -201,7 +205,7 @@ impl<'a> Edit<'a> {
     pub fn rename(&mut self, column: impl Locate, name: &str) -> Result<&mut Self, Error> {
         let from = column.locate(self.batch.schema)?;
         self.fresh_name(name, Some(from))?;
-        name.clone_into(&mut self.slot(from)?.node.name);
+        name.clone_into(&mut self.slot(from)?.node.to_mut().name);
         Ok(self)
     }
 
@@ -268,7 +272,7 @@ impl<'a> Edit<'a> {
 
     /// Refuses a name that another column has.
     fn fresh_name(&self, name: &str, except: Option<usize>) -> Result<(), Error> {
-        let taken = |slot: &Slot| (except.is_none() || slot.from != except) && slot.node.name.eq_ignore_ascii_case(name);
+        let taken = |slot: &Slot<'_>| (except.is_none() || slot.from != except) && slot.node.name.eq_ignore_ascii_case(name);
         if self.slots.iter().any(taken) {
             return Err(Error::new(
                 "column-exists",

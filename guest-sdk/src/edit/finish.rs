@@ -6,7 +6,7 @@ use super::{Bitmap, Edit, Slot, Source, leading};
 use crate::cells::Cells;
 use crate::message::Parts;
 use crate::schema::Place;
-use crate::tree::{self, Node, Tree, Type};
+use crate::tree::Node;
 use crate::{Batch, Error, Outcome};
 
 impl<'a> Edit<'a> {
@@ -18,96 +18,18 @@ impl<'a> Edit<'a> {
         if self.is_empty() && self.batch.rows() > 0 {
             return Ok(Outcome::Dropped);
         }
-        let tree = self.tree()?;
+        let schema = self.schema()?;
         let made = self.slots.iter().any(|slot| slot.before.is_some() || slot.after.is_some());
-        let reshaped = tree != self.batch.schema.tree;
         let retold = self.ops.is_some() || self.key.is_some();
-        if !made && !reshaped && !retold && self.rows.is_none() && self.routes.is_empty() {
+        if !made && schema.is_none() && !retold && self.rows.is_none() && self.routes.is_empty() {
             return Ok(Outcome::Unchanged);
         }
         let rows = self.len();
         let batch = self.parts()?.message(rows);
-        Ok(if reshaped {
-            Outcome::Reshaped {
-                schema: tree.message(),
-                batch,
-            }
-        } else {
-            Outcome::Changed(batch)
+        Ok(match schema {
+            Some(schema) => Outcome::Reshaped { schema, batch },
+            None => Outcome::Changed(batch),
         })
-    }
-
-    /// The schema of what comes out.
-    fn tree(&self) -> Result<Tree, Error> {
-        let mut tree = self.batch.schema.tree.clone();
-        for (key, value) in &self.metadata {
-            tree::set(&mut tree.metadata, key, value.clone());
-        }
-        if let Some(key) = self.key_ordinals()? {
-            tree::set(&mut tree.metadata, "rowmill.key", Some(key));
-        }
-        let children: Vec<Node> = self.slots.iter().map(|slot| slot.node.clone()).collect();
-        let width = i32::try_from(children.len().div_ceil(8)).unwrap_or(i32::MAX);
-        for field in &mut tree.fields {
-            match field.name.as_str() {
-                "before" | "after" => field.children.clone_from(&children),
-                "before_present" | "after_present" => field.kind = Type::FixedBinary(width),
-                _ => {}
-            }
-        }
-        self.routes.extend(&mut tree);
-        Ok(tree)
-    }
-
-    /// The key's ordinals as they come out, where they may have changed.
-    fn key_ordinals(&self) -> Result<Option<String>, Error> {
-        let schema = self.batch.schema;
-        let ordinals: Vec<usize> = match &self.key {
-            None if self
-                .slots
-                .iter()
-                .enumerate()
-                .all(|(i, slot)| slot.from == Some(i) || slot.from.is_none())
-                && self.slots.len() >= schema.columns.len() =>
-            {
-                return Ok(None);
-            }
-            None => {
-                let place = |ordinal: &usize| self.slots.iter().position(|slot| slot.from == Some(*ordinal));
-                let places = schema.key.iter().map(|ordinal| place(ordinal).ok_or(ordinal));
-                places.collect::<Result<_, _>>().map_err(|ordinal| {
-                    let name = schema.columns.get(*ordinal).map_or("", |column| column.name.as_str());
-                    Error::new(
-                        "key-removed",
-                        format!(
-                            "removing columns of {}.{}: `{name}` belongs to its key; keep it, or set another key (none for records without a key)",
-                            schema.database, schema.table
-                        ),
-                    )
-                })?
-            }
-            Some(_) => self.new_key()?.unwrap_or_default(),
-        };
-        Ok(Some(serde_json::Value::from(ordinals).to_string()))
-    }
-
-    /// Ordinals of the key that was set, as they come out.
-    fn new_key(&self) -> Result<Option<Vec<usize>>, Error> {
-        let Some(names) = &self.key else { return Ok(None) };
-        let ordinal = |name: &String| {
-            let place = self.slots.iter().position(|slot| slot.node.name.eq_ignore_ascii_case(name));
-            place.ok_or_else(|| {
-                let schema = self.batch.schema;
-                Error::new(
-                    "no-such-column",
-                    format!(
-                        "setting the key of {}.{}: no column `{name}` comes out",
-                        schema.database, schema.table
-                    ),
-                )
-            })
-        };
-        names.iter().map(ordinal).collect::<Result<_, _>>().map(Some)
     }
 
     /// Nodes and buffers of all columns.
@@ -218,14 +140,12 @@ struct Shell<'b> {
 fn image<'a>(
     (field, after): (&Node, bool),
     retold: Option<&Shell<'_>>,
-    slots: &mut [Slot],
+    slots: &mut [Slot<'_>],
     rows: Option<&[u32]>,
     (source, parts): (&mut Source<'_, 'a>, &mut Parts<'a>),
 ) -> Result<(), Error> {
-    let shell = Node {
-        children: Vec::new(),
-        ..field.clone()
-    };
+    // The struct alone, without what lies inside it.
+    let shell = Node::leaf("", field.kind.clone(), field.nullable);
     let mut next = source.place;
     match retold {
         Some(Shell { batch, ops }) => leading::add_shell((batch, &chosen(rows, batch.rows())), ops, after, parts),

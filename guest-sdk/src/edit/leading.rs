@@ -95,7 +95,7 @@ pub(super) fn add_flags(
     (batch, rows): (&Batch<'_>, &[u32]),
     ops: Option<&[u8]>,
     key: Option<&[usize]>,
-    slots: &[Slot],
+    slots: &[Slot<'_>],
     parts: &mut Parts<'_>,
 ) -> Result<(), Error> {
     let mut flags = Vec::with_capacity(rows.len());
@@ -125,7 +125,7 @@ pub(super) fn add_flags(
 }
 
 /// Whether a column of an update has another value after it; none where the image before lacks it.
-fn differs(batch: &Batch<'_>, slot: &Slot, (at, row): (usize, usize)) -> Option<bool> {
+fn differs(batch: &Batch<'_>, slot: &Slot<'_>, (at, row): (usize, usize)) -> Option<bool> {
     let present = |after: bool| {
         let image = if after { Some(&batch.after) } else { batch.before.as_ref() };
         slot.from.is_none_or(|from| image.is_some_and(|image| image.is_present(row, from)))

@@ -6,12 +6,16 @@ mod finish;
 mod leading;
 mod route;
 mod route_view;
+mod shape;
 
 #[cfg(feature = "harness")]
 pub(crate) use finish::OddDates;
 pub use route::Headers;
 pub use route_view::{Route, RouteView};
+pub(crate) use shape::Last;
 pub(crate) use take::{Alike, Bitmap, Source, bits, fixed, texts};
+
+use std::borrow::Cow;
 
 use crate::cells::{Cells, Old};
 use crate::tree::Node;
@@ -58,7 +62,7 @@ pub struct Edit<'a> {
     batch: &'a Batch<'a>,
     /// The chosen rows; none: all of them.
     rows: Option<Vec<u32>>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<'a>>,
     metadata: Vec<(String, Option<String>)>,
     key: Option<Vec<String>>,
     /// The ops that rows are told with; none: their own.
@@ -67,12 +71,23 @@ pub struct Edit<'a> {
 }
 
 /// A column of the table that comes out.
-struct Slot {
-    node: Node,
+struct Slot<'a> {
+    /// Its field: lent from the schema that came in where it is the same.
+    node: Cow<'a, Node>,
     /// The column that came in, for those that are not added.
     from: Option<usize>,
     before: Option<Cells>,
     after: Option<Cells>,
+}
+
+impl Slot<'_> {
+    /// Its field, where it is another one than came in.
+    fn other(&self) -> Option<&Node> {
+        match &self.node {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(node) => Some(node),
+        }
+    }
 }
 
 impl Batch<'_> {
@@ -95,8 +110,8 @@ impl Batch<'_> {
 impl<'a> Edit<'a> {
     fn new(batch: &'a Batch<'a>) -> Self {
         let nodes = batch.schema.column_nodes();
-        let slot = |(i, node): (usize, &Node)| Slot {
-            node: node.clone(),
+        let slot = |(i, node): (usize, &'a Node)| Slot {
+            node: Cow::Borrowed(node),
             from: Some(i),
             before: None,
             after: None,
@@ -210,19 +225,20 @@ impl<'a> Edit<'a> {
             old: from.and_then(|from| image.columns.get(from).copied()),
             made: Cells::new(field, self.len()),
         };
-        let mut before = batch.before.as_ref().map(|image| side(image, false));
-        let mut after = side(&batch.after, true);
+        let mut sides = [
+            batch.before.as_ref().map(|image| side(image, false)),
+            Some(side(&batch.after, true)),
+        ];
         for (_, row) in self.chosen() {
-            if let Some(before) = &mut before {
-                before.fill((batch, row, from), fill)?;
+            for side in sides.iter_mut().flatten() {
+                side.fill((batch, row, from), fill)?;
             }
-            after.fill((batch, row, from), fill)?;
         }
-        Ok([before.map(|side| side.made), Some(after.made)])
+        Ok(sides.map(|side| side.map(|side| side.made)))
     }
 
     /// The column that comes out under this name or ordinal.
-    fn slot(&mut self, column: impl Locate) -> Result<&mut Slot, Error> {
+    fn slot(&mut self, column: impl Locate) -> Result<&mut Slot<'a>, Error> {
         let from = column.locate(self.batch.schema)?;
         let found = self.slots.iter_mut().find(|slot| slot.from == Some(from));
         found.ok_or_else(|| Error::new("no-such-column", "changing a column: it was removed before"))

@@ -144,7 +144,17 @@ impl<'a> Edit<'a> {
 
 impl Routes {
     pub(super) fn is_empty(&self) -> bool {
-        self.topic.is_none() && self.partition.is_none() && self.key.is_none() && self.headers.is_none()
+        self.asked() == [false; 4]
+    }
+
+    /// Of which columns something was said.
+    pub(super) fn asked(&self) -> [bool; 4] {
+        [
+            self.topic.is_some(),
+            self.partition.is_some(),
+            self.key.is_some(),
+            self.headers.is_some(),
+        ]
     }
 
     /// Keeps the rows at these places.

@@ -1,6 +1,6 @@
 //! Other values, other columns.
 
-use rowmill_sdk::{Date, Error, Field, Kind, Outcome};
+use rowmill_sdk::{Date, Error, Field, Kind, Outcome, Schema};
 use serde_json::{Value, json};
 
 use super::{Given, sample};
@@ -316,4 +316,52 @@ fn a_column_whose_values_become_null_may_be_null() {
         edit.finish()
     });
     assert!(!out.unwrap().schema.columns[0].not_null);
+}
+
+/// The schema of what comes out is kept for the next batch: what is asked for then counts, not what was.
+#[test]
+fn one_edit_after_another_of_the_same_table_makes_what_it_says() {
+    let given = sample();
+    let other = |name: &str| Field::new(name, "char(64)").unwrap();
+    type Change<'c> = &'c dyn Fn(&mut rowmill_sdk::Edit<'_>) -> Result<(), Error>;
+    let changes: [(Change<'_>, &str); 9] = [
+        (&|edit| edit.rename("name", "title").map(drop), "title"),
+        (&|edit| edit.rename("name", "label").map(drop), "label"),
+        (&|_| Ok(()), "name"),
+        (
+            &|edit| edit.replace("name", other("name"), |_, out| out.text("x")).map(drop),
+            "name",
+        ),
+        (
+            &|edit| edit.replace("name", Field::new("name", "int")?, |_, out| out.int(1)).map(drop),
+            "name",
+        ),
+        (&|edit| edit.remove("body").map(drop), "name"),
+        (&|edit| edit.add(other("digest"), |_, out| out.text("y")).map(drop), "digest"),
+        (
+            &|edit| {
+                edit.table("archive").key(["name"]);
+                Ok(())
+            },
+            "name",
+        ),
+        (&|edit| edit.route_partition(|_, out| out.int(0)).map(drop), "name"),
+    ];
+    let made = |given: &Given, change: Change<'_>| {
+        let milled = given.edit(|batch| {
+            let mut edit = batch.edit();
+            change(&mut edit)?;
+            edit.finish()
+        });
+        let milled = milled.unwrap();
+        (milled.message.clone(), milled.rows())
+    };
+    for (i, (change, column)) in changes.iter().chain(&changes).enumerate() {
+        let (message, rows) = made(&given, *change);
+        assert!(Schema::read(&message).unwrap().find(column).is_some(), "change {i}");
+        // Twice in a row, and by itself, of a schema that was read for it alone.
+        for other in [&given, &sample()] {
+            assert!(made(other, *change) == (message.clone(), rows.clone()), "change {i}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Schemas and batches in encapsulated Arrow IPC messages that come from transforms, read and checked.
 
 mod plain;
+mod texts;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +12,9 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
 use arrow::ipc::reader::RecordBatchDecoder;
 use arrow::ipc::{MetadataVersion, convert::try_fb_to_schema, root_as_message};
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+pub(super) use texts::as_bytes;
 
 use super::error::{Malformed, malformed};
 use super::route;
@@ -117,8 +120,9 @@ pub(super) struct Read {
     pub message: Option<Buffer>,
 }
 
-/// The rows in a message from a guest, every buffer and value validated. They lie where the message does.
-pub(super) fn read_batch(message: Vec<u8>, schema: &SchemaRef) -> Result<Read, Malformed> {
+/// The rows in a message from a guest, every buffer and value validated. They lie where the message does. `bytes` is what [`as_bytes`] makes
+/// of `schema`.
+pub(super) fn read_batch(message: Vec<u8>, (schema, bytes): (&SchemaRef, &SchemaRef)) -> Result<Read, Malformed> {
     let message = Buffer::from_vec(message);
     guarded("batch", || {
         let (header, body) = split(&message)?;
@@ -142,8 +146,15 @@ pub(super) fn read_batch(message: Vec<u8>, schema: &SchemaRef) -> Result<Read, M
         let is_plain = plain::is_plain(schema.fields(), &header, &batch, body);
         let body = message.slice(message.len() - body.len());
         let none = HashMap::new();
-        let rows = RecordBatchDecoder::try_new(&body, batch, Arc::clone(schema), &none, &MetadataVersion::V5)
+        let rows = RecordBatchDecoder::try_new(&body, batch, Arc::clone(bytes), &none, &MetadataVersion::V5)
             .and_then(RecordBatchDecoder::read_record_batch)
+            .map_err(|error| malformed!("a batch that Arrow refuses: {error}"))?;
+        let columns = rows.columns().iter().zip(schema.fields());
+        let columns = columns
+            .map(|(column, field)| texts::as_texts(column, field))
+            .collect::<Result<_, _>>()?;
+        let count = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &count)
             .map_err(|error| malformed!("a batch that Arrow refuses: {error}"))?;
         Ok(Read {
             rows,

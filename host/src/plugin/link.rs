@@ -141,8 +141,11 @@ impl Link {
             let message = schemas
                 .write(item)
                 .map_err(|error| CallError::Broken(Breakage::Trapped(format!("{error:#}"))))?;
-            let outcome = instance.process(item.announced.id, &message, transactions.into())?;
-            taken(item, outcome, most, (schemas, routed))
+            match instance.process(item.announced.id, &message, transactions.into())? {
+                // The next plugin is given the same message.
+                Outcome::Unchanged => Ok(Some(item.written(message))),
+                outcome => taken(item, outcome, most, (schemas, routed)),
+            }
         });
         processed.map(|(item, _)| item).map_err(|failed| failed.given(given))
     }
@@ -419,12 +422,12 @@ fn taken(item: &Item, outcome: Outcome, most: usize, (schemas, routed): (&mut Sc
         Outcome::Unchanged => return Ok(Some(item.clone())),
         Outcome::Dropped => return Ok(None),
         Outcome::Changed(batch) => {
-            fits(batch.len())?;
-            Schemas::changed(item, batch)?
+            fits(batch.0.len())?;
+            Schemas::changed(item, batch.0)?
         }
         Outcome::Reshaped(reshaped) => {
-            fits(reshaped.batch.len())?;
-            schemas.reshaped(item, &reshaped.schema, reshaped.batch)?
+            fits(reshaped.batch.0.len())?;
+            schemas.reshaped(item, &reshaped.schema, reshaped.batch.0)?
         }
     };
     if let Some(routes) = Routes::of(&made.rows) {

@@ -1,8 +1,8 @@
-//! A batch's Arrow message on its way into a guest: the pieces that it is made of, copied once, to the place that the guest makes for it.
+//! A batch's Arrow message on its way into a guest and out of one: copied once, as a whole or from the pieces that it is made of.
 
 #![expect(
     unsafe_code,
-    reason = "wasmtime's own lists are lowered from one slice: the message would have to be put together before it is copied into the guest"
+    reason = "wasmtime's own lists are lowered from one slice, so that a message would have to be put together first, and lifted byte by byte"
 )]
 
 use std::io::{self, Write};
@@ -13,8 +13,8 @@ use arrow::array::{Array, ArrayData};
 use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
 use wasmtime::ValRaw;
-use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext};
-use wasmtime::component::{ComponentType, Lower};
+use wasmtime::component::__internal::{CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext, LowerContext};
+use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// What is shorter is copied at once.
 const LENT_BYTES: usize = 1 << 10;
@@ -38,10 +38,10 @@ enum Piece {
 
 impl Message {
     /// One that is there already.
-    pub(super) fn whole(message: &Buffer) -> Self {
+    pub(super) fn whole(message: Buffer) -> Self {
         Self {
             length: message.len(),
-            pieces: vec![Piece::Lent(message.clone())],
+            pieces: vec![Piece::Lent(message)],
             small: Vec::new(),
         }
     }
@@ -173,6 +173,48 @@ unsafe impl Lower for Message {
         *cx.get(offset) = narrow(start).to_le_bytes();
         *cx.get(offset + 4) = narrow(length).to_le_bytes();
         Ok(())
+    }
+}
+
+/// A message that a guest made, `list<u8>` to it.
+#[derive(Debug)]
+pub(super) struct Given(pub Vec<u8>);
+
+impl Given {
+    /// Copies it out of the guest's memory.
+    fn lift(cx: &mut LiftContext<'_>, start: u32, length: u32) -> wasmtime::Result<Self> {
+        let (start, length) = (usize::try_from(start)?, usize::try_from(length)?);
+        let bytes = cx.memory().get(start..).and_then(|rest| rest.get(..length));
+        let Some(bytes) = bytes else {
+            wasmtime::bail!("a list of {length} bytes at {start}, which is out of bounds of memory");
+        };
+        cx.consume_fuel_array(length, 1)?;
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+// SAFETY: representation and type are those of a slice of bytes.
+unsafe impl ComponentType for Given {
+    type Lower = <[u8] as ComponentType>::Lower;
+
+    const ABI: CanonicalAbiInfo = <[u8] as ComponentType>::ABI;
+
+    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> wasmtime::Result<()> {
+        <[u8] as ComponentType>::typecheck(ty, types)
+    }
+}
+
+// SAFETY: both read the two numbers that a slice of bytes is, and take nothing that lies outside of the guest's memory.
+unsafe impl Lift for Given {
+    fn linear_lift_from_flat(cx: &mut LiftContext<'_>, _: InterfaceType, [start, length]: &Self::Lower) -> wasmtime::Result<Self> {
+        Self::lift(cx, start.get_u32(), length.get_u32())
+    }
+
+    fn linear_lift_from_memory(cx: &mut LiftContext<'_>, _: InterfaceType, bytes: &[u8]) -> wasmtime::Result<Self> {
+        let [start, length] = bytes.as_chunks().0 else {
+            wasmtime::bail!("a list of {} bytes where it has 8", bytes.len());
+        };
+        Self::lift(cx, u32::from_le_bytes(*start), u32::from_le_bytes(*length))
     }
 }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arrow::array::{Array, ArrayRef};
-use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::MetadataVersion;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -17,7 +16,7 @@ use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use super::error::{Malformed, malformed};
-use super::ipc::{Read, check_rows, read_batch, read_schema};
+use super::ipc::{Read, as_bytes, check_rows, read_batch, read_schema};
 use super::message::{Message, Taker};
 use crate::batch::{Batch, Shape};
 
@@ -54,6 +53,8 @@ pub(super) struct Announced {
     pub message: Arc<[u8]>,
     key: Key,
     schema: SchemaRef,
+    /// As what its batches are read where they come from a plugin.
+    bytes: SchemaRef,
 }
 
 /// A batch on its way through the chain.
@@ -63,24 +64,39 @@ pub(super) struct Item {
     pub announced: Arc<Announced>,
     /// Its rows.
     pub rows: RecordBatch,
-    /// Their message, where a transform wrote one that can go on as it is.
-    message: Option<Buffer>,
+    /// Their message, where there is one already: it was written for a plugin before, or a transform wrote it so that it can go on as it is.
+    message: Option<Arc<Message>>,
+    /// Bytes that its values take, about.
+    bytes: usize,
 }
 
 impl Item {
     /// Its rows from `start` to `end`, without a copy.
     pub(super) fn slice(&self, start: usize, end: usize) -> Self {
+        Self::new(Arc::clone(&self.announced), self.rows.slice(start, end - start))
+    }
+
+    fn new(announced: Arc<Announced>, rows: RecordBatch) -> Self {
+        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
         Self {
-            announced: Arc::clone(&self.announced),
-            rows: self.rows.slice(start, end - start),
+            bytes: rows.columns().iter().map(bytes).sum(),
+            announced,
+            rows,
             message: None,
+        }
+    }
+
+    /// The same, of which there is a message now.
+    pub(super) fn written(&self, message: Arc<Message>) -> Self {
+        Self {
+            message: Some(message),
+            ..self.clone()
         }
     }
 
     /// Bytes that its values take, about.
     pub(super) fn bytes(&self) -> usize {
-        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
-        self.rows.columns().iter().map(bytes).sum()
+        self.bytes
     }
 }
 
@@ -107,6 +123,15 @@ pub(super) struct Schemas {
 struct Open {
     announced: Arc<Announced>,
     used: u64,
+    /// What a transform made of it last: the schema message, and its number.
+    made: Option<(Box<[u8]>, u32)>,
+}
+
+impl Open {
+    /// Bytes of its messages.
+    fn bytes(&self) -> usize {
+        self.announced.message.len() + self.made.as_ref().map_or(0, |(schema, _)| schema.len())
+    }
 }
 
 /// What is kept of a version while its schemas are not open.
@@ -204,21 +229,19 @@ impl Schemas {
                 key.version
             );
         }
-        let rows = batch.rows.clone();
-        let message = None;
-        Ok((Item { announced, rows, message }, closed))
+        Ok((Item::new(announced, batch.rows.clone()), closed))
     }
 
     /// The encapsulated record-batch message of an item.
     ///
     /// # Errors
     /// Where Arrow can't write it: a defect.
-    pub(super) fn write(&mut self, item: &Item) -> anyhow::Result<Message> {
+    pub(super) fn write(&mut self, item: &Item) -> anyhow::Result<Arc<Message>> {
         self.clock += 1;
         let open = self.open.get_mut(&item.announced.key).context("find the schema of a batch")?;
         open.used = self.clock;
         if let Some(message) = &item.message {
-            return Ok(Message::whole(message));
+            return Ok(Arc::clone(message));
         }
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -228,7 +251,7 @@ impl Schemas {
         let written = writer.write(&item.rows);
         let message = writer.get_mut().end();
         written.context("write a batch as an Arrow message")?;
-        Ok(message)
+        Ok(Arc::new(message))
     }
 
     /// An item of the same schema from a message that a transform made.
@@ -255,17 +278,33 @@ impl Schemas {
 
     /// What a transform made of an item, under this schema.
     fn made(item: &Item, announced: &Arc<Announced>, message: Vec<u8>) -> Result<Item, Malformed> {
-        let Read { rows, message } = read_batch(message, &announced.schema)?;
+        let bytes = message.len();
+        let Read { rows, message } = read_batch(message, (&announced.schema, &announced.bytes))?;
         check_rows(&rows, &item.rows)?;
         Ok(Item {
             announced: Arc::clone(announced),
             rows,
-            message,
+            message: message.map(|message| Arc::new(Message::whole(message))),
+            bytes,
         })
     }
 
     /// The number of what a transform made of a table's version: the same bytes have the same one.
     fn number(&mut self, of: &Key, schema: &[u8]) -> Result<u32, Malformed> {
+        let last = self.open.get(of).and_then(|open| open.made.as_ref());
+        if let Some((_, number)) = last.filter(|(last, _)| **last == *schema) {
+            return Ok(*number);
+        }
+        let number = self.number_by_digest(of, schema)?;
+        if let Some(open) = self.open.get_mut(of) {
+            self.bytes = self.bytes.saturating_sub(open.bytes());
+            open.made = Some((schema.into(), number));
+            self.bytes += open.bytes();
+        }
+        Ok(number)
+    }
+
+    fn number_by_digest(&mut self, of: &Key, schema: &[u8]) -> Result<u32, Malformed> {
         let made = (of.shape, <[u8; 32]>::from(Sha256::digest(schema)));
         let known = &mut self.versions.entry(of.version).or_default().reshaped;
         let at = match known.iter().position(|other| *other == made) {
@@ -289,6 +328,11 @@ impl Schemas {
     /// Forgets what transforms made, and returns the ids: other versions of them make others.
     pub(super) fn forget_reshaped(&mut self) -> Vec<u32> {
         let made: Vec<Key> = self.open.keys().filter(|key| key.reshaped != 0).copied().collect();
+        for open in self.open.values_mut() {
+            self.bytes = self.bytes.saturating_sub(open.bytes());
+            open.made = None;
+            self.bytes += open.bytes();
+        }
         for version in self.versions.values_mut() {
             version.reshaped.clear();
             version.ids.retain(|(_, reshaped, _)| *reshaped == 0);
@@ -319,23 +363,29 @@ impl Schemas {
             message,
             key,
             schema: Arc::clone(schema),
+            bytes: as_bytes(schema),
         });
         self.put(Arc::clone(&announced));
         Ok(announced)
     }
 
     fn put(&mut self, announced: Arc<Announced>) {
-        self.bytes += announced.message.len();
         self.clock += 1;
-        let used = self.clock;
-        if let Some(former) = self.open.insert(announced.key, Open { announced, used }) {
-            self.bytes = self.bytes.saturating_sub(former.announced.message.len());
+        let key = announced.key;
+        let open = Open {
+            announced,
+            used: self.clock,
+            made: None,
+        };
+        self.bytes += open.bytes();
+        if let Some(former) = self.open.insert(key, open) {
+            self.bytes = self.bytes.saturating_sub(former.bytes());
         }
     }
 
     fn close(&mut self, key: &Key) -> Option<u32> {
         let open = self.open.remove(key)?;
-        self.bytes = self.bytes.saturating_sub(open.announced.message.len());
+        self.bytes = self.bytes.saturating_sub(open.bytes());
         Some(open.announced.id)
     }
 
@@ -383,11 +433,7 @@ mod tests {
             shape: Shape::default(),
             reshaped: 0,
         };
-        let item = |rows: &RecordBatch, announced: &Arc<Announced>| Item {
-            announced: Arc::clone(announced),
-            rows: rows.clone(),
-            message: None,
-        };
+        let item = |rows: &RecordBatch, announced: &Arc<Announced>| Item::new(Arc::clone(announced), rows.clone());
         let first = rows(&[5, 6]);
         let announced = schemas.announce(key, first.schema_ref()).unwrap();
         // Long columns are lent, short ones copied.
@@ -403,8 +449,33 @@ mod tests {
         ] {
             let made = schemas.write(&item(rows, &announced)).unwrap().to_vec();
             assert_eq!(made, message(rows), "as one stream has it");
-            assert_eq!(read_batch(made, rows.schema_ref()).unwrap().rows, *rows);
+            assert_eq!(
+                read_batch(made, (rows.schema_ref(), &as_bytes(rows.schema_ref()))).unwrap().rows,
+                *rows
+            );
         }
+    }
+
+    #[test]
+    fn a_schema_that_a_transform_makes_again_has_the_id_that_it_had() {
+        let (mut schemas, given) = (Schemas::default(), rows(&[5, 6]));
+        let key = Key {
+            version: 1,
+            shape: Shape::default(),
+            reshaped: 0,
+        };
+        schemas.announce(key, given.schema_ref()).unwrap();
+        let shape = |schemas: &mut Schemas, schema: &str| schemas.number(&key, schema.as_bytes()).unwrap();
+        let made = ["one", "two", "two", "one", "one"].map(|schema| shape(&mut schemas, schema));
+        assert_eq!(made, [1, 2, 2, 1, 1]);
+        let bytes = schemas.bytes;
+        // Another version of the transform counts anew, also where it makes what the former one made last.
+        schemas.forget_reshaped();
+        assert_eq!(schemas.bytes, bytes - "one".len());
+        assert_eq!(["two", "one"].map(|schema| shape(&mut schemas, schema)), [1, 2]);
+        // What is closed leaves nothing behind.
+        schemas.close(&key);
+        assert_eq!((schemas.bytes, shape(&mut schemas, "two")), (0, 1));
     }
 
     /// The record-batch message that arrow's writer makes of rows.

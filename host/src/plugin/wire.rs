@@ -2,6 +2,8 @@
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+use super::message::Given;
+
 /// `types.error`.
 #[derive(Debug, Clone, ComponentType, Lift)]
 #[component(record)]
@@ -77,7 +79,7 @@ impl<'a> From<&'a crate::batch::Transactions> for Transactions<'a> {
 #[component(record)]
 pub(super) struct Reshaped {
     pub schema: Vec<u8>,
-    pub batch: Vec<u8>,
+    pub batch: Given,
 }
 
 /// `transform.outcome`.
@@ -89,7 +91,7 @@ pub(super) enum Outcome {
     #[component(name = "dropped")]
     Dropped,
     #[component(name = "changed")]
-    Changed(Vec<u8>),
+    Changed(Given),
     #[component(name = "reshaped")]
     Reshaped(Reshaped),
 }

@@ -50,84 +50,84 @@ impl Hash {
         }
     }
 
-    /// Bytes that stand before a value in its block, and those of all blocks before.
-    fn before(&self) -> (&[u8], usize) {
-        match self {
-            Self::Hmac { .. } => (&[], BLOCK),
-            Self::Plain { salt } => (salt, 0),
+    /// Room for values that have so many places.
+    pub(crate) fn values<'v>(&self, places: usize) -> Values<'_, 'v> {
+        let before = match self {
+            Self::Hmac { .. } => 0,
+            Self::Plain { salt } => salt.len(),
+        };
+        Values {
+            hash: self,
+            most: SHORT.checked_sub(before),
+            places,
+            short: 0,
+            long: 0,
+            values: vec![(0, [].as_slice()); places],
         }
     }
 
     /// Four short values.
-    fn short(&self, blocks: &Blocks) -> [[u8; 32]; 4] {
+    fn four(&self, values: [&[u8]; 4]) -> [[u8; 32]; 4] {
         match self {
-            Self::Hmac { inner, outer } => lanes::nested(inner.0, outer.0, blocks),
-            Self::Plain { .. } => lanes::plain(START, blocks),
+            Self::Hmac { inner, outer } => lanes::nested(inner.0, outer.0, &Blocks::of(values, BLOCK)),
+            Self::Plain { salt } => {
+                let joined = values.map(|value| [salt, value].concat());
+                lanes::plain(START, &Blocks::of(joined.each_ref().map(Vec::as_slice), 0))
+            }
         }
     }
 }
 
-/// Values on their way to digests, which take places of their own.
-pub(crate) struct Queue<'h> {
+/// Values that are to be hashed, each with the place of its digest.
+pub(crate) struct Values<'h, 'v> {
     hash: &'h Hash,
-    blocks: Blocks,
-    /// A salt and the value behind it.
-    joined: Vec<u8>,
-    places: [usize; 4],
-    waiting: usize,
-    pub(crate) digests: Vec<[u8; 32]>,
+    /// Bytes that a short one has at most; none where the salt alone is longer than a block.
+    most: Option<usize>,
+    places: usize,
+    /// Short ones, which are hashed four at once, come first, and long ones last.
+    values: Vec<(usize, &'v [u8])>,
+    short: usize,
+    long: usize,
 }
 
-impl<'h> Queue<'h> {
-    /// For so many places, which are zero until a value comes.
-    pub(crate) fn new(hash: &'h Hash, places: usize) -> Self {
-        Self {
-            hash,
-            blocks: Blocks::default(),
-            joined: Vec::new(),
-            places: [0; 4],
-            waiting: 0,
-            digests: vec![[0; 32]; places],
-        }
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, place: usize, value: &[u8]) {
-        let (prefix, before) = self.hash.before();
-        if prefix.len() + value.len() > SHORT {
-            let digest = self.hash.long(value);
-            return self.put(place, digest);
-        }
-        if prefix.is_empty() {
-            self.blocks.fill(self.waiting, value, before);
+impl<'v> Values<'_, 'v> {
+    /// Adds one; there are no more than places.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, place: usize, value: &'v [u8]) {
+        let at = if self.most.is_some_and(|most| value.len() <= most) {
+            self.short += 1;
+            self.short - 1
         } else {
-            self.joined.clear();
-            self.joined.extend_from_slice(prefix);
-            self.joined.extend_from_slice(value);
-            self.blocks.fill(self.waiting, &self.joined, before);
-        }
-        if let Some(slot) = self.places.get_mut(self.waiting) {
-            *slot = place;
-        }
-        self.waiting += 1;
-        if self.waiting == self.places.len() {
-            self.settle();
+            self.long += 1;
+            self.places.wrapping_sub(self.long)
+        };
+        if let Some(slot) = self.values.get_mut(at) {
+            *slot = (place, value);
         }
     }
 
-    /// Hashes what still waits.
-    pub(crate) fn settle(&mut self) {
-        let digests = self.hash.short(&self.blocks);
-        for (place, digest) in self.places.into_iter().zip(digests).take(self.waiting) {
-            self.put(place, digest);
+    /// Their digests; zeros in places that have no value.
+    pub(crate) fn digests(&self) -> Vec<[u8; 32]> {
+        let mut digests = vec![[0; 32]; self.places];
+        let mut put = |place: usize, digest: [u8; 32]| {
+            if let Some(slot) = digests.get_mut(place) {
+                *slot = digest;
+            }
+        };
+        let short = self.values.get(..self.short).unwrap_or_default();
+        let long = self.values.get(self.places.saturating_sub(self.long)..).unwrap_or_default();
+        let (fours, rest) = short.as_chunks::<4>();
+        for four in fours {
+            let made = self.hash.four(four.map(|(_, value)| value));
+            four.iter().zip(made).for_each(|((place, _), digest)| put(*place, digest));
         }
-        self.waiting = 0;
-    }
-
-    fn put(&mut self, place: usize, digest: [u8; 32]) {
-        if let Some(slot) = self.digests.get_mut(place) {
-            *slot = digest;
+        if !rest.is_empty() {
+            let value = |i: usize| rest.get(i).map_or([].as_slice(), |(_, value)| value);
+            let made = self.hash.four(std::array::from_fn(value));
+            rest.iter().zip(made).for_each(|((place, _), digest)| put(*place, digest));
         }
+        long.iter().for_each(|(place, value)| put(*place, self.hash.long(value)));
+        digests
     }
 }
 
@@ -136,17 +136,16 @@ mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
     use sha2::{Digest, Sha256};
 
-    use super::{Hash, Queue};
+    use super::Hash;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn digests(hash: &Hash, values: &[&[u8]]) -> Vec<String> {
-        let mut queue = Queue::new(hash, values.len());
-        values.iter().enumerate().for_each(|(place, value)| queue.push(place, value));
-        queue.settle();
-        queue.digests.iter().map(|digest| hex(digest)).collect()
+        let mut placed = hash.values(values.len());
+        values.iter().enumerate().for_each(|(place, value)| placed.push(place, value));
+        placed.digests().iter().map(|digest| hex(digest)).collect()
     }
 
     #[test]

@@ -232,9 +232,19 @@ pub(crate) const SHORT: usize = BLOCK - 9;
 pub(crate) struct Blocks([[u64; 4]; 8]);
 
 impl Blocks {
-    /// Makes one of them (0 to 3) the last block of a message: `rest`, at most [`SHORT`] bytes, comes behind `before` others.
-    #[inline]
-    pub(crate) fn fill(&mut self, lane: usize, rest: &[u8], before: usize) {
+    /// The last blocks of four messages: each of `rests`, at most [`SHORT`] bytes, comes behind `before` others.
+    #[inline(always)]
+    pub(crate) fn of(rests: [&[u8]; 4], before: usize) -> Self {
+        let mut blocks = Self::default();
+        for (lane, rest) in rests.into_iter().enumerate() {
+            blocks.fill(lane, rest, before);
+        }
+        blocks
+    }
+
+    /// Makes one of them (0 to 3), which is empty, the last block of a message.
+    #[inline(always)]
+    fn fill(&mut self, lane: usize, rest: &[u8], before: usize) {
         let (whole, tail) = rest.as_chunks::<8>();
         let mut numbers = self.0.iter_mut().filter_map(|row| row.get_mut(lane & 3));
         for (chunk, number) in whole.iter().zip(numbers.by_ref()) {
@@ -249,7 +259,6 @@ impl Blocks {
             // The tail's bytes are the lowest of `last`; behind them comes a one. A shift by all 64 bits takes two.
             *number = last << 1 << (63 - bits) | 1 << 63 >> bits;
         }
-        numbers.for_each(|number| *number = 0);
         if let Some(number) = self.0.last_mut().and_then(|row| row.get_mut(lane & 3)) {
             *number = u64::try_from(8 * (before + rest.len())).unwrap_or(u64::MAX);
         }

@@ -1,12 +1,13 @@
 //! Hides the values of a batch.
 
 use std::io::Write;
+use std::ops::Range;
 
-use rowmill_sdk::{Batch, Cells, Edit, Error, Field, Image, Kind, Outcome, RowImage, Values, host};
+use rowmill_sdk::{Batch, Bytes, Cells, Column, Edit, Error, Field, Image, Kind, Outcome, RowImage, host};
 
-use crate::hash::{Hash, Queue};
+use crate::hash::{Hash, Values};
 use crate::rule::Partial;
-use crate::table::{Column, Constant, Table, Way};
+use crate::table::{self, Constant, Table, Way};
 
 /// Hides the values of all columns that rules are for.
 pub(crate) fn mask(table: &Table, batch: &Batch<'_>) -> Result<Outcome, Error> {
@@ -15,7 +16,7 @@ pub(crate) fn mask(table: &Table, batch: &Batch<'_>) -> Result<Outcome, Error> {
     }
     let mut masked = 0;
     let mut edit = batch.edit();
-    for Column { ordinal, way } in &table.0 {
+    for table::Column { ordinal, way } in &table.0 {
         let column = *ordinal;
         match way {
             Way::Hash(hash, field) => digests((hash, field), column, batch, (&mut edit, &mut masked))?,
@@ -100,27 +101,15 @@ impl Places {
 
     /// The digests of a column's values; of what is not there, zeros. A value that an update leaves as it is is hashed once.
     fn digests(self, hash: &Hash, column: usize, batch: &Batch<'_>) -> Result<Vec<[u8; 32]>, Error> {
-        let mut queue = Queue::new(hash, self.images * batch.rows());
-        let (mut printed_before, mut printed_after) = (Vec::new(), Vec::new());
-        let mut alike = Vec::new();
-        for row in 0..batch.rows() {
-            let before = match &batch.before {
-                Some(image) => value(batch, (image, false), (row, column), &mut printed_before)?,
-                None => None,
-            };
-            let after = value(batch, (&batch.after, true), (row, column), &mut printed_after)?;
-            let (place_before, place_after) = (self.of_row(row, false), self.of_row(row, true));
-            if let Some(before) = before {
-                queue.push(place_before, before);
-            }
-            match after {
-                Some(after) if before == Some(after) => alike.push((place_before, place_after)),
-                Some(after) => queue.push(place_after, after),
-                None => {}
-            }
-        }
-        queue.settle();
-        let mut digests = queue.digests;
+        let before = batch
+            .before
+            .as_ref()
+            .map(|image| Texts::of(batch, (image, false), column))
+            .transpose()?;
+        let after = Texts::of(batch, (&batch.after, true), column)?;
+        let mut values = hash.values(self.images * batch.rows());
+        let alike = self.gather(batch.rows(), (before.as_ref(), &after), &mut values);
+        let mut digests = values.digests();
         for (from, to) in alike {
             if let Some(digest) = digests.get(from).copied()
                 && let Some(place) = digests.get_mut(to)
@@ -130,49 +119,132 @@ impl Places {
         }
         Ok(digests)
     }
+
+    /// Gathers what is to be hashed; the places of values that are like those of others, and theirs.
+    fn gather<'t>(
+        self,
+        rows: usize,
+        (before, after): (Option<&'t Texts<'_>>, &'t Texts<'_>),
+        values: &mut Values<'_, 't>,
+    ) -> Vec<(usize, usize)> {
+        let mut alike = Vec::new();
+        let Some(before) = before else {
+            inserted(rows, after, values);
+            return alike;
+        };
+        for row in 0..rows {
+            let (old, new) = (before.get(row), after.get(row));
+            let (place_before, place_after) = (self.of_row(row, false), self.of_row(row, true));
+            if let Some(old) = old {
+                values.push(place_before, old);
+            }
+            match new {
+                Some(new) if old == Some(new) => alike.push((place_before, place_after)),
+                Some(new) => values.push(place_after, new),
+                None => {}
+            }
+        }
+        alike
+    }
 }
 
-/// A value's bytes as they are hashed: as it is stored where that is how it is told, else printed into `printed`.
-#[inline(always)]
-fn value<'v>(
-    batch: &'v Batch<'_>,
-    (image, after): (&'v Image<'_>, bool),
+/// Gathers the values of rows that were not there before. It calls nothing, so that all it needs stays in registers.
+#[inline(never)]
+fn inserted<'t>(rows: usize, after: &'t Texts<'_>, values: &mut Values<'_, 't>) {
+    for row in 0..rows {
+        if let Some(value) = after.get(row) {
+            values.push(row, value);
+        }
+    }
+}
+
+/// One image's values of a column, as they are hashed: as they are stored where that is how they are told, else printed.
+enum Texts<'b> {
+    Stored {
+        image: &'b Image<'b>,
+        column: usize,
+        found: Column<'b>,
+        bytes: Bytes<'b>,
+    },
+    Printed {
+        /// Where each row's value is; none where there is none.
+        places: Vec<Option<Range<usize>>>,
+        printed: Vec<u8>,
+    },
+}
+
+impl<'b> Texts<'b> {
+    fn of(batch: &'b Batch<'b>, (image, after): (&'b Image<'b>, bool), column: usize) -> Result<Self, Error> {
+        if let Some(found) = image.columns.get(column)
+            && let rowmill_sdk::Values::Bytes(bytes) = found.values
+        {
+            return Ok(Self::Stored {
+                image,
+                column,
+                found: *found,
+                bytes,
+            });
+        }
+        let (mut places, mut printed) = (Vec::with_capacity(batch.rows()), Vec::new());
+        for row in 0..batch.rows() {
+            let start = printed.len();
+            let is_there = print(batch, (image, after), (row, column), &mut printed)?;
+            places.push(is_there.then_some(start..printed.len()));
+        }
+        Ok(Self::Printed { places, printed })
+    }
+
+    #[inline(always)]
+    fn get(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Stored {
+                image,
+                column,
+                found,
+                bytes,
+            } => (image.has(row) && image.is_present(row, *column) && !found.is_null(row)).then(|| bytes.get(row)),
+            Self::Printed { places, printed } => printed.get(places.get(row)?.clone()?),
+        }
+    }
+}
+
+/// Prints a value behind others; false where there is none.
+fn print(
+    batch: &Batch<'_>,
+    (image, after): (&Image<'_>, bool),
     (row, column): (usize, usize),
-    printed: &'v mut Vec<u8>,
-) -> Result<Option<&'v [u8]>, Error> {
+    printed: &mut Vec<u8>,
+) -> Result<bool, Error> {
     let (Some(field), Some(found)) = (batch.schema.columns.get(column), image.columns.get(column)) else {
-        return Ok(None);
+        return Ok(false);
     };
     let is_null = found.is_null(row);
     if !image.has(row) || !image.is_present(row, column) || (is_null && !batch.has_odd_dates()) {
-        return Ok(None);
+        return Ok(false);
     }
-    if let (Values::Bytes(bytes), false) = (&found.values, is_null) {
-        return Ok(Some(bytes.get(row)));
-    }
-    printed.clear();
     if field.kind == Kind::Int && !is_null && whole(&found.values, row, printed) {
-        return Ok(Some(printed));
+        return Ok(true);
     }
-    let view = if after { batch.row(row).after() } else { batch.row(row).before() };
+    let seen = batch.row(row);
+    let view = if after { seen.after() } else { seen.before() };
     let Some(text) = view.map(|view| view.print(column)).transpose()?.flatten() else {
-        return Ok(None);
+        return Ok(false);
     };
     printed.extend_from_slice(text.as_bytes());
-    Ok(Some(printed))
+    Ok(true)
 }
 
 /// A whole number as text, without an allocation; false where it is none.
-fn whole(values: &Values<'_>, row: usize, into: &mut Vec<u8>) -> bool {
+fn whole(values: &rowmill_sdk::Values<'_>, row: usize, into: &mut Vec<u8>) -> bool {
     let written = match values {
-        Values::Int8(values) => write!(into, "{}", values.i8(row)),
-        Values::Int16(values) => write!(into, "{}", values.i16(row)),
-        Values::Int32(values) => write!(into, "{}", values.i32(row)),
-        Values::Int64(values) => write!(into, "{}", values.i64(row)),
-        Values::UInt8(values) => write!(into, "{}", values.u8(row)),
-        Values::UInt16(values) => write!(into, "{}", values.u16(row)),
-        Values::UInt32(values) => write!(into, "{}", values.u32(row)),
-        Values::UInt64(values) => write!(into, "{}", values.u64(row)),
+        rowmill_sdk::Values::Int8(values) => write!(into, "{}", values.i8(row)),
+        rowmill_sdk::Values::Int16(values) => write!(into, "{}", values.i16(row)),
+        rowmill_sdk::Values::Int32(values) => write!(into, "{}", values.i32(row)),
+        rowmill_sdk::Values::Int64(values) => write!(into, "{}", values.i64(row)),
+        rowmill_sdk::Values::UInt8(values) => write!(into, "{}", values.u8(row)),
+        rowmill_sdk::Values::UInt16(values) => write!(into, "{}", values.u16(row)),
+        rowmill_sdk::Values::UInt32(values) => write!(into, "{}", values.u32(row)),
+        rowmill_sdk::Values::UInt64(values) => write!(into, "{}", values.u64(row)),
         _ => return false,
     };
     written.is_ok()

@@ -89,7 +89,7 @@ impl<'a, 'f, N: Iterator<Item = &'f FieldNode>, B: Iterator<Item = &'f Buffer>> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
     use std::sync::Arc;
@@ -101,7 +101,7 @@ mod tests {
     use arrow::record_batch::RecordBatch;
 
     use super::*;
-    use crate::plugin::ipc::{PREFIX, read_batch};
+    use crate::plugin::ipc::{PREFIX, as_bytes, read_batch};
 
     fn rows() -> RecordBatch {
         let text: ArrayRef = Arc::new(StringArray::from(vec![Some("one"), None, Some("three")]));
@@ -120,7 +120,8 @@ mod tests {
         RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
     }
 
-    fn message(rows: &RecordBatch, alignment: usize) -> Vec<u8> {
+    /// The message of rows, buffers at multiples of `alignment`.
+    pub(in crate::plugin::ipc) fn message(rows: &RecordBatch, alignment: usize) -> Vec<u8> {
         let options = IpcWriteOptions::try_new(alignment, false, MetadataVersion::V5).unwrap();
         let mut writer = StreamWriter::try_new_with_options(Vec::new(), rows.schema_ref(), options).unwrap();
         writer.get_mut().clear();
@@ -129,7 +130,7 @@ mod tests {
     }
 
     /// Where each buffer starts in the message, and its length.
-    fn buffers(message: &[u8]) -> Vec<(usize, usize)> {
+    pub(in crate::plugin::ipc) fn buffers(message: &[u8]) -> Vec<(usize, usize)> {
         let head = usize::try_from(u32::from_le_bytes(message[4..8].try_into().unwrap())).unwrap() + PREFIX;
         let header = root_as_message(&message[PREFIX..]).unwrap();
         let batch = header.header_as_record_batch().unwrap();
@@ -141,7 +142,7 @@ mod tests {
     }
 
     fn goes_on(message: Vec<u8>, schema: &SchemaRef) -> bool {
-        let read = read_batch(message.clone(), schema).unwrap();
+        let read = read_batch(message.clone(), (schema, &as_bytes(schema))).unwrap();
         assert!(read.message.as_ref().is_none_or(|kept| **kept == *message));
         read.message.is_some()
     }

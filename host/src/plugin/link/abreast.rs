@@ -22,7 +22,7 @@ const FEWEST_ROWS: usize = 512;
 /// What one instance is given.
 struct Share {
     announced: Arc<Announced>,
-    message: Message,
+    message: Arc<Message>,
     call: Call,
 }
 
