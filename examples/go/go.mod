@@ -1,0 +1,3 @@
+module rowmill/go-audit
+
+go 1.26
