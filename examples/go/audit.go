@@ -1,10 +1,10 @@
-// A rowmill encoder in Go, for an audit trail: who changed which columns of which row, and when, without the values.
+// A rowmill encoder in Go, for an audit trail: which columns of which row were changed, when, and by which transaction, without the values.
 //
 //	{"table":"shop.orders","op":"update","ts":1700000000000,"transaction":"3E11FA47-…:23","key":{"id":7},"changed":["state","total"]}
 //
 // Of an update there are the names of the columns that it changed, and the former key where it changed that. One that changed nothing but
-// columns of {"ignore":["updated_at"]} makes no record. The key is the only thing of the row that is told: its columns have to be integers, YEAR, BIT,
-// texts, ENUM, dates, or bytes.
+// columns of {"ignore":["updated_at"]} makes no record. Of values only the key's are told: its columns have to be integers, YEAR, BIT, texts, ENUM,
+// points in time, or bytes.
 package main
 
 import (
@@ -375,7 +375,7 @@ func (b *batch) appendRow(out *records, row int) {
 	line = appendText(append(line, `,"transaction":`...), b.transaction(row))
 	line = append(append(line, `,"key":`...), key...)
 	if op == opUpdate {
-		keyIsOther := b.flags.integer(row)&keyChanged != 0
+		keyIsOther := len(b.key) > 0 && b.flags.integer(row)&keyChanged != 0
 		if keyIsOther {
 			line = b.appendKey(append(line, `,"former_key":`...), former, now, row)
 		}

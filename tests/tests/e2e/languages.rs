@@ -200,3 +200,75 @@ fn the_transform_in_javascript_hides_texts_before_any_encoder_sees_them() {
         "{text}"
     );
 }
+
+#[test]
+fn the_encoder_in_go_tells_which_columns_were_changed_and_no_values() {
+    let file = example("go", &["--config", r#"{"ignore":["name"]}"#]);
+    let (mut database, connector) = prepare(
+        "CREATE TABLE t (day DATE, size ENUM('S','Größe'), raw BINARY(4), id BIGINT UNSIGNED, made DATETIME(3), part VARCHAR(20) CHARACTER SET latin1, \
+         name VARCHAR(40), price DECIMAL(8,2) NOT NULL, doc JSON, note TEXT, seen TIMESTAMP NULL, PRIMARY KEY (id, size, day, raw, made, part))",
+        &format!("path = {file:?}\nconfig = {{ ignore = [\"seen\"] }}"),
+    );
+    database.exec("SET sql_mode = ''");
+    database.exec(
+        "INSERT INTO t VALUES ('2024-00-00', 'Größe', 0x00FF1080, 1, '2024-02-29 12:00:00.5', 'ä \"1\"\\n', 'Ann', 1.5, '{\"a\": 1}', 'x', NULL), \
+         ('0001-02-03', 'S', '', 18446744073709551615, '9999-12-31 23:59:59.999', '', NULL, 2, NULL, NULL, NULL)",
+    );
+    let members = "'id', id, 'size', size, 'day', CAST(day AS CHAR), 'raw', TO_BASE64(raw), 'made', CAST(made AS CHAR), 'part', part";
+    let former = rows(&mut database, members, "ORDER BY id");
+    database.exec("UPDATE t SET price = 2.5, note = 'y', seen = NULL WHERE id > 1");
+    // Of what is ignored nothing is told, where nothing else was changed.
+    database.exec("UPDATE t SET seen = '2024-01-01 00:00:00' WHERE id > 1");
+    database.exec("UPDATE t SET day = '0000-00-00', size = 'Größe' WHERE id > 1");
+    let now = rows(&mut database, members, "ORDER BY id");
+    // Of the columns that did not change there is nothing in the row image, and of a row that is gone only the key.
+    database.exec("SET SESSION binlog_row_image = MINIMAL");
+    database.exec("UPDATE t SET doc = '[]', name = NULL WHERE id = 1");
+    database.exec("DELETE FROM t WHERE id = 1");
+    let messages = records(&connector, 6);
+    let mut told: Vec<Value> = messages.iter().map(Message::json).collect();
+    let table = format!("{}.t", database.name);
+    let mut transactions = Vec::new();
+    for (told, message) in told.iter_mut().zip(&messages) {
+        let key: Value = serde_json::from_str(message.key.as_deref().unwrap()).unwrap();
+        assert_eq!(
+            (&told["table"], &told["ts"], &told["key"]),
+            (&json!(table), &json!(message.timestamp), &key)
+        );
+        let rest = told.as_object_mut().unwrap();
+        rest.retain(|name, _| name != "table" && name != "ts");
+        transactions.push(rest.remove("transaction").unwrap());
+    }
+    assert_eq!(
+        told,
+        [
+            json!({"op": "insert", "key": former[0]}),
+            json!({"op": "insert", "key": former[1]}),
+            json!({"op": "update", "key": former[1], "changed": ["price", "note"]}),
+            json!({"op": "update", "key": now[1], "former_key": former[1], "changed": ["day", "size"]}),
+            json!({"op": "update", "key": former[0], "changed": ["name", "doc"]}),
+            json!({"op": "delete", "key": former[0]}),
+        ]
+    );
+    assert!(transactions[0].as_str().is_some_and(|name| name.contains(':')), "{transactions:?}");
+    assert_eq!(transactions[0], transactions[1]);
+    transactions.dedup();
+    assert_eq!(transactions.len(), 5);
+
+    // Rows must not share a key by accident.
+    database.exec("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, price)");
+    database.exec("INSERT INTO t (id, price) VALUES (5, 1.5)");
+    let ended = connector.start().wait();
+    assert!(
+        ended
+            .reason()
+            .contains("writing column price of the key, whose type it does not write: decimal(8,2)"),
+        "{}",
+        ended.reason()
+    );
+    let (code, text) = tried(&file, &["--config", r#"{"ignored":["name"]}"#]);
+    assert!(
+        code == Some(1) && text.contains("json: unknown field \"ignored\" (code bad-config)"),
+        "{text}"
+    );
+}
