@@ -1,3 +1,3 @@
 module rowmill/go-audit
 
-go 1.26
+go 1.24
