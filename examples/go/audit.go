@@ -94,6 +94,9 @@ func openSchema(id uint32, message []byte) error {
 		return refuse("bad-schema", "reading the key of schema %d: %v", id, err)
 	}
 	for _, ordinal := range key {
+		if ordinal < 0 || ordinal >= len(columns) {
+			return refuse("bad-schema", "reading the key of schema %d: there is no column %d", id, ordinal)
+		}
 		column, err := readKeyColumn(ordinal, &columns[ordinal])
 		if err != nil {
 			return err
