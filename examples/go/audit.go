@@ -320,16 +320,6 @@ func (b *batch) appendKey(line []byte, of, other *image, row int) []byte {
 	return append(line, '}')
 }
 
-func (b *batch) appendKeyValue(line []byte, c *keyColumn, of *image, row int) []byte {
-	if of.has(c.ordinal, row) && !of.column(c.ordinal).isNull(row) {
-		return c.write(line, c, of.column(c.ordinal), row)
-	}
-	if text := b.oddDate(of, c.ordinal, row); len(text) > 0 {
-		return appendText(line, text)
-	}
-	return append(line, "null"...)
-}
-
 // The names of the columns that an update changed, as a JSON list, and whether there is one.
 func (b *batch) appendChanged(line []byte, row int) ([]byte, bool) {
 	start := len(line)
