@@ -71,13 +71,22 @@ fn main() {
     rates.push(("native", measure(&mut group, "native", || native.run())));
     group.finish();
 
-    let base = rates.last().map_or(Rate { mean: 1.0, best: 1.0 }, |(_, rate)| *rate);
+    let base = rates.last().map_or(
+        Rate {
+            mean: 1.0,
+            median: 1.0,
+            best: 1.0,
+        },
+        |(_, rate)| *rate,
+    );
     // One that a filter left out has no rate.
     for (name, rate) in rates.into_iter().filter(|(_, rate)| rate.mean.is_finite()) {
         println!(
-            "{name}: {:.0} rows/s of processor time, {:.2} of native; fastest batch {:.0} rows/s, {:.2} of native",
+            "{name}: {:.0} rows/s of processor time, {:.2} of native; median batch {:.0} rows/s, {:.2} of native; fastest batch {:.0} rows/s, {:.2} of native",
             rate.mean,
             rate.mean / base.mean,
+            rate.median,
+            rate.median / base.median,
             rate.best,
             rate.best / base.best
         );

@@ -1,16 +1,18 @@
 //! Criterion's measurement with two rates beside it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use crate::orders::ROWS;
 
 /// Rows a second. Where the machine does something else meanwhile, it takes its share of the caches and so of the mean; the
-/// fastest of thousands of batches ran undisturbed.
+/// fastest of thousands of batches ran undisturbed, and half of them were as fast as the median.
 #[derive(Clone, Copy)]
 pub(crate) struct Rate {
     /// Over all batches, of the thread's processor time.
     pub(crate) mean: f64,
+    /// Of the batch in the middle, by the wall.
+    pub(crate) median: f64,
     /// Of the fastest batch, by the wall.
     pub(crate) best: f64,
 }
@@ -21,26 +23,29 @@ pub(crate) fn measure(
     name: &str,
     mut run: impl FnMut(),
 ) -> Rate {
-    let (calls, time, fastest) = (Cell::new(0_u64), Cell::new(Duration::ZERO), Cell::new(Duration::MAX));
+    let (time, batches) = (Cell::new(Duration::ZERO), RefCell::new(Vec::new()));
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|count| {
             let (start, busy) = (Instant::now(), processor_time());
             for _ in 0..count {
                 let begun = Instant::now();
                 run();
-                fastest.set(fastest.get().min(begun.elapsed()));
+                batches.borrow_mut().push(begun.elapsed());
             }
             let took = start.elapsed();
-            calls.set(calls.get() + count);
             time.set(time.get() + processor_time().zip(busy).map_or(took, |(end, start)| end.saturating_sub(start)));
             took
         });
     });
+    let mut batches = batches.into_inner();
+    batches.sort_unstable();
+    let of = |batch: Option<&Duration>| batch.map_or(f64::NAN, |took| f64::from(ROWS) / took.as_secs_f64());
     #[expect(clippy::as_conversions, reason = "a rate needs no exact integers")]
-    let rows = calls.get() as f64 * f64::from(ROWS);
+    let rows = batches.len() as f64 * f64::from(ROWS);
     Rate {
         mean: rows / time.get().as_secs_f64(),
-        best: f64::from(ROWS) / fastest.get().as_secs_f64(),
+        median: of(batches.get(batches.len() / 2)),
+        best: of(batches.first()),
     }
 }
 
