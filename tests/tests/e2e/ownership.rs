@@ -1,6 +1,6 @@
 //! One process at a time runs a connector, whoever else is started, dies or stands still; and what one leaves open is not seen.
 
-use pipeline_tests::{Connector, Database, Kafka, Message, Rowmill, Server, until};
+use pipeline_tests::{Connector, Database, Kafka, Message, Proxy, Rowmill, Server, Traffic, until};
 
 /// Rows of one transaction of a load.
 const PAIR: usize = 2;
@@ -165,12 +165,19 @@ fn a_transaction_larger_than_kafka_takes_comes_in_parts_and_goes_on_in_the_middl
     database.exec("COMMIT");
     database.exec("INSERT INTO t VALUES (1000000, 'after')");
     let topic = connector.topic("t");
+    // At first so slow that it is within the transaction when it is killed, however late that is.
+    let slow = Proxy::to(connector.address.1);
+    slow.set(Traffic::Throttle(2 << 20));
+    connector.address.1 = slow.port;
     let mut resumed = 0;
     let mut seen = 0;
     while seen < ROWS {
         let rowmill = connector.start();
         seen = kafka.read(&[&topic], (seen + 2_000).min(ROWS)).len();
         resumed += usize::from(rowmill.kill().output().contains("going on inside a transaction"));
+        if resumed > 0 {
+            slow.set(Traffic::Pass);
+        }
     }
     assert!(resumed > 0, "no start went on inside the transaction");
     let rowmill = connector.start();
