@@ -46,15 +46,7 @@ fn main() {
     let Some((_, alone)) = rates.first().copied() else { return };
     // One that a filter of the command line left out has no rate.
     for (name, rate) in rates.into_iter().filter(|(_, rate)| rate.mean.is_finite()) {
-        println!(
-            "{name}: {:.0} rows/s of processor time, {:.2} of the envelope alone; median batch {:.0} rows/s, {:.2} of it; fastest batch {:.0} rows/s, {:.2} of it",
-            rate.mean,
-            rate.mean / alone.mean,
-            rate.median,
-            rate.median / alone.median,
-            rate.best,
-            rate.best / alone.best
-        );
+        println!("{name}: {}", rate.against(alone, "the envelope alone"));
     }
 }
 

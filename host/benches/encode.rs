@@ -25,7 +25,7 @@ use rowmill_envelope::Envelope;
 use rowmill_sdk::{EncoderRunner, Output};
 
 use orders::{ROWS, batch};
-use rate::{Rate, measure};
+use rate::measure;
 
 fn main() {
     rowmill::allocator::keep_buffers();
@@ -71,25 +71,10 @@ fn main() {
     rates.push(("native", measure(&mut group, "native", || native.run())));
     group.finish();
 
-    let base = rates.last().map_or(
-        Rate {
-            mean: 1.0,
-            median: 1.0,
-            best: 1.0,
-        },
-        |(_, rate)| *rate,
-    );
+    let Some((_, native)) = rates.last().copied() else { return };
     // One that a filter left out has no rate.
     for (name, rate) in rates.into_iter().filter(|(_, rate)| rate.mean.is_finite()) {
-        println!(
-            "{name}: {:.0} rows/s of processor time, {:.2} of native; median batch {:.0} rows/s, {:.2} of native; fastest batch {:.0} rows/s, {:.2} of native",
-            rate.mean,
-            rate.mean / base.mean,
-            rate.median,
-            rate.median / base.median,
-            rate.best,
-            rate.best / base.best
-        );
+        println!("{name}: {}", rate.against(native, "native"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Criterion's measurement with two rates beside it.
+//! Criterion's measurement with rates beside it.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -15,6 +15,21 @@ pub(crate) struct Rate {
     pub(crate) median: f64,
     /// Of the fastest batch, by the wall.
     pub(crate) best: f64,
+}
+
+impl Rate {
+    /// The rates, and what they are of those of `base`, which goes by this name.
+    pub(crate) fn against(self, base: Self, name: &str) -> String {
+        format!(
+            "{:.0} rows/s of processor time, {:.2} of {name}; median batch {:.0} rows/s, {:.2} of it; fastest batch {:.0} rows/s, {:.2} of it",
+            self.mean,
+            self.mean / base.mean,
+            self.median,
+            self.median / base.median,
+            self.best,
+            self.best / base.best
+        )
+    }
 }
 
 /// Criterion's measurement, and the rates over all that it ran.

@@ -176,3 +176,8 @@ macro_rules! malformed {
     ($($text:tt)*) => { crate::plugin::error::Malformed(format!($($text)*)) };
 }
 pub(super) use malformed;
+
+/// A guest's text, short enough for an error.
+pub(super) fn clipped(text: &str) -> String {
+    text.chars().take(64).collect()
+}

@@ -16,7 +16,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 pub(super) use texts::as_bytes;
 
-use super::error::{Malformed, malformed};
+use super::error::{Malformed, clipped, malformed};
 use super::route;
 
 /// Bytes before a message's flatbuffer: continuation mark and length.
@@ -51,7 +51,7 @@ pub(super) fn read_schema(message: &[u8]) -> Result<Schema, Malformed> {
     if let Some(field) = schema.fields().iter().find(|field| has_dictionary(field.data_type())) {
         return Err(malformed!(
             "column {:?} with a dictionary, which do not cross",
-            field.name().chars().take(64).collect::<String>()
+            clipped(field.name())
         ));
     }
     route::check_schema(&schema)?;

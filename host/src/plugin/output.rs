@@ -9,7 +9,7 @@ use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::{Int64Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
 
-use super::error::{Malformed, Untaken, malformed};
+use super::error::{Malformed, Untaken, clipped, malformed};
 use crate::batch::Records;
 
 /// Topic names in one hand-over.
@@ -332,9 +332,4 @@ fn headers(handed: &Handed<'_>, count: usize) -> Result<(Vec<u32>, Vec<u32>), Ma
         }
     }
     Ok((ends, bounds))
-}
-
-/// A guest's text, short enough for an error.
-fn clipped(text: &str) -> String {
-    text.chars().take(64).collect()
 }

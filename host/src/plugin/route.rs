@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BinaryArray, Int32Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::datatypes::{DataType, Int32Type, Schema};
 
-use super::error::{Malformed, malformed};
+use super::error::{Malformed, clipped, malformed};
 use crate::batch::Records;
 use crate::config::{OWN_TOPICS, alike};
 
@@ -51,7 +51,7 @@ impl Routed {
         }
         let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty() || name.len() > MAX_NAME || matches!(name, "." | "..") || !name.bytes().all(is_sound) {
-            let shown: String = name.chars().take(64).collect();
+            let shown = clipped(name);
             return Err(malformed!(
                 "{TOPIC} {shown:?}: a topic's name has 1 to {MAX_NAME} of the characters a-z, A-Z, 0-9, dot, underscore and hyphen"
             ));
@@ -106,7 +106,7 @@ pub(super) fn check_schema(schema: &Schema) -> Result<(), Malformed> {
             KEY => (field.data_type() == &DataType::Binary, "Binary"),
             HEADERS => (is_headers(field.data_type()), "List<Struct<name Utf8, value Binary>>"),
             other => {
-                let shown: String = other.chars().take(64).collect();
+                let shown = clipped(other);
                 return Err(malformed!(
                     "a schema with the column {shown:?}: names with {PREFIX} are {TOPIC}, {PARTITION}, {KEY} and {HEADERS}"
                 ));

@@ -53,8 +53,8 @@ pub(super) struct Announced {
     pub message: Arc<[u8]>,
     key: Key,
     schema: SchemaRef,
-    /// As what its batches are read where they come from a plugin.
-    bytes: SchemaRef,
+    /// The same with bytes for texts: as what its batches are read where they come from a plugin.
+    with_bytes: SchemaRef,
 }
 
 /// A batch on its way through the chain.
@@ -279,7 +279,7 @@ impl Schemas {
     /// What a transform made of an item, under this schema.
     fn made(item: &Item, announced: &Arc<Announced>, message: Vec<u8>) -> Result<Item, Malformed> {
         let bytes = message.len();
-        let Read { rows, message } = read_batch(message, (&announced.schema, &announced.bytes))?;
+        let Read { rows, message } = read_batch(message, (&announced.schema, &announced.with_bytes))?;
         check_rows(&rows, &item.rows)?;
         Ok(Item {
             announced: Arc::clone(announced),
@@ -363,7 +363,7 @@ impl Schemas {
             message,
             key,
             schema: Arc::clone(schema),
-            bytes: as_bytes(schema),
+            with_bytes: as_bytes(schema),
         });
         self.put(Arc::clone(&announced));
         Ok(announced)

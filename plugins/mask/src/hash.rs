@@ -51,12 +51,12 @@ impl Hash {
     }
 
     /// Room for values that have so many places.
-    pub(crate) fn values<'v>(&self, places: usize) -> Values<'_, 'v> {
+    pub(crate) fn queue<'v>(&self, places: usize) -> Queue<'_, 'v> {
         let before = match self {
             Self::Hmac { .. } => 0,
             Self::Plain { salt } => salt.len(),
         };
-        Values {
+        Queue {
             hash: self,
             most: SHORT.checked_sub(before),
             places,
@@ -79,7 +79,7 @@ impl Hash {
 }
 
 /// Values that are to be hashed, each with the place of its digest.
-pub(crate) struct Values<'h, 'v> {
+pub(crate) struct Queue<'h, 'v> {
     hash: &'h Hash,
     /// Bytes that a short one has at most; none where the salt alone is longer than a block.
     most: Option<usize>,
@@ -90,7 +90,7 @@ pub(crate) struct Values<'h, 'v> {
     long: usize,
 }
 
-impl<'v> Values<'_, 'v> {
+impl<'v> Queue<'_, 'v> {
     /// Adds one; there are no more than places.
     #[inline(always)]
     pub(crate) fn push(&mut self, place: usize, value: &'v [u8]) {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn digests(hash: &Hash, values: &[&[u8]]) -> Vec<String> {
-        let mut placed = hash.values(values.len());
+        let mut placed = hash.queue(values.len());
         values.iter().enumerate().for_each(|(place, value)| placed.push(place, value));
         placed.digests().iter().map(|digest| hex(digest)).collect()
     }

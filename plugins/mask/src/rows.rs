@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::ops::Range;
 
-use rowmill_sdk::{Batch, Bytes, Cells, Column, Edit, Error, Field, Image, Kind, Outcome, RowImage, host};
+use rowmill_sdk::{Batch, Bytes, Cells, Column, Edit, Error, Field, Image, Kind, Outcome, RowImage, Values, host};
 
-use crate::hash::{Hash, Values};
+use crate::hash::{Hash, Queue};
 use crate::rule::Partial;
 use crate::table::{self, Constant, Table, Way};
 
@@ -107,9 +107,9 @@ impl Places {
             .map(|image| Texts::of(batch, (image, false), column))
             .transpose()?;
         let after = Texts::of(batch, (&batch.after, true), column)?;
-        let mut values = hash.values(self.images * batch.rows());
-        let alike = self.gather(batch.rows(), (before.as_ref(), &after), &mut values);
-        let mut digests = values.digests();
+        let mut queue = hash.queue(self.images * batch.rows());
+        let alike = self.gather(batch.rows(), (before.as_ref(), &after), &mut queue);
+        let mut digests = queue.digests();
         for (from, to) in alike {
             if let Some(digest) = digests.get(from).copied()
                 && let Some(place) = digests.get_mut(to)
@@ -125,22 +125,22 @@ impl Places {
         self,
         rows: usize,
         (before, after): (Option<&'t Texts<'_>>, &'t Texts<'_>),
-        values: &mut Values<'_, 't>,
+        queue: &mut Queue<'_, 't>,
     ) -> Vec<(usize, usize)> {
         let mut alike = Vec::new();
         let Some(before) = before else {
-            inserted(rows, after, values);
+            inserted(rows, after, queue);
             return alike;
         };
         for row in 0..rows {
             let (old, new) = (before.get(row), after.get(row));
             let (place_before, place_after) = (self.of_row(row, false), self.of_row(row, true));
             if let Some(old) = old {
-                values.push(place_before, old);
+                queue.push(place_before, old);
             }
             match new {
                 Some(new) if old == Some(new) => alike.push((place_before, place_after)),
-                Some(new) => values.push(place_after, new),
+                Some(new) => queue.push(place_after, new),
                 None => {}
             }
         }
@@ -150,10 +150,10 @@ impl Places {
 
 /// Gathers the values of rows that were not there before. It calls nothing, so that all it needs stays in registers.
 #[inline(never)]
-fn inserted<'t>(rows: usize, after: &'t Texts<'_>, values: &mut Values<'_, 't>) {
+fn inserted<'t>(rows: usize, after: &'t Texts<'_>, queue: &mut Queue<'_, 't>) {
     for row in 0..rows {
         if let Some(value) = after.get(row) {
-            values.push(row, value);
+            queue.push(row, value);
         }
     }
 }
@@ -176,7 +176,7 @@ enum Texts<'b> {
 impl<'b> Texts<'b> {
     fn of(batch: &'b Batch<'b>, (image, after): (&'b Image<'b>, bool), column: usize) -> Result<Self, Error> {
         if let Some(found) = image.columns.get(column)
-            && let rowmill_sdk::Values::Bytes(bytes) = found.values
+            && let Values::Bytes(bytes) = found.values
         {
             return Ok(Self::Stored {
                 image,
@@ -235,16 +235,16 @@ fn print(
 }
 
 /// A whole number as text, without an allocation; false where it is none.
-fn whole(values: &rowmill_sdk::Values<'_>, row: usize, into: &mut Vec<u8>) -> bool {
+fn whole(values: &Values<'_>, row: usize, into: &mut Vec<u8>) -> bool {
     let written = match values {
-        rowmill_sdk::Values::Int8(values) => write!(into, "{}", values.i8(row)),
-        rowmill_sdk::Values::Int16(values) => write!(into, "{}", values.i16(row)),
-        rowmill_sdk::Values::Int32(values) => write!(into, "{}", values.i32(row)),
-        rowmill_sdk::Values::Int64(values) => write!(into, "{}", values.i64(row)),
-        rowmill_sdk::Values::UInt8(values) => write!(into, "{}", values.u8(row)),
-        rowmill_sdk::Values::UInt16(values) => write!(into, "{}", values.u16(row)),
-        rowmill_sdk::Values::UInt32(values) => write!(into, "{}", values.u32(row)),
-        rowmill_sdk::Values::UInt64(values) => write!(into, "{}", values.u64(row)),
+        Values::Int8(values) => write!(into, "{}", values.i8(row)),
+        Values::Int16(values) => write!(into, "{}", values.i16(row)),
+        Values::Int32(values) => write!(into, "{}", values.i32(row)),
+        Values::Int64(values) => write!(into, "{}", values.i64(row)),
+        Values::UInt8(values) => write!(into, "{}", values.u8(row)),
+        Values::UInt16(values) => write!(into, "{}", values.u16(row)),
+        Values::UInt32(values) => write!(into, "{}", values.u32(row)),
+        Values::UInt64(values) => write!(into, "{}", values.u64(row)),
         _ => return false,
     };
     written.is_ok()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 
-use crate::plugin::error::{Malformed, malformed};
+use crate::plugin::error::{Malformed, clipped, malformed};
 
 /// The same schema with bytes where it has texts, and without what a reader does not need.
 pub(in crate::plugin) fn as_bytes(schema: &Schema) -> SchemaRef {
@@ -57,11 +57,11 @@ pub(super) fn as_texts(column: &ArrayRef, field: &Field) -> Result<ArrayRef, Mal
 
 #[cold]
 fn other_type(field: &Field) -> Malformed {
-    malformed!("column {:?} in another type than its schema has", clipped(field))
+    malformed!("column {:?} in another type than its schema has", clipped(field.name()))
 }
 
 fn texts(bytes: &BinaryArray, field: &Field) -> Result<StringArray, Malformed> {
-    let refused = |what: &str| malformed!("column {:?} with {what}", clipped(field));
+    let refused = |what: &str| malformed!("column {:?} with {what}", clipped(field.name()));
     let (offsets, values, nulls) = bytes.clone().into_parts();
     let place = |offset: &i32| usize::try_from(*offset).unwrap_or(usize::MAX);
     let ends: &[i32] = &offsets;
@@ -75,10 +75,6 @@ fn texts(bytes: &BinaryArray, field: &Field) -> Result<StringArray, Malformed> {
     }
     // SAFETY: the offsets were looked at when the bytes were read; the bytes between any two of them are UTF-8.
     Ok(unsafe { StringArray::new_unchecked(offsets, values, nulls) })
-}
-
-fn clipped(field: &Field) -> String {
-    field.name().chars().take(64).collect()
 }
 
 #[cfg(test)]
