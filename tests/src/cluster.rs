@@ -123,6 +123,14 @@ impl Cluster {
         fields.first().is_some_and(|state| *state != "Z") && fields.get(19).is_some_and(|began| *began == value("began="))
     }
 
+    /// Prints the last lines of each broker's log, and how full its disk is: the folders go with this handle.
+    fn tell(&self) {
+        let tail = "cd \"$1\"; tail -n 40 kafka-*.log; sed -n 's/^log.dirs=//p' kafka-*.properties | xargs df -h";
+        let output = Command::new("sh").args(["-c", tail, "sh"]).arg(&self.folder).output();
+        let told = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        println!("the brokers wrote at last:\n{}", told.unwrap_or_default());
+    }
+
     fn run(&self, what: &str, command: &[&str], arguments: &[&str]) -> String {
         let output = Command::new(script()).args(command).arg(&self.folder).args(arguments).output();
         text(&output.unwrap(), what)
@@ -131,6 +139,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell();
+        }
         if self.own.is_some() {
             let _ = Command::new(script()).arg("stop").arg(&self.folder).status();
         }
