@@ -186,17 +186,8 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// `malformed-message` where a buffer lies outside of the message or is too short.
     pub fn read(schema: &'a Schema, bytes: &'a [u8], transactions: &'a Transactions) -> Result<Self, Error> {
-        let (header, body) = message::open(bytes, Header::RecordBatch)?;
-        if header.table(3)?.is_some() {
-            return Err(Error::malformed("it is compressed"));
-        }
-        let rows = usize::try_from(header.i64(0)?).map_err(|_| Error::malformed("it has a negative length"))?;
-        let frame = Frame {
-            body,
-            rows,
-            nodes: header.pairs(1)?,
-            buffers: header.pairs(2)?,
-        };
+        let frame = Frame::read(bytes)?;
+        let rows = frame.rows;
         let places = &schema.places;
         let image = |place: &ImagePlace, present: Option<Place>| -> Result<Image<'a>, Error> {
             let columns = schema.columns.iter().zip(&place.columns);
@@ -347,6 +338,20 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// Of an encapsulated record-batch message.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+        let (header, body) = message::open(bytes, Header::RecordBatch)?;
+        if header.table(3)?.is_some() {
+            return Err(Error::malformed("it is compressed"));
+        }
+        Ok(Self {
+            body,
+            rows: usize::try_from(header.i64(0)?).map_err(|_| Error::malformed("it has a negative length"))?,
+            nodes: header.pairs(1)?,
+            buffers: header.pairs(2)?,
+        })
+    }
+
     pub(crate) fn buffer(&self, i: usize) -> Result<&'a [u8], Error> {
         let (at, length) = self.buffers.get(i)?;
         self.body

@@ -48,6 +48,7 @@ pub mod transform {
         inline: "
             package rowmill:sdk-transform;
             world transform-part {
+                import rowmill:plugin/patch@1.0.0;
                 export rowmill:plugin/transform@1.0.0;
             }
         ",

@@ -235,6 +235,18 @@ impl<T: Transform + Instance<Runner = TransformRunner<T>>> transform::exports::r
         use transform::exports::rowmill::plugin::transform::{Outcome as Wit, Reshaped};
         Ok(match T::with(|runner| runner.process(schema, &batch, &transactions.into()))? {
             Outcome::Unchanged => Wit::Unchanged,
+            Outcome::Patched(patch) => {
+                if let Some(rows) = &patch.rows {
+                    transform::rowmill::plugin::patch::keep(rows);
+                }
+                if let Some(columns) = &patch.columns {
+                    transform::rowmill::plugin::patch::columns(&columns.origins, &columns.fresh);
+                }
+                match patch.schema {
+                    None => Wit::Unchanged,
+                    Some(schema) => Wit::Reshaped(Reshaped { schema, batch: Vec::new() }),
+                }
+            }
             Outcome::Dropped => Wit::Dropped,
             Outcome::Changed(batch) => Wit::Changed(batch),
             Outcome::Reshaped { schema, batch } => Wit::Reshaped(Reshaped { schema, batch }),

@@ -118,4 +118,4 @@ pub use serde;
 pub use serde_json;
 pub use state::State;
 pub use transactions::Transactions;
-pub use transform::{Outcome, Transform, TransformRunner};
+pub use transform::{Outcome, Patch, PatchColumns, Transform, TransformRunner};

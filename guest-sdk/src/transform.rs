@@ -112,10 +112,13 @@ pub trait Transform: Sized + 'static {
 /// // `Edit::finish` finds out which it is.
 /// assert_eq!(batch.edit().finish()?, Outcome::Unchanged);
 /// let mut edit = batch.edit();
+/// edit.retain(|row| Ok(row.number() == 1))?;
+/// assert!(matches!(edit.finish()?, Outcome::Patched(patch) if patch.rows == Some(vec![0b10])));
+/// let mut edit = batch.edit();
 /// edit.retain(|_| Ok(false))?;
 /// assert_eq!(edit.finish()?, Outcome::Dropped);
 /// let mut edit = batch.edit();
-/// edit.remove("body")?;
+/// edit.key(["name"]);
 /// assert!(matches!(edit.finish()?, Outcome::Reshaped { .. }));
 /// # Ok::<(), rowmill_sdk::Error>(())
 /// ```
@@ -125,6 +128,8 @@ pub enum Outcome {
     Unchanged,
     /// All of its rows are dropped, on purpose.
     Dropped,
+    /// It goes on but for what the patch says: the host puts it together, so that what stays need not be copied.
+    Patched(Patch),
     /// Other values under the same schema: an encapsulated record-batch message.
     Changed(Vec<u8>),
     /// Another schema.
@@ -134,6 +139,42 @@ pub enum Outcome {
         /// Encapsulated record-batch message.
         batch: Vec<u8>,
     },
+}
+
+/// What a transform changes of a batch, all else of which the host has. [`Edit::finish`](crate::Edit::finish) makes it.
+///
+/// ```
+/// use rowmill_sdk::{Outcome, PatchColumns, harness::{Opened, Rows, Shape}};
+/// let shape = Shape::new("shop", "orders").column("id", "int", &[]).column("note", "text", &[]);
+/// let row = |id: i64| vec![id.into(), "secret".into()];
+/// let opened = Opened::new(&Rows::new(&shape).insert(row(1)).insert(row(2)).insert(row(3)))?;
+/// let batch = opened.batch()?;
+/// let mut edit = batch.edit();
+/// edit.retain(|row| Ok(row.image()?.int("id")? != Some(2)))?;
+/// edit.set("note", |_, out| out.text("-"))?;
+/// let Outcome::Patched(patch) = edit.finish()? else { unreachable!("nothing has to be made anew") };
+/// assert_eq!((patch.rows, patch.schema), (Some(vec![0b101]), None));
+/// let Some(PatchColumns { origins, fresh }) = patch.columns else { unreachable!("`note` is new") };
+/// assert_eq!((origins, fresh.is_empty()), (vec![0, -1], false));
+/// # Ok::<(), rowmill_sdk::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// Which rows go on: row `i` does where bit `i % 8` of byte `i / 8` is set. None: all of them.
+    pub rows: Option<Vec<u8>>,
+    /// The table's columns as they come out. None: as they came.
+    pub columns: Option<PatchColumns>,
+    /// Encapsulated schema message of what comes out. None: the one that came.
+    pub schema: Option<Vec<u8>>,
+}
+
+/// The table's columns as they come out of a [`Patch`] ([example](Patch)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PatchColumns {
+    /// For each column of `before`, where the batch has it, and then for each one of `after`: which one it was, from 0, or -1 where it is new.
+    pub origins: Vec<i32>,
+    /// The new ones, an encapsulated record-batch message of the rows that go on; empty where there are none.
+    pub fresh: Vec<u8>,
 }
 
 /// Runs a transform as the host does: the same calls, natively or in WASM.
@@ -161,7 +202,7 @@ pub enum Outcome {
 /// assert!(TransformRunner::<First>::describe().contains(r#""kind":"transform""#));
 /// runner.configure("{}")?;
 /// runner.open_schema(1, &schema)?;
-/// assert!(matches!(runner.process(1, &batch, &rows.transactions())?, Outcome::Changed(_)));
+/// assert!(matches!(runner.process(1, &batch, &rows.transactions())?, Outcome::Patched(_)));
 /// runner.flush(FlushReason::Barrier)?;
 /// runner.close_schema(1);
 /// assert_eq!(runner.process(1, &batch, &rows.transactions()).unwrap_err().code, "unknown-schema");

@@ -19,9 +19,12 @@ impl<'a> Edit<'a> {
             return Ok(Outcome::Dropped);
         }
         let schema = self.schema()?;
-        let made = self.slots.iter().any(|slot| slot.before.is_some() || slot.after.is_some());
-        let retold = self.ops.is_some() || self.key.is_some();
-        if !made && schema.is_none() && !retold && self.rows.is_none() && self.routes.is_empty() {
+        if let Some(patch) = self.patch(schema.as_ref())? {
+            let is_empty = patch.rows.is_none() && patch.columns.is_none() && patch.schema.is_none();
+            return Ok(if is_empty { Outcome::Unchanged } else { Outcome::Patched(patch) });
+        }
+        let is_retold = self.ops.is_some() || self.key.is_some() || !self.routes.is_empty();
+        if !self.is_made() && schema.is_none() && !is_retold && self.rows.is_none() {
             return Ok(Outcome::Unchanged);
         }
         let rows = self.len();

@@ -4,6 +4,7 @@ mod take;
 mod columns;
 mod finish;
 mod leading;
+mod patch;
 mod route;
 mod route_view;
 mod shape;

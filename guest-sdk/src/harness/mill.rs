@@ -1,7 +1,8 @@
 //! Runs a transform natively.
 
+use super::patched::patched;
 use super::{Input, Opened, show};
-use crate::{Error, Outcome, Schema, Transactions, Transform, TransformRunner};
+use crate::{Batch, Error, Outcome, Schema, Transactions, Transform, TransformRunner};
 
 /// A configured transform.
 ///
@@ -85,7 +86,7 @@ impl<T: Transform> Mill<T> {
         self.opened += 1;
         self.runner.open_schema(self.opened, &schema)?;
         let outcome = self.runner.process(self.opened, &batch, &transactions)?;
-        Ok(Milled::of(outcome, (schema, batch), transactions))
+        Milled::of(outcome, (schema, batch), transactions)
     }
 
     /// The runner, for what a host does beside batches: `flush`, `save`, `restore` ([example](crate::State)).
@@ -96,20 +97,28 @@ impl<T: Transform> Mill<T> {
 
 impl Milled {
     /// What a transform made of these messages.
-    pub(super) fn of(outcome: Outcome, (schema, batch): (Vec<u8>, Vec<u8>), transactions: Transactions) -> Option<Self> {
+    ///
+    /// # Errors
+    /// `bad-patch` where it does not fit the batch; `malformed-message`.
+    pub(super) fn of(outcome: Outcome, (schema, batch): (Vec<u8>, Vec<u8>), transactions: Transactions) -> Result<Option<Self>, Error> {
         let unchanged = outcome == Outcome::Unchanged;
         let (schema, batch) = match outcome {
-            Outcome::Dropped => return None,
+            Outcome::Dropped => return Ok(None),
             Outcome::Unchanged => (schema, batch),
+            Outcome::Patched(patch) => {
+                let read = Schema::read(&schema)?;
+                let patched = patched(&Batch::read(&read, &batch, &transactions)?, &patch)?;
+                (patch.schema.unwrap_or(schema), patched)
+            }
             Outcome::Changed(batch) => (schema, batch),
             Outcome::Reshaped { schema, batch } => (schema, batch),
         };
-        Some(Self {
+        Ok(Some(Self {
             schema,
             batch,
             transactions,
             unchanged,
-        })
+        }))
     }
 
     /// Its rows as JSON, one object a row: see [`show()`](super::show()) ([example](Mill)).

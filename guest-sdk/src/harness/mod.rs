@@ -37,6 +37,7 @@ pub mod events;
 mod golden;
 mod mill;
 mod opened;
+mod patched;
 mod rows;
 mod sample;
 mod shape;

@@ -62,7 +62,7 @@ impl Opened {
     pub fn process(&self, process: impl FnOnce(&Batch<'_>) -> Result<Outcome, Error>) -> Result<Option<Milled>, Error> {
         let outcome = process(&self.batch()?)?;
         let (schema, batch) = self.messages()?;
-        Ok(Milled::of(outcome, (schema, batch), self.transactions()))
+        Milled::of(outcome, (schema, batch), self.transactions())
     }
 }
 

@@ -6,7 +6,7 @@ mod messages;
 mod routes;
 mod rows;
 
-use rowmill_sdk::harness::{Input, Rows};
+use rowmill_sdk::harness::{Input, Opened, Rows};
 use rowmill_sdk::{Batch, Error, Outcome, Schema, Transactions};
 use serde_json::Value;
 
@@ -35,18 +35,8 @@ impl Given {
 
     /// What an edit makes of it: another batch, none where everything is dropped.
     fn edit(&self, edit: impl FnOnce(&Batch<'_>) -> Result<Outcome, Error>) -> Option<Self> {
-        let (message, batch) = match edit(&self.batch()).unwrap() {
-            Outcome::Unchanged => (self.message.clone(), self.batch.clone()),
-            Outcome::Dropped => return None,
-            Outcome::Changed(batch) => (self.message.clone(), batch),
-            Outcome::Reshaped { schema, batch } => (schema, batch),
-        };
-        Some(Self {
-            schema: Schema::read(&message).unwrap(),
-            message,
-            batch,
-            transactions: self.transactions.clone(),
-        })
+        let milled = Opened::new(self).unwrap().process(edit).unwrap()?;
+        Some(Self::of(&milled))
     }
 
     fn rows(&self) -> Vec<Value> {
@@ -58,6 +48,16 @@ impl Given {
         let stream = [self.message.as_slice(), &self.batch].concat();
         let mut reader = arrow::ipc::reader::StreamReader::try_new(stream.as_slice(), None).unwrap();
         reader.next().unwrap().unwrap()
+    }
+}
+
+impl Input for Given {
+    fn messages(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        Ok((self.message.clone(), self.batch.clone()))
+    }
+
+    fn transactions(&self) -> Transactions {
+        self.transactions.clone()
     }
 }
 

@@ -103,11 +103,11 @@ pub(super) fn is_component(bytes: &[u8]) -> anyhow::Result<()> {
 /// Names what it imports and may not have, or what it lacks.
 pub(super) fn kind(engine: &Engine, component: &Component) -> anyhow::Result<Kind> {
     let shape = component.component_type();
-    let mut has_output = false;
+    let (mut has_output, mut has_patch) = (false, false);
     for (name, _) in shape.imports(engine) {
         has_output |= interface(name, "output")?;
-        let own = interface(name, "types")? || interface(name, "host")? || interface(name, "output")?;
-        if !own && !is_granted_wasi(name) {
+        has_patch |= interface(name, "patch")?;
+        if !is_own(name)? && !is_granted_wasi(name) {
             bail!("it imports {name}, which plugins are not given: they see their batch, their configuration, a log and a frozen clock");
         }
     }
@@ -118,7 +118,8 @@ pub(super) fn kind(engine: &Engine, component: &Component) -> anyhow::Result<Kin
         encode |= interface(name, "encode")?;
     }
     match (lifecycle, transform, encode) {
-        (true, false, true) => Ok(Kind::Encoder),
+        (true, false, true) if !has_patch => Ok(Kind::Encoder),
+        (true, false, true) => bail!("it is an encoder that imports {PACKAGE}patch, which only transforms are given"),
         (true, true, false) if !has_output => Ok(Kind::Transform),
         (true, true, false) => bail!("it is a transform that imports {PACKAGE}output, which only encoders are given"),
         (true, true, true) => bail!("it exports both transform and encode: a plugin is one of them"),
@@ -149,8 +150,20 @@ fn interface(name: &str, wanted: &str) -> anyhow::Result<bool> {
 
 /// Whether plugins are given what is imported by this name.
 pub(super) fn is_given(name: &str) -> bool {
-    let own = ["types", "host", "output"];
-    own.iter().any(|wanted| interface(name, wanted).unwrap_or(false)) || is_granted_wasi(name)
+    is_own(name).unwrap_or(false) || is_granted_wasi(name)
+}
+
+/// Whether `name` is one of the interfaces that the host offers.
+///
+/// # Errors
+/// As `interface`.
+fn is_own(name: &str) -> anyhow::Result<bool> {
+    for own in ["types", "host", "output", "patch"] {
+        if interface(name, own)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_granted_wasi(name: &str) -> bool {

@@ -11,6 +11,7 @@ use super::engine::TICK;
 use super::error::{Breakage, Malformed, Untaken};
 use super::message::Message;
 use super::output::Call;
+use super::patch::{Desk, Patch};
 use super::schemas::Announced;
 use super::state::{Moment, State};
 use super::wire::{FlushReason, GuestError, Outcome, Transactions};
@@ -148,9 +149,17 @@ impl Instance {
         self.fallible(self.loaded.exports.work, (schema, batch, transactions))
     }
 
-    /// `transform.process`.
-    pub(super) fn process(&mut self, schema: u32, batch: &Message, transactions: Transactions<'_>) -> Result<Outcome, CallError> {
-        self.fallible(self.loaded.exports.work, (schema, batch, transactions))
+    /// `transform.process`, and the patch that the plugin handed over meanwhile.
+    pub(super) fn process(
+        &mut self,
+        schema: u32,
+        batch: &Message,
+        transactions: Transactions<'_>,
+    ) -> Result<(Outcome, Option<Patch>), CallError> {
+        self.store.data_mut().desk = Desk::open();
+        let outcome = self.fallible(self.loaded.exports.work, (schema, batch, transactions));
+        let patch = self.store.data_mut().desk.close();
+        Ok((outcome?, patch))
     }
 
     /// `encode.control`; nothing where it is a transform.

@@ -14,6 +14,8 @@ use arrow::ipc::reader::RecordBatchDecoder;
 use arrow::ipc::{MetadataVersion, convert::try_fb_to_schema, root_as_message};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+#[cfg(test)]
+pub(super) use plain::tests::message;
 pub(super) use texts::as_bytes;
 
 use super::error::{Malformed, clipped, malformed};

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::error::{Breakage, Error};
+use super::error::{Breakage, Error, malformed};
 use super::instance::{Bounds, CallError, Instance, Saved};
 use super::measures::Measured;
+use super::message::Message;
 use super::offers::Version;
 use super::output::share;
+use super::patch::Patch;
 use super::route::{Routed, Routes};
 use super::schemas::{Announced, Item, Schemas};
 use super::state::Moment;
@@ -141,11 +143,8 @@ impl Link {
             let message = schemas
                 .write(item)
                 .map_err(|error| CallError::Broken(Breakage::Trapped(format!("{error:#}"))))?;
-            match instance.process(item.announced.id, &message, transactions.into())? {
-                // The next plugin is given the same message.
-                Outcome::Unchanged => Ok(Some(item.written(message))),
-                outcome => taken(item, outcome, most, (schemas, routed)),
-            }
+            let made = instance.process(item.announced.id, &message, transactions.into())?;
+            taken((item, &message), made, most, (schemas, routed))
         });
         processed.map(|(item, _)| item).map_err(|failed| failed.given(given))
     }
@@ -408,8 +407,13 @@ impl Link {
     }
 }
 
-/// What a transform made of a batch, checked; `None` where it dropped all of it.
-fn taken(item: &Item, outcome: Outcome, most: usize, (schemas, routed): (&mut Schemas, &mut Routed)) -> Result<Option<Item>, CallError> {
+/// What a transform made of a batch that it was given as this message, checked; `None` where it dropped all of it.
+fn taken(
+    (item, message): (&Item, &Arc<Message>),
+    (outcome, patch): (Outcome, Option<Patch>),
+    most: usize,
+    (schemas, routed): (&mut Schemas, &mut Routed),
+) -> Result<Option<Item>, CallError> {
     let rows = item.rows.num_rows();
     let fits = |bytes: usize| match bytes > most {
         true => Err(CallError::Broken(Breakage::TooMuch {
@@ -418,14 +422,27 @@ fn taken(item: &Item, outcome: Outcome, most: usize, (schemas, routed): (&mut Sc
         })),
         false => Ok(()),
     };
-    let made = match outcome {
-        Outcome::Unchanged => return Ok(Some(item.clone())),
-        Outcome::Dropped => return Ok(None),
-        Outcome::Changed(batch) => {
+    // The next plugin is given the same message where nothing is another.
+    let given = || item.written(Arc::clone(message));
+    let made = match (outcome, patch) {
+        (Outcome::Dropped, _) => return Ok(None),
+        (Outcome::Unchanged, None) => return Ok(Some(given())),
+        (Outcome::Unchanged, Some(patch)) => {
+            fits(patch.bytes())?;
+            schemas.patched(&given(), None, &patch)?
+        }
+        (Outcome::Reshaped(reshaped), Some(patch)) if reshaped.batch.0.is_empty() => {
+            fits(patch.bytes())?;
+            schemas.patched(&given(), Some(&reshaped.schema), &patch)?
+        }
+        (Outcome::Changed(_) | Outcome::Reshaped(_), Some(_)) => {
+            return Err(malformed!("a patch of the batch that was given, and another batch beside it").into());
+        }
+        (Outcome::Changed(batch), None) => {
             fits(batch.0.len())?;
             Schemas::changed(item, batch.0)?
         }
-        Outcome::Reshaped(reshaped) => {
+        (Outcome::Reshaped(reshaped), None) => {
             fits(reshaped.batch.0.len())?;
             schemas.reshaped(item, &reshaped.schema, reshaped.batch.0)?
         }

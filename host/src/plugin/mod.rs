@@ -21,6 +21,7 @@ mod engine;
 mod instance;
 mod state;
 mod output;
+mod patch;
 mod schemas;
 mod ipc;
 mod wire;

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::error::{Malformed, malformed};
 use super::ipc::{Read, as_bytes, check_rows, read_batch, read_schema};
 use super::message::{Message, Taker};
+use super::patch::Patch;
 use crate::batch::{Batch, Shape};
 
 /// Buffers start at multiples of this many bytes: a cache line, and the widest vector load.
@@ -261,19 +262,36 @@ impl Schemas {
 
     /// An item of another schema from the messages that a transform made.
     pub(super) fn reshaped(&mut self, item: &Item, schema: &[u8], message: Vec<u8>) -> Result<Item, Malformed> {
+        let announced = self.announced(item, schema)?;
+        Self::made(item, &announced, message)
+    }
+
+    /// What comes of an item by a patch, under the schema of a message that a transform made; none: under its own.
+    pub(super) fn patched(&mut self, item: &Item, schema: Option<&[u8]>, patch: &Patch) -> Result<Item, Malformed> {
+        let announced = match schema {
+            Some(schema) => self.announced(item, schema)?,
+            None => Arc::clone(&item.announced),
+        };
+        Ok(match patch.apply(&item.rows, &announced.schema)? {
+            Some(rows) => Item::new(announced, rows),
+            None => item.clone(),
+        })
+    }
+
+    /// The schema that a transform makes of an item's.
+    fn announced(&mut self, item: &Item, schema: &[u8]) -> Result<Arc<Announced>, Malformed> {
         let key = Key {
             reshaped: self.number(&item.announced.key, schema)?,
             ..item.announced.key
         };
-        let announced = match self.open.get(&key) {
-            Some(open) => Arc::clone(&open.announced),
+        match self.open.get(&key) {
+            Some(open) => Ok(Arc::clone(&open.announced)),
             None => {
                 let read = Arc::new(read_schema(schema)?);
                 self.announce(key, &read)
-                    .map_err(|error| malformed!("a schema that can't be written again: {error:#}"))?
+                    .map_err(|error| malformed!("a schema that can't be written again: {error:#}"))
             }
-        };
-        Self::made(item, &announced, message)
+        }
     }
 
     /// What a transform made of an item, under this schema.

@@ -9,6 +9,7 @@ use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, W
 
 use super::engine::{CORE_INSTANCES, MEMORIES, TABLES};
 use super::output::Call;
+use super::patch::Desk;
 use super::wire::Level;
 
 /// Characters of one line.
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub memory: Memory,
     /// What is handed over.
     pub call: Call,
+    /// Where a transform says what it changes.
+    pub desk: Desk,
     /// What the guest added to its counters and nobody fetched yet.
     pub counters: BTreeMap<String, f64>,
     wasi: WasiCtx,
@@ -42,6 +45,7 @@ impl State {
         Self {
             memory: Memory::new(memory),
             call: Call::closed(),
+            desk: Desk::default(),
             counters: BTreeMap::new(),
             wasi: frozen(Moment::default()),
             resources: ResourceTable::new(),
@@ -56,6 +60,7 @@ impl State {
     pub(super) fn begin(&mut self, moment: Moment, call: Call) {
         self.wasi = frozen(moment);
         self.call = call;
+        self.desk = Desk::default();
         self.lines = 0;
         self.memory.denied = None;
     }

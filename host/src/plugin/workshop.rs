@@ -10,6 +10,8 @@ use wasmtime::{Engine, StoreContextMut};
 
 use super::cache::{Cache, hex};
 use super::contents::{self, Kind};
+use super::error::Untaken;
+use super::message::Given;
 use super::output::Handed;
 use super::state::State;
 use super::wire::Level;
@@ -111,6 +113,7 @@ impl Workshop {
     pub(super) fn new(engine: Engine, cache: Cache, interrupts: bool) -> anyhow::Result<Self> {
         let mut transforms = Linker::new(&engine);
         link_host(&mut transforms)?;
+        link_patch(&mut transforms)?;
         let mut encoders = Linker::new(&engine);
         link_host(&mut encoders)?;
         link_output(&mut encoders)?;
@@ -217,6 +220,21 @@ fn link_host(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         store.data_mut().count(name, value);
         Ok(())
     })?;
+    Ok(())
+}
+
+/// `patch`, which only transforms are given.
+fn link_patch(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut patch = linker.instance("rowmill:plugin/patch@1.0.0")?;
+    patch.func_wrap("keep", |mut store: StoreContextMut<'_, State>, (rows,): (Given,)| {
+        Ok(store.data_mut().desk.keep(rows.0).map_err(Untaken::from)?)
+    })?;
+    patch.func_wrap(
+        "columns",
+        |mut store: StoreContextMut<'_, State>, (origins, fresh): (Vec<i32>, Given)| {
+            Ok(store.data_mut().desk.columns(origins, fresh.0).map_err(Untaken::from)?)
+        },
+    )?;
     Ok(())
 }
 

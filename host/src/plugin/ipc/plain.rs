@@ -121,7 +121,7 @@ pub(super) mod tests {
     }
 
     /// The message of rows, buffers at multiples of `alignment`.
-    pub(in crate::plugin::ipc) fn message(rows: &RecordBatch, alignment: usize) -> Vec<u8> {
+    pub(in crate::plugin) fn message(rows: &RecordBatch, alignment: usize) -> Vec<u8> {
         let options = IpcWriteOptions::try_new(alignment, false, MetadataVersion::V5).unwrap();
         let mut writer = StreamWriter::try_new_with_options(Vec::new(), rows.schema_ref(), options).unwrap();
         writer.get_mut().clear();

@@ -86,12 +86,13 @@ impl Link {
     ) -> Vec<Option<Option<Item>>> {
         let shares = parts.iter().map(|part| (part, Call::closed())).collect();
         let made = self.abreast(moment, shares, schemas, &|instance, share| {
-            instance.process(share.announced.id, &share.message, transactions.into())
+            let made = instance.process(share.announced.id, &share.message, transactions.into())?;
+            Ok((made, Arc::clone(&share.message)))
         });
         let made = made.into_iter().zip(parts);
         made.map(|(made, part)| {
-            let (outcome, _) = made?;
-            taken(part, outcome, most, (schemas, routed)).ok()
+            let ((made, message), _) = made?;
+            taken((part, &message), made, most, (schemas, routed)).ok()
         })
         .collect()
     }

@@ -1,6 +1,11 @@
 //! Batches that go through a transform first.
 
+use rowmill_sdk::harness::{Rows, Shape};
+
 use super::{Lab, batch, guests, plugin, run, stopped};
+use crate::config::{Plugin, PluginOrigin};
+use crate::plugin::FlushReason;
+use crate::plugin::sample::Sample;
 
 fn after(task: &str) -> Result<Vec<String>, crate::fault::Fault> {
     let lab = Lab::new();
@@ -24,8 +29,57 @@ fn a_dropped_batch_never_reaches_the_encoder() {
 }
 
 #[test]
+fn rows_that_a_patch_keeps_reach_the_encoder() {
+    let lab = Lab::new();
+    let sieve = lab.put("sieve.wasm", &guests::sieve());
+    let shape = Shape::new("d", "t").column("id", "int", &[]);
+    let rows = (4..=6).fold(Rows::new(&shape), |rows, id: i64| rows.insert(vec![id.into()]));
+    let sample = Sample::made(&rows).unwrap();
+    let encoder = Plugin {
+        name: "flat-json".to_owned(),
+        origin: PluginOrigin::Builtin("flat-json".to_owned()),
+        config: serde_json::json!({}),
+        ..plugin(&sieve, "")
+    };
+    for (task, ids) in [
+        ("keep-two", &[4, 6][..]),
+        ("keep-two-again", &[4, 6]),
+        ("keep-all", &[4, 5, 6]),
+        ("keep-none", &[]),
+    ] {
+        let mut chain = lab.chain(&[plugin(&sieve, task), encoder.clone()]).unwrap();
+        let values = run(&mut chain, &sample.batch).unwrap();
+        let told: Vec<i64> = values
+            .iter()
+            .map(|value| serde_json::from_str::<serde_json::Value>(value).unwrap()["id"].as_i64().unwrap())
+            .collect();
+        assert_eq!(told, ids, "{task}");
+    }
+}
+
+#[test]
+fn a_patch_outside_of_a_call_of_process_breaks_the_contract() {
+    let lab = Lab::new();
+    let sieve = lab.put("sieve.wasm", &guests::sieve());
+    let probe = lab.put("probe.wasm", &guests::probe('A'));
+    let mut chain = lab.chain(&[plugin(&sieve, "keep-at-flush"), plugin(&probe, "echo")]).unwrap();
+    assert_eq!(run(&mut chain, &batch(1, &[1, 2, 3])).unwrap().len(), 3);
+    let text = stopped(chain.flush(FlushReason::Commit, &mut |_| Ok(())));
+    assert!(text.contains("a patch outside of a call of process"), "{text}");
+}
+
+#[test]
 fn a_batch_that_is_no_batch_is_refused() {
-    for task in ["cut", "garbage", "swapped"] {
+    for task in [
+        "cut",
+        "garbage",
+        "swapped",
+        "keep-too-many",
+        "keep-too-much",
+        "keep-and-batch",
+        "columns-lost",
+        "columns-garbage",
+    ] {
         let text = stopped(after(task));
         assert!(
             text.contains("plugin sieve failed twice") && text.contains("breaks the contract"),
