@@ -272,9 +272,16 @@ impl Schemas {
             Some(schema) => self.announced(item, schema)?,
             None => Arc::clone(&item.announced),
         };
-        Ok(match patch.apply(&item.rows, &announced.schema)? {
-            Some(rows) => Item::new(announced, rows),
-            None => item.clone(),
+        let Some(rows) = patch.apply(&item.rows, &announced.schema)? else {
+            return Ok(item.clone());
+        };
+        // To look at each column for it takes longer than it is worth.
+        let each = item.bytes.div_ceil(item.rows.num_rows().max(1));
+        Ok(Item {
+            bytes: each.saturating_mul(rows.num_rows()).saturating_add(patch.bytes()),
+            announced,
+            rows,
+            message: None,
         })
     }
 
