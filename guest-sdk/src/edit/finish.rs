@@ -7,7 +7,7 @@ use crate::cells::Cells;
 use crate::message::Parts;
 use crate::schema::Place;
 use crate::tree::Node;
-use crate::{Batch, Error, Outcome};
+use crate::{Batch, Error, Outcome, Patch};
 
 impl<'a> Edit<'a> {
     /// What became of the batch ([example](Self)).
@@ -19,13 +19,12 @@ impl<'a> Edit<'a> {
             return Ok(Outcome::Dropped);
         }
         let schema = self.schema()?;
-        if let Some(patch) = self.patch(schema.as_ref())? {
-            let is_empty = patch.rows.is_none() && patch.columns.is_none() && patch.schema.is_none();
-            return Ok(if is_empty { Outcome::Unchanged } else { Outcome::Patched(patch) });
-        }
-        let is_retold = self.ops.is_some() || self.key.is_some() || !self.routes.is_empty();
-        if !self.is_made() && schema.is_none() && !is_retold && self.rows.is_none() {
-            return Ok(Outcome::Unchanged);
+        if let Some(patch) = self.patch()? {
+            let patch = Patch { schema, ..patch };
+            return Ok(match patch == Patch::default() {
+                true => Outcome::Unchanged,
+                false => Outcome::Patched(patch),
+            });
         }
         let rows = self.len();
         let batch = self.parts()?.message(rows);

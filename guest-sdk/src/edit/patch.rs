@@ -8,8 +8,8 @@ use crate::{Error, Patch, PatchColumns};
 const BY_PLACE: [&str; 3] = ["before_present", "after_present", "odd_dates"];
 
 impl Edit<'_> {
-    /// What is changed, under the schema that comes out; none where the whole batch has to be made.
-    pub(super) fn patch(&mut self, schema: Option<&Vec<u8>>) -> Result<Option<Patch>, Error> {
+    /// What is changed but for the schema; none where the whole batch has to be made.
+    pub(super) fn patch(&mut self) -> Result<Option<Patch>, Error> {
         let batch = self.batch;
         let columns = batch.schema.columns.len();
         let is_made = self.is_made();
@@ -30,12 +30,12 @@ impl Edit<'_> {
         Ok(Some(Patch {
             rows,
             columns,
-            schema: schema.cloned(),
+            schema: None,
         }))
     }
 
     /// Whether a column has other values than it had.
-    pub(super) fn is_made(&self) -> bool {
+    fn is_made(&self) -> bool {
         self.slots.iter().any(|slot| slot.before.is_some() || slot.after.is_some())
     }
 

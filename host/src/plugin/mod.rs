@@ -1,7 +1,8 @@
 //! Compiles, checks, limits, calls and hot-swaps WASM components. wasmtime's types stop here.
 //!
 //! The parent decides what happens after a call ([`Chain`]); the files below know one thing each: `workshop` turns bytes
-//! into something loaded, `instance` calls it, `schemas` says what is open in it, `output` and `ipc` check what comes back, `watch` notices new files.
+//! into something loaded, `instance` calls it, `schemas` says what is open in it, `output` and `ipc` check what comes back,
+//! `patch` puts together a batch of which a transform hands over changes only, `watch` notices new files.
 
 mod chain;
 mod line;

@@ -361,11 +361,8 @@ mod tests {
         // Columns that go by places.
         let mut fields = given.schema().fields().to_vec();
         fields.push(Arc::new(Field::new("after_present", DataType::UInt8, true)));
-        let present = [
-            given.columns().to_vec(),
-            vec![Arc::new(UInt8Array::from(vec![1, 2, 3])) as ArrayRef],
-        ]
-        .concat();
+        let bits: ArrayRef = Arc::new(UInt8Array::from(vec![1, 2, 3]));
+        let present = [given.columns().to_vec(), vec![bits]].concat();
         let given = RecordBatch::try_new(Arc::new(Schema::new(fields)), present).unwrap();
         let swapped = columns(&[1, 0, 1, 0], &[]).apply(&given, &schema(&["name", "id"]));
         assert!(swapped.unwrap_err().to_string().contains("go by places"));
