@@ -124,7 +124,8 @@ fn decided(config: &Config, reader: &Reader, tried: &dyn Fn() -> String) -> Resu
         is_hidden = true;
         if started.elapsed() > OPEN {
             let text = format!(
-                "a transaction that somebody left in topic {POSITIONS:?} has been open for {} s",
+                "a transaction that somebody left in topic {POSITIONS:?} has been open for {} s; where whoever left it is gone, kafka-transactions.sh of \
+                 Kafka finds it (find-hanging) and ends it (abort), see docs/recovery.md",
                 OPEN.as_secs()
             );
             return Err(Fault::retry(anyhow::Error::msg(text).context(tried())));
