@@ -431,7 +431,9 @@ fn taken(
             fits(patch.bytes())?;
             schemas.patched(&given(), None, &patch)?
         }
-        (Outcome::Reshaped(reshaped), Some(patch)) if reshaped.batch.0.is_empty() => {
+        // Where nothing but the schema is another one, nothing else has been said.
+        (Outcome::Reshaped(reshaped), patch) if reshaped.batch.0.is_empty() => {
+            let patch = patch.unwrap_or_default();
             fits(patch.bytes())?;
             schemas.patched(&given(), Some(&reshaped.schema), &patch)?
         }

@@ -45,6 +45,7 @@ fn rows_that_a_patch_keeps_reach_the_encoder() {
         ("keep-two", &[4, 6][..]),
         ("keep-two-again", &[4, 6]),
         ("keep-all", &[4, 5, 6]),
+        ("schema-alone", &[4, 5, 6]),
         ("keep-none", &[]),
     ] {
         let mut chain = lab.chain(&[plugin(&sieve, task), encoder.clone()]).unwrap();
@@ -55,6 +56,22 @@ fn rows_that_a_patch_keeps_reach_the_encoder() {
             .collect();
         assert_eq!(told, ids, "{task}");
     }
+}
+
+#[test]
+fn columns_that_only_have_another_name_stay() {
+    let lab = Lab::new();
+    let rows = Rows::new(&Shape::new("d", "t").column("id", "int", &[])).insert(vec![7.into()]);
+    let builtin = |name: &str, config: serde_json::Value| Plugin {
+        name: name.to_owned(),
+        origin: PluginOrigin::Builtin(name.to_owned()),
+        config,
+        ..plugin(std::path::Path::new(name), "")
+    };
+    let renaming = builtin("project", serde_json::json!({"rename": {"id": "number"}}));
+    let mut chain = lab.chain(&[renaming, builtin("flat-json", serde_json::json!({}))]).unwrap();
+    let values = run(&mut chain, &Sample::made(&rows).unwrap().batch).unwrap();
+    assert!(values.len() == 1 && values[0].contains("\"number\":7"), "{values:?}");
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Transform for Sieve {
             "garbage" => Outcome::Changed(batch.iter().enumerate().map(|(i, byte)| if i < 8 { *byte } else { byte ^ 0x55 }).collect()),
             "keep-two" => patched(&[0b101], Outcome::Unchanged),
             "keep-two-again" => patched(&[0b101], Outcome::Reshaped(Reshaped { schema, batch: Vec::new() })),
+            "schema-alone" => Outcome::Reshaped(Reshaped { schema, batch: Vec::new() }),
             "keep-none" => patched(&[0], Outcome::Unchanged),
             "keep-all" => patched(&[0b111], Outcome::Unchanged),
             "keep-too-many" => patched(&[0b1001], Outcome::Unchanged),
