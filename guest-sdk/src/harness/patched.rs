@@ -5,7 +5,7 @@ use crate::column::Bits;
 use crate::edit::Source;
 use crate::message::Parts;
 use crate::schema::Place;
-use crate::tree::{Node, Tree};
+use crate::tree::Node;
 use crate::{Batch, Error, Patch, Schema};
 
 /// The record-batch message of a patched batch.
@@ -21,7 +21,7 @@ pub(super) fn patched(batch: &Batch<'_>, patch: &Patch) -> Result<Vec<u8>, Error
     let fresh = fresh.map(|columns| Frame::read(&columns.fresh)).transpose()?;
     let mut parts = Parts::default();
     let mut patched = Patched {
-        given: (&batch.schema.tree, &batch.frame),
+        given: batch,
         rows: rows.as_deref(),
         origins: columns.map(|columns| columns.origins.iter().copied()),
         fresh: fresh.as_ref().map(|frame| Source { frame, place: START }),
@@ -48,7 +48,7 @@ fn chosen(bits: &[u8], rows: usize) -> Result<Vec<u32>, Error> {
 }
 
 struct Patched<'p, 'a, O> {
-    given: (&'p Tree, &'p Frame<'a>),
+    given: &'p Batch<'a>,
     rows: Option<&'p [u32]>,
     origins: Option<O>,
     fresh: Option<Source<'p, 'a>>,
@@ -56,28 +56,25 @@ struct Patched<'p, 'a, O> {
 
 impl<'a, O: Iterator<Item = i32>> Patched<'_, 'a, O> {
     fn field(&mut self, field: &Node, parts: &mut Parts<'a>) -> Result<(), Error> {
-        let (tree, frame) = self.given;
-        let mut place = START;
-        let mut fields = tree.fields.iter();
-        let given = fields.by_ref().find(|given| {
-            let is_it = given.name == field.name;
-            if !is_it {
-                given.pass(&mut place);
+        let Batch { schema, frame, .. } = self.given;
+        let (mut place, mut fields) = (START, schema.tree.fields.iter());
+        let given = loop {
+            match fields.next() {
+                Some(given) if given.name == field.name => break given,
+                Some(other) => other.pass(&mut place),
+                None => return Err(bad(format!("the batch has no column {}", field.name))),
             }
-            is_it
-        });
-        let given = given.ok_or_else(|| bad(format!("the batch has no column {}", field.name)))?;
-        if !matches!(field.name.as_str(), "before" | "after") {
+        };
+        let image = match field.name.as_str() {
+            "before" => schema.places.before.as_ref(),
+            "after" => Some(&schema.places.after),
+            _ => None,
+        };
+        let Some(image) = image else {
             return Source { frame, place }.take(given, self.rows, parts);
-        }
+        };
         let shell = Node::leaf("", given.kind.clone(), given.nullable);
         Source { frame, place }.take(&shell, self.rows, parts)?;
-        shell.pass(&mut place);
-        let mut places = Vec::with_capacity(given.children.len());
-        for child in &given.children {
-            places.push((place, child));
-            child.pass(&mut place);
-        }
         for (at, child) in field.children.iter().enumerate() {
             let origin = match &mut self.origins {
                 Some(origins) => origins.next().ok_or_else(|| bad("it says of too few columns what they were"))?,
@@ -85,8 +82,9 @@ impl<'a, O: Iterator<Item = i32>> Patched<'_, 'a, O> {
             };
             match (usize::try_from(origin), &mut self.fresh) {
                 (Ok(origin), _) => {
-                    let (place, child) = *places.get(origin).ok_or_else(|| bad(format!("there is no column {origin}")))?;
-                    Source { frame, place }.take(child, self.rows, parts)?;
+                    let found = image.columns.get(origin).zip(given.children.get(origin));
+                    let (place, child) = found.ok_or_else(|| bad(format!("there is no column {origin}")))?;
+                    Source { frame, place: *place }.take(child, self.rows, parts)?;
                 }
                 (Err(_), Some(fresh)) => fresh.take(child, None, parts)?,
                 (Err(_), None) => return Err(bad("it has no new columns")),

@@ -221,6 +221,7 @@ mod tests {
 
     use super::*;
     use crate::plugin::ipc::message;
+    use crate::plugin::schemas::ALIGNMENT;
 
     /// A batch whose images have the columns `id` and `name`: three rows, the last of which is a delete.
     fn given() -> RecordBatch {
@@ -272,7 +273,7 @@ mod tests {
             return Vec::new();
         }
         let columns = fresh.iter().map(|column| ("new", Arc::clone(column), true));
-        message(&RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 64)
+        message(&RecordBatch::try_from_iter_with_nullable(columns).unwrap(), ALIGNMENT)
     }
 
     fn ids(rows: &RecordBatch, image: &str, column: usize) -> Vec<Option<i32>> {

@@ -444,6 +444,7 @@ mod tests {
     use arrow::array::UInt64Array;
 
     use super::*;
+    use crate::plugin::ipc::message;
 
     fn rows(seq: &[u64]) -> RecordBatch {
         let seq: ArrayRef = Arc::new(UInt64Array::from(seq.to_vec()));
@@ -473,7 +474,7 @@ mod tests {
             &first,
         ] {
             let made = schemas.write(&item(rows, &announced)).unwrap().to_vec();
-            assert_eq!(made, message(rows), "as one stream has it");
+            assert_eq!(made, message(rows, ALIGNMENT), "as one stream has it");
             assert_eq!(
                 read_batch(made, (rows.schema_ref(), &as_bytes(rows.schema_ref()))).unwrap().rows,
                 *rows
@@ -501,13 +502,5 @@ mod tests {
         // What is closed leaves nothing behind.
         schemas.close(&key);
         assert_eq!((schemas.bytes, shape(&mut schemas, "two")), (0, 1));
-    }
-
-    /// The record-batch message that arrow's writer makes of rows.
-    fn message(rows: &RecordBatch) -> Vec<u8> {
-        let mut writer = stream(Vec::new(), rows.schema_ref()).unwrap();
-        writer.get_mut().clear();
-        writer.write(rows).unwrap();
-        std::mem::take(writer.get_mut())
     }
 }

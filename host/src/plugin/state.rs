@@ -60,7 +60,6 @@ impl State {
     pub(super) fn begin(&mut self, moment: Moment, call: Call) {
         self.wasi = frozen(moment);
         self.call = call;
-        self.desk = Desk::default();
         self.lines = 0;
         self.memory.denied = None;
     }
